@@ -1,0 +1,76 @@
+"""Alerts: a model or a rule says that something is not as it should be."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from mainstay.domain.entities import DEFAULT_TENANT
+from mainstay.domain.models import VersionRef
+
+Severity = Literal["critical", "major", "minor", "info"]
+AlertStatus = Literal["firing", "resolved"]
+SEVERITIES: tuple[Severity, ...] = ("critical", "major", "minor", "info")
+
+
+class Band(msgspec.Struct, frozen=True, kw_only=True):
+    """What was expected and what came, in the unit of the metric."""
+
+    low: float
+    high: float
+    value: float
+    unit: str = ""
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a person can look at and judge. `id` is what a summary cites, e.g. `E3`.
+
+    Attributes:
+        kind: `metric` (ref = series id), `edge` (ref = caller>callee), `log` (ref = template id), `change`
+            (ref = change id), `alert` (ref = alert id), `silence` (ref = entity id: it stopped speaking).
+    """
+
+    id: str
+    kind: Literal["metric", "edge", "log", "change", "alert", "silence"]
+    ref: str
+    says: str
+    at_ms: int
+    weight: float = 0.0
+
+
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
+    """Something is not as it should be, since when, how rare that is, and who says so.
+
+    Attributes:
+        id: Derived from (deployment, subject, onset): the same after a replay.
+        fingerprint: Identity of the condition (source, subject, name): a recurrence has it again.
+        source: `detector`, or the user's own `alertmanager`, `prometheus`.
+        subject: What exactly was judged: `metric:<series id>`, `edge:a>b`, `log:<entity>#<template>`.
+        signal: What kind of symptom, for correlation and runbooks: latency, errors, traffic, saturation, logs, availability, other.
+        channel: Which channel of the detector fired (level, range, new-template, error-rate, …).
+        p_value: Chance of a value this strange in normal operation; None for a user's rule.
+    """
+
+    id: str
+    fingerprint: str
+    entity: str
+    name: str
+    severity: Severity
+    status: AlertStatus
+    since_ms: int
+    at_ms: int
+    decided_by: VersionRef
+    tenant: str = DEFAULT_TENANT
+    ended_ms: int | None = None
+    source: str = "detector"
+    subject: str = ""
+    signal: Literal["latency", "errors", "traffic", "saturation", "logs", "availability", "other"] = "other"
+    summary: str = ""
+    channel: str = ""
+    band: Band | None = None
+    p_value: float | None = None
+    labels: dict[str, str] = {}
+    suppressed: bool = False
+    suppressed_why: str = ""
+    generator_url: str = ""

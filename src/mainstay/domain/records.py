@@ -1,0 +1,55 @@
+"""The inbox's record and the commands of people: everything that moves the pipeline, in one order, so that a replay is exact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import msgspec
+
+from mainstay.domain.entities import DEFAULT_TENANT
+from mainstay.domain.signals import Decoded
+
+Lane = Literal["signals", "alerts", "control"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One durable thing that happened, in its place in the one order.
+
+    Args:
+        seq: Rises by one per record over all lanes; never reused.
+        source: Names the decoder: `otlp-metrics`, `otlp-metrics+json`, `remote-write`, `alertmanager-webhook`,
+            `alertmanager-api`, `cloudevents`; or `tick` (body empty), or `command` (body is a `Command` as JSON).
+        received_ns: The pipeline's clock: a replay takes the time from here.
+        decoded: What the door already decoded; None after a restart, then the body is decoded again.
+    """
+
+    seq: int
+    lane: Lane
+    source: str
+    received_ns: int
+    body: bytes
+    tenant: str = DEFAULT_TENANT
+    decoded: Decoded | None = None
+
+
+CommandKind = Literal[
+    "acknowledge", "resolve", "merge", "split", "verdict", "deploy", "rollback", "plan-outcome", "suppress"
+]
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person (or the executor) told the pipeline. It goes through the inbox, so it is durable and replayed in order.
+
+    Attributes:
+        subject: Incident, alert, plan or model it is about.
+        arguments: `merge`: into · `split`: alert · `deploy`: kind, live, shadow · `verdict`: the Verdict as a mapping
+            · `plan-outcome`: status, says.
+    """
+
+    kind: CommandKind
+    by: str
+    at_ms: int
+    subject: str
+    arguments: dict[str, str] = {}

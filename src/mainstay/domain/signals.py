@@ -1,0 +1,235 @@
+"""Signals as columns: as senders name them (`Decoded`), and as the stages know them (`Normal`).
+
+Python objects per sample are the cost of every slow AIOps tool; here a batch is a handful of arrays and the
+objects (streams, resources) appear once per label set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from mainstay.domain.alerts import Alert
+from mainstay.domain.changes import Change
+from mainstay.domain.entities import Labels
+
+I64 = npt.NDArray[np.int64]
+F64 = npt.NDArray[np.float64]
+U32 = npt.NDArray[np.uint32]
+U8 = npt.NDArray[np.uint8]
+
+StreamKind = Literal["gauge", "counter", "histogram"]
+Temporality = Literal["cumulative", "delta", "unspecified"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One time series as its sender names it.
+
+    Args:
+        resource: Who sent it (OTel resource attributes; empty for Prometheus, where the labels say it).
+        labels: Attributes of the point, or Prometheus labels without `__name__`.
+        kind: `counter` only rises (until reset). Prometheus samples come without a kind: the normaliser infers it.
+    """
+
+    name: str
+    labels: Labels
+    resource: Labels = ()
+    unit: str = ""
+    kind: StreamKind = "gauge"
+    temporality: Temporality = "unspecified"
+
+
+@dataclass(frozen=True, slots=True)
+class HistogramPoint:
+    """One classic histogram point: `counts[i]` samples at or below `bounds[i]`, the last count is above all."""
+
+    stream: int
+    start_ns: int
+    at_ns: int
+    bounds: tuple[float, ...]
+    counts: tuple[int, ...]
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class RawMetrics:
+    """Metric points as received: `value[i]` belongs to `streams[stream[i]]`. `start_ns` 0 is unknown. NaN is valid."""
+
+    streams: tuple[Stream, ...]
+    stream: U32
+    start_ns: I64
+    at_ns: I64
+    value: F64
+    histograms: tuple[HistogramPoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RawLogs:
+    """Log records as received; `resource[i]` indexes `resources`. Severity is OTel's 0–24 (0 unknown, 9 INFO, 17 ERROR)."""
+
+    resources: tuple[Labels, ...]
+    resource: U32
+    at_ns: I64
+    severity: U8
+    body: tuple[str, ...]
+    trace_id: tuple[bytes, ...]
+    span_id: tuple[bytes, ...]
+    attributes: tuple[Labels, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RawSpans:
+    """Spans as received. `kind` and `status` are OTel's numbers (kind 2 server, 3 client, 4 producer, 5 consumer; status 2 error)."""
+
+    resources: tuple[Labels, ...]
+    resource: U32
+    trace_id: tuple[bytes, ...]
+    span_id: tuple[bytes, ...]
+    parent_id: tuple[bytes, ...]
+    name: tuple[str, ...]
+    kind: U8
+    status: U8
+    start_ns: I64
+    end_ns: I64
+    attributes: tuple[Labels, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What one request held, whatever its protocol. `refused` items were bad beside good ones; the reason is for the sender."""
+
+    metrics: RawMetrics | None = None
+    logs: RawLogs | None = None
+    spans: RawSpans | None = None
+    alerts: tuple[Alert, ...] = ()
+    changes: tuple[Change, ...] = ()
+    refused: int = 0
+    refused_reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A time series after identification.
+
+    Args:
+        slot: Local u32 number, an index into every per-series array. Never reused while the process lives.
+        id: Durable u64 identity (of tenant, entity, metric, labels); the same after a restart.
+        metric: Normalised name, e.g. `http.server.request.duration.p95`.
+        direction: Which way is bad: `up` (latency, errors), `down` (availability), `both`.
+    """
+
+    slot: int
+    id: int
+    entity: str
+    metric: str
+    labels: Labels = ()
+    unit: str = ""
+    direction: Literal["up", "down", "both"] = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricBatch:
+    """Samples in arrival order. Shapes: series u32[n], at_ns i64[n], value f64[n]."""
+
+    series: U32
+    at_ns: I64
+    value: F64
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """The constant part of a family of log lines, `<*>` where they vary. `id` is stable over merges and restarts."""
+
+    id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogBatch:
+    """Log records with their entity and template. `entity[i]` is an entity id; `body` is already masked."""
+
+    entity: tuple[str, ...]
+    at_ns: I64
+    severity: U8
+    template: U32
+    body: tuple[str, ...]
+    trace_id: tuple[bytes, ...]
+
+    def __len__(self) -> int:
+        return len(self.entity)
+
+
+@dataclass(frozen=True, slots=True)
+class SpanBatch:
+    """Spans with their entity; `peer[i]` is the entity that a client span calls ("" when not known yet)."""
+
+    entity: tuple[str, ...]
+    peer: tuple[str, ...]
+    trace_id: tuple[bytes, ...]
+    span_id: tuple[bytes, ...]
+    parent_id: tuple[bytes, ...]
+    name: tuple[str, ...]
+    kind: U8
+    is_error: npt.NDArray[np.bool_]
+    start_ns: I64
+    duration_ms: F64
+
+    def __len__(self) -> int:
+        return len(self.entity)
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeWindow:
+    """What callers saw of one callee in one closed window. `caller` "" is the outside world (a root server span).
+
+    `latency_ms` holds up to 256 durations kept by a deterministic reservoir; `own_ms` is the callee's own time
+    (server span less its children), same length or empty.
+    """
+
+    caller: str
+    callee: str
+    since_ns: int
+    until_ns: int
+    count: int
+    errors: int
+    latency_ms: F64
+    own_ms: F64
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateWindow:
+    """How often one entity said one thing in one closed window."""
+
+    entity: str
+    template: int
+    text: str
+    severity: int
+    since_ns: int
+    until_ns: int
+    count: int
+    is_new: bool
+    example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """What the stages after normalisation see of one inbox record, or of one tick (then the windows are filled)."""
+
+    metrics: MetricBatch | None = None
+    logs: LogBatch | None = None
+    spans: SpanBatch | None = None
+    alerts: tuple[Alert, ...] = ()
+    changes: tuple[Change, ...] = ()
+    edges: tuple[EdgeWindow, ...] = ()
+    templates: tuple[TemplateWindow, ...] = ()
+    new_series: tuple[Series, ...] = ()
+    new_templates: tuple[Template, ...] = ()
+    late: int = 0
+    unplaced: tuple[Labels, ...] = field(default=())
