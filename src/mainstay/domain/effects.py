@@ -9,10 +9,17 @@ from mainstay.domain.changes import Change
 from mainstay.domain.entities import Edge, Entity
 from mainstay.domain.incidents import Incident
 from mainstay.domain.ledger import Entry
+from mainstay.domain.models import Deployment
 from mainstay.domain.pages import Page
 from mainstay.domain.runbooks import Plan
 from mainstay.domain.signals import Series, Template
 from mainstay.domain.verdicts import Label, Verdict
+
+
+KEYED = (
+    "entities", "edges", "templates", "changes", "alerts", "incidents", "plans", "pages", "verdicts", "labels",
+    "deployments",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -31,4 +38,13 @@ class Effects:
     pages: dict[str, Page] = field(default_factory=dict)
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     labels: dict[str, Label] = field(default_factory=dict)
+    deployments: dict[str, Deployment] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+
+    def merge(self, later: Effects) -> None:
+        """Take up what a later record decided; its states replace ours."""
+        for name in KEYED:
+            getattr(self, name).update(getattr(later, name))
+        self.series += later.series
+        self.entries += later.entries
+        self.decided_seq = max(self.decided_seq, later.decided_seq)

@@ -1,0 +1,85 @@
+"""What an operator can set, in one YAML file; everything has a default that works on a laptop.
+
+`mainstay config show` prints the settings in force; `mainstay config check FILE` says what is wrong, with the line.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from mainstay.files import read
+
+
+class Receiver(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where incidents leave to.
+
+    Attributes:
+        alertmanager_url: Base address of the user's own Alertmanager, e.g. `http://127.0.0.1:9093`.
+        webhook_url: Gets each page as JSON, signed with the secret in `webhook_secret_file`.
+        console_url: How links in pages reach this console.
+    """
+
+    alertmanager_url: str = ""
+    webhook_url: str = ""
+    webhook_secret_file: str = ""
+    console_url: str = "http://127.0.0.1:8080"
+
+
+class CommandRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One command that runbooks may run: a fixed beginning, and the verbs allowed after it. No shell is involved."""
+
+    argv: tuple[str, ...]
+    verbs: tuple[str, ...] = ()
+
+
+class Quotas(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much the inbox may hold before a sender is told to come back later, in bytes per lane."""
+
+    signals: int = 1 << 30
+    alerts: int = 64 << 20
+    control: int = 64 << 20
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every setting of the platform.
+
+    Attributes:
+        retention_s: How long telemetry is kept. Decisions and their frozen inputs stay.
+        hot_s: How long telemetry stays in the hot database before it is sealed into a Parquet block.
+        tick_s: Length of a window for rates, calls and templates.
+        snapshot_s: How often the state of the stages is saved; a restart replays what came after.
+        catalog: YAML file of services with tier, owner, aliases.
+        mapping: YAML file that places labels on entities; empty for the shipped one.
+        runbooks: Folders of runbooks beside the shipped ones.
+        force_runbook: Propose this runbook whatever the cause (`placebo` proves that verification is real).
+        approval_expires_s: How long a yes holds.
+        keep_inbox: Never purge received bodies: a recording for `mainstay replay`.
+        allowed_hosts: Host headers accepted beside loopback.
+    """
+
+    retention_s: float = 7 * 86_400
+    hot_s: float = 3600
+    tick_s: float = 5.0
+    snapshot_s: float = 15.0
+    telemetry_memory: str = "192MB"
+    catalog: str = ""
+    mapping: str = ""
+    runbooks: tuple[str, ...] = ()
+    force_runbook: str = ""
+    commands: dict[str, CommandRule] = {}
+    receiver: Receiver = Receiver()
+    quota: Quotas = Quotas()
+    approval_expires_s: float = 900
+    keep_inbox: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+
+
+def load(path: Path | None) -> Settings:
+    """Read the settings; None gives the defaults.
+
+    Raises:
+        BadFile: With the line and what was expected there.
+    """
+    return Settings() if path is None else read(path, Settings)
