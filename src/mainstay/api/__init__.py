@@ -1,0 +1,5 @@
+"""The HTTP door for people, the command line and the console: JSON under `/api/v1`, live events, `/metrics`, health.
+
+The API holds no state of its own: it reads from the control store, asks the platform (`PlatformApi`) for what is
+computed, and hands commands over. Everything that a handler may touch stands in `platform.py`.
+"""

@@ -1,0 +1,133 @@
+"""What the API needs from the composition root, and nothing more.
+
+Most of what the API shows, it reads from `control` itself: incidents, alerts, plans, approvals, the ledger, users,
+and the live feed (`control.feed`, filled by every commit). What is left here is what only the running platform knows
+(telemetry, mapping, agreement of shadows, health) and what must pass the pipeline or the approval policy (commands).
+
+Synchronous methods are called on worker threads, several at once, and must be safe there. Errors are those of
+`domain.errors`: `NotFound` is a 404, `BadInput` a 400, `Refused` a 403, `Overloaded` a 503 with Retry-After,
+`Corrupt` a 500 that says what is broken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from typing import Any, Protocol
+
+from mainstay.domain.entities import Labels
+from mainstay.domain.protocols import Clock
+from mainstay.domain.records import Command
+from mainstay.domain.runbooks import Approval, Runbook
+from mainstay.domain.signals import F64, I64
+from mainstay.domain.users import User
+from mainstay.domain.verdicts import Verdict
+from mainstay.domain.views import Explained, LogLine, Reperformed, SpanLine, Status
+from mainstay.store.control import Control
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Door(Protocol):
+    """The raw ASGI application that takes telemetry; it authenticates and answers by itself."""
+
+    def handles(self, path: str) -> bool:
+        """Whether this path is a sender's path (`/v1/metrics`, `/api/v2/alerts`, …)."""
+        ...
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        ...
+
+
+class PlatformApi(Protocol):
+    """The running platform as the API sees it."""
+
+    @property
+    def control(self) -> Control:
+        """The control store: reads, users and tokens, ledger, feed."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """Where the time comes from."""
+        ...
+
+    @property
+    def ingest_door(self) -> Door:
+        """Where telemetry comes in."""
+        ...
+
+    def status(self) -> Status:
+        """What is watched, the funnel of the last 24 hours, health of stages and sources. Cheap: asked every few seconds.
+
+        Alerts, incidents and not paged of the funnel come from `control.funnel(since_ms)`.
+        """
+        ...
+
+    def points(self, series_id: int, since_ms: int, until_ms: int) -> tuple[I64, F64]:
+        """Samples of one series, oldest first: at_ms[n], value[n]; at most 10,000."""
+        ...
+
+    def bands(self, series_id: int, since_ms: int, until_ms: int) -> tuple[I64, F64, F64]:
+        """What was expected: at_ms[n], low[n], high[n]; each holds until the next. The API aligns it with the points."""
+        ...
+
+    def logs(self, entity: str, since_ms: int, until_ms: int, limit: int) -> Sequence[LogLine]:
+        """Newest first."""
+        ...
+
+    def spans(self, trace_id: str) -> Sequence[SpanLine]:
+        """The spans of one trace (lower-case hex id) by start; empty when it is not known."""
+        ...
+
+    def explain(self, labels: Mapping[str, str]) -> Explained:
+        """Which entity a label set belongs to, and by which rule of the mapping."""
+        ...
+
+    def unplaced(self) -> Sequence[Labels]:
+        """Label sets that no rule could place (bounded, newest last)."""
+        ...
+
+    def runbooks(self) -> Sequence[Runbook]:
+        """What is loaded."""
+        ...
+
+    def agreement(self) -> Mapping[str, Any]:
+        """Per model kind: live and shadow version and how often they agreed (`Serving.describe()`); JSON-able."""
+        ...
+
+    def scorecard(self) -> Sequence[Any]:
+        """Per model version: right, wrong, missed, precision and recall with their counts; JSON-able structs."""
+        ...
+
+    def reperform(self, entry_id: str) -> Reperformed:
+        """Take a recorded decision again from its frozen inputs (`control.ledger_entry`, `control.frozen`)."""
+        ...
+
+    async def command(self, command: Command) -> int:
+        """Hand a person's command to the pipeline; returns its sequence number when it is durable.
+
+        It takes effect when the pipeline reaches it (the feed tells). The API has already checked that the subject exists.
+        `deploy` has arguments kind and one of live, shadow as `name@7`; `rollback` has kind.
+        """
+        ...
+
+    async def approve(self, plan: str, digest: str, user: User, comment: str) -> Approval:
+        """Record a yes to exactly this digest and start the plan. `Refused` by policy (own plan, changed, expired)."""
+        ...
+
+    async def reject(self, plan: str, digest: str, user: User, comment: str) -> Approval:
+        """Record a no."""
+        ...
+
+    async def dry_run(self, plan: str, user: User) -> tuple[str, ...]:
+        """What each step would do, in words; nothing is touched."""
+        ...
+
+    async def verdict(self, verdict: Verdict) -> Verdict:
+        """Record a judgement. `about` comes empty and is filled here from the subject; returns when durable."""
+        ...

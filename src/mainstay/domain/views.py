@@ -1,0 +1,121 @@
+"""What the platform tells a person about itself and about telemetry: computed when asked, never stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from mainstay.domain.models import VersionRef
+
+
+class Watching(msgspec.Struct, frozen=True, kw_only=True):
+    """What an empty incidents page says: how much is watched, and since when."""
+
+    series: int = 0
+    entities: int = 0
+    services: int = 0
+    since_ms: int = 0
+
+
+class Funnel(msgspec.Struct, frozen=True, kw_only=True):
+    """How much came in and how little was shown, over one span of time; what was held back is counted too."""
+
+    since_ms: int = 0
+    signals: int = 0
+    anomalies: int = 0
+    alerts: int = 0
+    incidents: int = 0
+    not_paged: int = 0
+
+
+class StageHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """One stage: how far behind it is, when it last succeeded, and what is wrong if something is."""
+
+    name: str
+    is_ok: bool = True
+    lag_s: float = 0.0
+    last_ok_ms: int = 0
+    errors: int = 0
+    says: str = ""
+
+
+class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """One source of data: requests and items taken, items refused, and when it last spoke."""
+
+    source: str
+    requests: int = 0
+    records: int = 0
+    refused: int = 0
+    last_ms: int = 0
+    says: str = ""
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """The one sentence at the top of every page, and everything that `/metrics` prints.
+
+    Attributes:
+        inbox_records: Records waiting per lane; `inbox_bytes` likewise.
+        refused: Items that were refused at the doors since start; `unplaced`: label sets without an entity.
+    """
+
+    version: str
+    now_ms: int
+    started_ms: int
+    watching: Watching
+    funnel: Funnel
+    stages: tuple[StageHealth, ...] = ()
+    sources: tuple[SourceHealth, ...] = ()
+    inbox_records: dict[str, int] = {}
+    inbox_bytes: dict[str, int] = {}
+    unplaced: int = 0
+    refused: int = 0
+    decided_seq: int = 0
+    disk_bytes: int = 0
+    is_ready: bool = True
+    not_ready_why: str = ""
+
+
+class LogLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One log record as kept (masked). `severity` is OTel's 0-24; ids are lower-case hex or ""."""
+
+    at_ms: int
+    entity: str
+    severity: int
+    body: str
+    template: str = ""
+    trace_id: str = ""
+
+
+class SpanLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One span of a trace. Ids are lower-case hex; `kind` is OTel's number (2 server, 3 client)."""
+
+    trace_id: str
+    span_id: str
+    parent_id: str
+    entity: str
+    name: str
+    kind: int
+    is_error: bool
+    start_ms: float
+    duration_ms: float
+    peer: str = ""
+
+
+class Explained(msgspec.Struct, frozen=True, kw_only=True):
+    """To which entity a label set belongs, by which rule of the mapping, in words. `entity` "" is unplaced."""
+
+    entity: str
+    rule: str
+    says: str
+
+
+class Reperformed(msgspec.Struct, frozen=True, kw_only=True):
+    """A decision taken again from its frozen inputs by the version that took it."""
+
+    entry: str
+    decided_by: VersionRef
+    is_same: bool
+    recorded: dict[str, Any]
+    output: dict[str, Any]
+    says: str = ""

@@ -1,0 +1,1 @@
+"""What must survive: the inbox, telemetry, and the control plane."""
