@@ -1,0 +1,68 @@
+"""The ledger from the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from mainstay.cli.client import Client, with_client
+from mainstay.cli.show import as_json
+from mainstay.cli.table import show
+
+
+@click.group()
+def ledger() -> None:
+    """The record of every decision."""
+
+
+@ledger.command("list")
+@click.option("--kind")
+@click.option("--subject")
+@click.option("--limit", default=50)
+@as_json
+@with_client
+def list_entries(client: Client, kind: str | None, subject: str | None, limit: int, as_json: bool) -> None:
+    """Newest first."""
+    columns = {"SEQ": "seq", "WHEN": "at_ms", "KIND": "kind", "BY": "actor", "ABOUT": "subject", "ID": "id"}
+    show(client.get("ledger", kind=kind, subject=subject, limit=limit), columns, as_json, "the ledger is empty")
+
+
+@ledger.command("show")
+@click.argument("id")
+@with_client
+def show_entry(client: Client, id: str) -> None:  # noqa: A002
+    """One entry with the inputs frozen beside it."""
+    click.echo(json.dumps(client.get(f"ledger/{id}"), indent=2, ensure_ascii=False))
+
+
+@ledger.command("verify")
+@as_json
+@with_client
+def verify(client: Client, as_json: bool) -> None:
+    """Check the whole chain; exit 1 and name the first bad entry when it does not hold."""
+    answer = client.post("ledger/verify")
+    is_whole = answer["first_bad"] is None
+    if as_json:
+        click.echo(json.dumps(answer))
+    elif is_whole:
+        click.echo(f"{answer['count']} entries, unbroken")
+    else:
+        click.echo(f"broken at {answer['first_bad']}: {answer['why']}")
+    sys.exit(0 if is_whole else 1)
+
+
+@ledger.command("reperform")
+@click.argument("id")
+@as_json
+@with_client
+def reperform(client: Client, id: str, as_json: bool) -> None:  # noqa: A002
+    """Take a decision again from its frozen inputs; exit 1 when the outcome differs."""
+    answer = client.post(f"ledger/{id}/reperform")
+    if as_json:
+        click.echo(json.dumps(answer, ensure_ascii=False))
+    else:
+        by = f"{answer['decided_by']['model']}@{answer['decided_by']['version']}"
+        click.echo(f"{by} decides {'the same again' if answer['is_same'] else 'DIFFERENTLY now'}: {answer['says']}")
+    sys.exit(0 if answer["is_same"] else 1)

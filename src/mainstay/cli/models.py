@@ -1,0 +1,54 @@
+"""Models from the command line: who is live, and back again."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from mainstay.cli.client import Client, with_client
+from mainstay.cli.show import as_json
+from mainstay.cli.table import show
+
+
+@click.group()
+def models() -> None:
+    """Which version decides what."""
+
+
+@models.command("list")
+@as_json
+@with_client
+def list_models(client: Client, as_json: bool) -> None:
+    """One line per kind of decision."""
+    columns = {"KIND": "kind", "LIVE": "live", "SHADOW": "shadow", "BEFORE": "previous", "SINCE": "since_ms"}
+    rows = [{**row, **(row.get("deployment") or {})} for row in client.get("models")]
+    show(rows, columns, as_json, "no model is deployed")
+
+
+@models.command("show")
+@click.argument("name")
+@with_client
+def show_model(client: Client, name: str) -> None:
+    """Versions, deployment, agreement with the shadow, verdicts."""
+    click.echo(json.dumps(client.get(f"models/{name}"), indent=2, ensure_ascii=False))
+
+
+@models.command("deploy")
+@click.argument("version", metavar="NAME@VERSION")
+@click.option("--role", type=click.Choice(["live", "shadow"]), default="shadow", show_default=True)
+@with_client
+def deploy(client: Client, version: str, role: str) -> None:
+    """Serve a version from the next batch on."""
+    name, _, number = version.rpartition("@")
+    client.post(f"models/{name}/deploy", {"version": int(number), "role": role})
+    click.echo(f"{version} becomes {role} with the next batch")
+
+
+@models.command("rollback")
+@click.argument("name")
+@with_client
+def rollback(client: Client, name: str) -> None:
+    """Serve the version before, from the next batch on."""
+    client.post(f"models/{name}/rollback")
+    click.echo(f"{name}: the version before decides from the next batch on")

@@ -1,0 +1,114 @@
+"""Lists that are only looked at: alerts, runbooks, changes, entities."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from mainstay.cli.client import Client, with_client
+from mainstay.cli.table import show
+
+as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+
+
+@click.group(invoke_without_command=False)
+def alerts() -> None:
+    """What the detectors and your own rules say."""
+
+
+@alerts.command("list")
+@click.option("--status", type=click.Choice(["firing", "resolved"]))
+@click.option("--limit", default=50)
+@as_json
+@with_client
+def list_alerts(client: Client, status: str | None, limit: int, as_json: bool) -> None:
+    """Newest first."""
+    rows = client.get("alerts", status=status, limit=limit)
+    columns = {"ID": "id", "SEVERITY": "severity", "STATUS": "status", "SINCE": "since_ms", "SAYS": "summary",
+               "BY": "decided_by"}  # fmt: skip
+    show(rows, columns, as_json, "no alerts")
+
+
+@alerts.command("show")
+@click.argument("id")
+@with_client
+def show_alert(client: Client, id: str) -> None:  # noqa: A002  the operator's word
+    """One alert, whole."""
+    click.echo(json.dumps(client.get(f"alerts/{id}"), indent=2, ensure_ascii=False))
+
+
+@click.group()
+def runbooks() -> None:
+    """What Mainstay may do, and when."""
+
+
+@runbooks.command("list")
+@as_json
+@with_client
+def list_runbooks(client: Client, as_json: bool) -> None:
+    """Every runbook that is loaded."""
+    rows = client.get("runbooks")
+    columns = {"NAME": "name", "TITLE": "title", "CAUSES": "causes", "RISK": "risk_class", "ENABLED": "enabled"}
+    show(rows, columns, as_json, "no runbooks are loaded")
+
+
+@runbooks.command("check")
+@click.argument("path", type=click.Path(exists=True))
+def check_runbooks(path: str) -> None:
+    """Read a runbook file or folder and say what is wrong with it, with the line; exit 2 when something is."""
+    from pathlib import Path
+
+    from mainstay.automation import load_runbooks
+
+    catalogue = load_runbooks([Path(path)])
+    click.echo(f"{len(catalogue)} runbooks are fine")
+
+
+@click.group()
+def changes() -> None:
+    """Deploys, configuration, restarts: by people, pipelines, or Mainstay."""
+
+
+@changes.command("list")
+@click.option("--limit", default=50)
+@as_json
+@with_client
+def list_changes(client: Client, limit: int, as_json: bool) -> None:
+    """Newest first."""
+    columns = {"WHEN": "at_ms", "KIND": "kind", "WHAT": "subject", "VERSION": "version", "BEFORE": "previous_version",
+               "SAYS": "summary"}  # fmt: skip
+    show(client.get("changes", limit=limit), columns, as_json, "no changes yet")
+
+
+@click.group()
+def entities() -> None:
+    """What is watched."""
+
+
+@entities.command("list")
+@as_json
+@with_client
+def list_entities(client: Client, as_json: bool) -> None:
+    """Services, hosts, databases, queues."""
+    columns = {"ENTITY": "id", "TIER": "tier", "OWNER": "owner"}
+    show(client.get("entities"), columns, as_json, "nothing has been heard of yet: see `mainstay connect`")
+
+
+@entities.command("explain")
+@click.argument("labels", nargs=-1, required=True, metavar="NAME=VALUE...")
+@with_client
+def explain(client: Client, labels: tuple[str, ...]) -> None:
+    """Say which entity these labels belong to, and by which rule of the mapping."""
+    pairs = dict(label.partition("=")[::2] for label in labels)
+    answer = client.post("entities/explain", {"labels": pairs})
+    click.echo(f"{answer['entity'] or 'unplaced'}\n  {answer['says']} (rule {answer['rule'] or 'none'})")
+
+
+@entities.command("unplaced")
+@as_json
+@with_client
+def unplaced(client: Client, as_json: bool) -> None:
+    """Label sets that no rule could place; correct the mapping with them."""
+    rows = [{"labels": ", ".join(f"{k}={v}" for k, v in labels)} for labels in client.get("unplaced")]
+    show(rows, {"LABELS": "labels"}, as_json, "everything is placed")

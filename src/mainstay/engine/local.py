@@ -1,0 +1,155 @@
+"""The pipeline in this process: one thread takes records in order, another says every few seconds that time passes."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol
+
+from mainstay.domain.effects import Effects
+from mainstay.domain.errors import Overloaded
+from mainstay.domain.records import Record
+from mainstay.engine.snapshots import Snapshots
+
+log = logging.getLogger(__name__)
+
+BATCH_RECORDS = 256
+BATCH_BYTES = 16 << 20
+"""A batch is one transaction in each store: large enough to make its few milliseconds cheap, small enough to be soon."""
+
+
+class TakesRecords(Protocol):
+    """What the engine asks of the inbox."""
+
+    def append(self, lane: str, source: str, body: bytes) -> Future[int]: ...
+    def take(self, max_records: int, max_bytes: int, timeout_s: float) -> list[Record]: ...
+    def applied(self, seq: int) -> None: ...
+
+
+class Runs(Protocol):
+    """What the engine asks of the pipeline."""
+
+    seq: int
+
+    def run(self, records: Sequence[Record]) -> Effects: ...
+    def snapshot(self) -> bytes: ...
+    def restore(self, state: bytes) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often time passes and state is saved, in seconds."""
+
+    tick_s: float = 5.0
+    snapshot_s: float = 15.0
+
+
+class LocalEngine:
+    """Runs the pipeline until stopped; the state survives kill -9 by replay from the last snapshot.
+
+    A failing batch stops the line rather than skip a record: `failure` says why, `/readyz` and the heartbeat alert show
+    it, and the records stay in the inbox.
+
+    Args:
+        told: Called after each committed batch, in the pipeline's thread, with what it decided.
+        upkeep: Called between batches (sealing, retention), with nothing half written.
+    """
+
+    def __init__(
+        self,
+        pipeline: Runs,
+        inbox: TakesRecords,
+        snapshots: Snapshots,
+        pace: Pace,
+        told: Callable[[Effects], None] = lambda _: None,
+        upkeep: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._pipeline, self._inbox, self._snapshots, self._pace = pipeline, inbox, snapshots, pace
+        self._told, self._upkeep = told, upkeep
+        self._stop = threading.Event()
+        self._waiting: dict[int, Future[None]] = {}
+        self._lock = threading.Lock()
+        self._saved_seq = 0
+        self._next_snapshot = 0.0
+        self.failure = ""
+        self.last_batch_at = time.monotonic()
+        self.records = 0
+        self._threads = [
+            threading.Thread(target=self._run, name="pipeline", daemon=True),
+            threading.Thread(target=self._tick, name="ticks", daemon=True),
+        ]
+
+    def start(self) -> None:
+        """Restore the last state and go on where it was."""
+        newest = self._snapshots.newest()
+        if newest is not None:
+            self._pipeline.restore(newest[1])
+            self._saved_seq = newest[0]
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Finish the batch at hand, save the state, end."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(timeout=30)
+        if not self.failure:
+            self._save()
+
+    def decided(self, seq: int) -> Future[None]:
+        """Done when the record with this number has been taken and its decisions are committed."""
+        future: Future[None] = Future()
+        with self._lock:
+            if self._pipeline.seq >= seq:
+                future.set_result(None)
+            else:
+                self._waiting[seq] = future
+        return future
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            records = self._inbox.take(BATCH_RECORDS, BATCH_BYTES, 0.2)
+            records = [record for record in records if record.seq > self._pipeline.seq]
+            try:
+                if records:
+                    self._told(self._pipeline.run(records))
+                    self.records += len(records)
+                    self._release()
+                    self._maybe_save()
+                    self._upkeep()
+                self.last_batch_at = time.monotonic()
+            except Exception as error:  # the line must stop in the open, not die silently in a thread
+                self.failure = f"{type(error).__name__} at record {records[0].seq}–{records[-1].seq}: {error}"
+                log.exception("the pipeline has stopped; records stay in the inbox")
+                return
+
+    def _tick(self) -> None:
+        while not self._stop.wait(self._pace.tick_s):
+            if self.failure:
+                continue
+            try:
+                self._inbox.append("control", "tick", b"")
+            except Overloaded as error:
+                log.warning("no tick: %s", error)
+
+    def _release(self) -> None:
+        with self._lock:
+            done = [seq for seq in self._waiting if seq <= self._pipeline.seq]
+            futures = [self._waiting.pop(seq) for seq in done]
+        for future in futures:
+            future.set_result(None)
+
+    def _maybe_save(self) -> None:
+        if time.monotonic() >= self._next_snapshot:
+            self._save()
+
+    def _save(self) -> None:
+        if self._pipeline.seq > self._saved_seq:
+            self._snapshots.save(self._pipeline.seq, self._pipeline.snapshot())
+            self._saved_seq = self._pipeline.seq
+            self._inbox.applied(self._snapshots.oldest_seq())
+        self._next_snapshot = time.monotonic() + self._pace.snapshot_s
