@@ -1,0 +1,134 @@
+"""The committer: one thread that writes and syncs for every sender at once."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol
+
+from mainstay.domain.records import Lane, Record
+from mainstay.store.inbox.lanes import LaneFiles, SyncFailed
+from mainstay.store.inbox.segments import LANES, frame
+
+log = logging.getLogger(__name__)
+GROUP_BYTES = 32 << 20  # one sync for at most this much, so that a full queue is not joined into one piece
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A record on its way to the disk."""
+
+    record: Record
+    size: int
+    digest: bytes | None
+    future: Future[int]
+
+
+class Owner(Protocol):
+    """What the committer tells the inbox."""
+
+    @property
+    def lanes(self) -> Mapping[Lane, LaneFiles]: ...
+
+    def publish(self, done: list[Pending]) -> None: ...
+
+    def give_up(self, failed: list[Pending], says: str, *, is_final: bool) -> None: ...
+
+    def tidy(self) -> None: ...
+
+
+class Committer:
+    """Group commit: whatever came while the last sync ran shares the next one, over all lanes."""
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+        self._wake = threading.Condition()
+        self._queue: list[Pending] = []
+        self._is_stopping = self._has_news = False
+        self.queued_bytes = 0
+        self._thread = threading.Thread(target=self._run, name="inbox-committer", daemon=True)
+        self._thread.start()
+
+    def put(self, pending: Pending) -> None:
+        """Commit this soon. Called under the inbox's lock, so that the queue is in the order of numbers."""
+        with self._wake:
+            self._queue.append(pending)
+            self.queued_bytes += pending.size
+            self._wake.notify()
+
+    def wake(self) -> None:
+        """Something was applied: files may be deleted."""
+        with self._wake:
+            self._has_news = True
+            self._wake.notify()
+
+    def stop(self) -> None:
+        """Commit what waits, then end."""
+        with self._wake:
+            self._is_stopping = True
+            self._wake.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (group := self._next_group()) is not None:
+            if group:
+                try:
+                    self._commit(group)
+                except Exception as error:  # the loop must answer every sender, whatever happened
+                    log.exception("the inbox's committer failed")
+                    self._fail(group, f"the committer failed: {error!r}")
+            try:
+                self._owner.tidy()
+            except OSError:
+                log.warning("spent segments could not be deleted; they will be tried again", exc_info=True)
+
+    def _fail(self, group: list[Pending], says: str) -> None:
+        open_ones = [pending for pending in group if not pending.future.done()]
+        self._owner.give_up(open_ones, says, is_final=True)
+
+    def _next_group(self) -> list[Pending] | None:
+        with self._wake:
+            while not (self._queue or self._has_news or self._is_stopping):
+                self._wake.wait()
+            if self._is_stopping and not self._queue:
+                return None
+            self._has_news = False
+            count = size = 0
+            while count < len(self._queue) and size < GROUP_BYTES:
+                size += self._queue[count].size
+                count += 1
+            group, self._queue = self._queue[:count], self._queue[count:]
+            return group
+
+    def _commit(self, group: list[Pending]) -> None:
+        done: list[Pending] = []
+        for lane in LANES:
+            mine = [pending for pending in group if pending.record.lane == lane]
+            if mine and self._keep(self._owner.lanes[lane], mine):
+                done += mine
+        with self._wake:
+            self.queued_bytes -= sum(pending.size for pending in group)
+        self._owner.publish(sorted(done, key=lambda pending: pending.record.seq))
+
+    def _keep(self, files: LaneFiles, mine: list[Pending]) -> bool:
+        try:
+            files.append([(pending.record, frame(pending.record)) for pending in mine])
+        except SyncFailed as error:
+            self._owner.give_up(mine, str(error), is_final=True)
+            return False
+        except OSError as error:
+            return self._undo(files, mine, error)
+        return True
+
+    def _undo(self, files: LaneFiles, mine: list[Pending], error: OSError) -> bool:
+        """A write that failed (disk full) is cut off again and may be tried later; if even that fails, it is final."""
+        try:
+            files.undo()
+        except OSError as worse:
+            self._owner.give_up(mine, f"{error}, and it could not be undone: {worse}", is_final=True)
+        else:
+            self._owner.give_up(mine, f"the disk did not take it: {error}", is_final=False)
+        return False
