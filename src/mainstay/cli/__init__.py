@@ -14,7 +14,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("run:up", "Run the platform."),
     "demo": ("demo:demo", "Platform, a small shop, one real fault: all the way to the verified fix."),
     "lab": ("lab:lab", "The shop by itself, and faults to put into it."),
-    "connect": ("connect:connect", "Print what to paste into Prometheus, Alertmanager or a collector; wait; say what came."),
+    "connect": (
+        "connect:connect",
+        "Print what to paste into Prometheus, Alertmanager or a collector; wait; say what came.",
+    ),
     "replay": ("replay:replay", "Recorded telemetry through the same pipeline."),
     "bench": ("bench:bench", "Speed, beside a peer or a limit, in one run."),
     "incidents": ("incidents:incidents", "List, show and act on incidents."),

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from mainstay.cli.client import default_data
+from mainstay.client import default_data
 
 data_option = click.option(
     "--data", type=click.Path(path_type=Path), default=default_data, help="Where everything is kept."
@@ -61,7 +61,7 @@ def check_config(file: Path) -> None:
 @data_option
 def backup(to: Path, data: Path) -> None:
     """Copy everything that a restore needs into the folder TO, while the platform runs."""
-    from mainstay.cli.client import Client
+    from mainstay.client import Client
 
     answer = Client(data).post("backup", {"to": str(to.resolve())})
     click.echo(f"{answer['files']} files, {answer['bytes'] / 1e6:.1f} MB in {to}")

@@ -1,0 +1,76 @@
+"""A platform of its own for a demo: a real process in a folder, with real users and tokens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mainstay.client import ADDRESS_FILE, Client
+from mainstay.domain.errors import MainstayError
+
+STARTS_WITHIN_S = 90.0
+"""Kernels compile at the very first start when nobody ran the set-up; after that a start takes seconds."""
+
+
+class DemoPlatform:
+    """`mainstay up` as a child process.
+
+    Args:
+        folder: Holds its data, its settings and its log; kept afterwards, to look at.
+        settings: What differs from the defaults.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any], port: int = 0) -> None:
+        self.folder, self._settings, self._port = folder, settings, port
+        self.data = folder / "platform"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> Client:
+        """Start it, wait until it answers, and come back as its admin."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        config = self.folder / "mainstay.yaml"
+        config.write_text(yaml.safe_dump(self._settings))
+        (self.data / ADDRESS_FILE).unlink(missing_ok=True)
+        command = [sys.executable, "-m", "mainstay", "up", "--data", str(self.data), "--config", str(config)]
+        log = (self.folder / "platform.log").open("ab")
+        self._process = subprocess.Popen(  # noqa: S603  our own program with our own arguments
+            [*command, "--port", str(self._port)], stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=os.environ
+        )
+        return self._wait()
+
+    def _wait(self) -> Client:
+        assert self._process is not None
+        until = time.monotonic() + STARTS_WITHIN_S
+        while time.monotonic() < until:
+            if self._process.poll() is not None:
+                break
+            if (self.data / ADDRESS_FILE).exists():
+                client = Client(self.data)
+                if client.is_ready():
+                    return client
+            time.sleep(0.05)
+        raise MainstayError(f"the platform did not start; its log is {self.folder / 'platform.log'}")
+
+    def stop(self) -> None:
+        """Ask it to end, and wait."""
+        if self._process is None or self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

@@ -1,0 +1,201 @@
+"""The story of one run: normal traffic, one fault, found, explained, approved, mended, verified, learned from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from mainstay.client import Client
+from mainstay.demo.report import Report
+
+Say = Callable[[str], None]
+FINAL = {"succeeded", "failed", "undone", "unknown", "escalated", "rejected", "expired"}
+
+
+class Shop(Protocol):
+    """What the story asks of the lab."""
+
+    def inject(self, kind: str, service: str | None = None) -> dict[str, Any]:
+        """Put a fault in; returns its truth."""
+        ...
+
+    def wait_recovered(self, timeout_s: float) -> float | None:
+        """Seconds from the fault to users being well again; None when they are not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """How long each part may take, in seconds."""
+
+    normal_s: float = 95.0
+    detect_s: float = 90.0
+    plan_s: float = 60.0
+    person_s: float = 0.0
+    settle_s: float = 10.0
+    mend_s: float = 200.0
+    swap: str = ""
+
+
+class Story:
+    """Tells one run through the API, as people would live it, and fills the report with what it saw."""
+
+    def __init__(self, admin: Client, approver: Client, shop: Shop, script: Script, say: Say) -> None:
+        self._admin, self._approver, self._shop, self._script, self._say = admin, approver, shop, script, say
+
+    def normal(self, report: Report) -> None:
+        """Traffic without a fault: every incident in it is a false one."""
+        self._say(f"normal traffic for {self._script.normal_s:.0f} s: the models learn what is usual")
+        until = time.monotonic() + self._script.normal_s
+        while time.monotonic() < until:
+            time.sleep(min(5.0, max(0.0, until - time.monotonic())))
+            report.false_incidents = len(self._incidents())
+        report.normal_s = self._script.normal_s
+
+    def fault(self, report: Report, kind: str, service: str | None) -> None:
+        """Put the fault in and follow it to its end."""
+        before = {incident["id"] for incident in self._incidents()}
+        truth = self._shop.inject(kind, service)
+        report.service = str(truth["service"])
+        started_ms = int(truth["started_at"] * 1000)
+        self._say(f"fault: {kind} in {report.service} (the platform is not told)")
+        incident = self._first_incident(before)
+        if incident is None:
+            self._say(f"no incident within {self._script.detect_s:.0f} s")
+            return
+        report.incident = incident["id"]
+        report.detection_delay_s = round((incident["opened_ms"] - started_ms) / 1000, 1)
+        self._say(f"{incident['id']} after {report.detection_delay_s} s: {incident['title']}")
+        plan = self._plan(report)
+        if plan is not None:
+            self._approve(report, plan)
+            self._mend(report, plan["id"])
+            report.recovery_s = self._shop.wait_recovered(self._script.settle_s)
+        self._judge(report, truth)
+        report.incident_count = len([i for i in self._incidents() if i["id"] not in before])
+
+    def _first_incident(self, before: set[str]) -> dict[str, Any] | None:
+        return self._until(
+            self._script.detect_s, lambda: next((i for i in self._incidents() if i["id"] not in before), None)
+        )
+
+    def _plan(self, report: Report) -> dict[str, Any] | None:
+        """The plan that waits, once it has been the same for a while: the first minute's diagnosis may still turn."""
+        seen: dict[str, Any] = {}
+
+        def settled() -> dict[str, Any] | None:
+            plan = next((p for p in self._page(report)["plans"] if p["status"] == "proposed"), None)
+            if plan is None:
+                seen.clear()
+            elif seen.get("id") != plan["id"]:
+                seen.update(id=plan["id"], at=time.monotonic())
+            elif time.monotonic() - seen["at"] >= self._script.settle_s:
+                return plan
+            return None
+
+        plan = self._until(self._script.plan_s, settled)
+        if plan is None:
+            self._say("no plan was proposed")
+            return None
+        report.plan_proposed = plan["runbook"]
+        self._say(f"plan: {plan['title']}, waits for a person")
+        for line in self._admin.post(f"plans/{plan['id']}/dry-run")["says"]:
+            self._say(f"  dry run: {line}")
+        return plan
+
+    def _approve(self, report: Report, plan: dict[str, Any]) -> None:
+        """Give a person at the console the time to say yes; after that the demo's own approver does."""
+
+        def taken() -> dict[str, Any] | None:
+            now = self._admin.get(f"plans/{plan['id']}")
+            return now if now["status"] != "proposed" else None
+
+        if self._script.person_s:
+            self._say(f"approve it in the console (key a); in {self._script.person_s:.0f} s grace, our approver, will")
+        if not self._script.person_s or self._until(self._script.person_s, taken) is None:
+            self._approver.post(f"plans/{plan['id']}/approve", {"digest": plan["digest"], "comment": "demo"})
+
+    def _mend(self, report: Report, plan_id: str) -> None:
+        def ended() -> dict[str, Any] | None:
+            plan = self._admin.get(f"plans/{plan_id}")
+            return plan if plan["status"] in FINAL else None
+
+        plan = self._until(self._script.mend_s, ended) or self._admin.get(f"plans/{plan_id}")
+        approvals = [a for a in plan.get("approvals", []) if a["decision"] == "approved"]
+        report.approved_by = approvals[0]["by"] if approvals else None
+        steps = plan.get("results", [])
+        report.action_executed = any(s["phase"] == "do" and s["status"] == "succeeded" for s in steps)
+        report.verified = any(s["phase"] == "verify" and s["status"] == "succeeded" for s in steps)
+        report.plan_status = plan["status"]
+        report.escalated = plan["status"] in {"escalated", "failed", "undone", "unknown"}
+        self._say(f"plan {plan['status']}: {plan['outcome']}")
+
+    def _judge(self, report: Report, truth: dict[str, Any]) -> None:
+        """Compare with the truth, which only this side knows, and tell the platform, as a person would."""
+        incident = self._page(report)["incident"]
+        accepted = set(truth.get("accepted_causes") or [report.service])
+        report.root_cause_rank = rank(incident["suspects"], accepted)
+        top = incident["suspects"][0] if incident["suspects"] else None
+        report.cause = f"{top['entity']} {top['cause']} {top['probability']:.2f}" if top else None
+        self._say(f"first suspect: {report.cause}; the truth ranks {report.root_cause_rank}")
+        kind = "right-cause" if report.root_cause_rank == 1 else "wrong-cause"
+        verdict = self._approver.post("verdicts", {"kind": kind, "subject": incident["id"], "comment": "demo"})
+        label = self._until(
+            15.0, lambda: next((row for row in self._labels() if row["from_verdict"] == verdict["id"]), None)
+        )
+        report.label_written = label is not None
+
+    def close(self, report: Report) -> None:
+        """The whole chain is verified, and every decision asked who took it."""
+        answer = self._admin.post("ledger/verify")
+        report.ledger_verified = answer["first_bad"] is None and answer["count"] > 0
+        report.ledger_entries = answer["count"]
+        alerts = self._admin.get("alerts", limit=1000)
+        incidents = [self._admin.get(f"incidents/{row['id']}") for row in self._incidents()]
+        report.alerts = len(alerts)
+        report.undecided_by = undecided(alerts, incidents)
+        if report.fault == "none":
+            report.incident_count = report.false_incidents = len(incidents)
+
+    def _incidents(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._admin.get("incidents", limit=200)
+        return sorted(found, key=lambda incident: incident["opened_ms"])
+
+    def _labels(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._admin.get("labels")
+        return found
+
+    def _page(self, report: Report) -> dict[str, Any]:
+        page: dict[str, Any] = self._admin.get(f"incidents/{report.incident}")
+        return page
+
+    def _until(self, seconds: float, ask: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
+        until = time.monotonic() + seconds
+        while True:
+            found = ask()
+            if found is not None or time.monotonic() >= until:
+                return found
+            time.sleep(0.5)
+
+
+def rank(suspects: list[dict[str, Any]], accepted: set[str]) -> int | None:
+    """The place of the true one by probability; a tie counts as the worse place.
+
+    >>> rank([{"entity": "service:lab/a", "probability": 0.5}, {"entity": "service:lab/b", "probability": 0.5}], {"b"})
+    2
+    """
+    true = [s["probability"] for s in suspects if s["entity"] in accepted or s["entity"].rpartition("/")[2] in accepted]
+    if not true:
+        return None
+    return sum(1 for suspect in suspects if suspect["probability"] >= max(true))
+
+
+def undecided(alerts: list[dict[str, Any]], pages: list[dict[str, Any]]) -> int:
+    """How many decisions name no model version."""
+    decisions: list[dict[str, Any]] = list(alerts)
+    for page in pages:
+        incident = page["incident"]
+        decisions += [incident, *incident["groupings"], *incident["suspects"], *page["plans"]]
+    return sum(1 for decision in decisions if not (decision.get("decided_by") or {}).get("model"))
