@@ -16,7 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "lab": ("lab:lab", "The shop by itself, and faults to put into it."),
     "connect": (
         "connect:connect",
-        "Print what to paste into Prometheus, Alertmanager or a collector; wait; say what came.",
+        "Print what to paste into Prometheus, Alertmanager or OTel; wait; say what came.",
     ),
     "replay": ("replay:replay", "Recorded telemetry through the same pipeline."),
     "bench": ("bench:bench", "Speed, beside a peer or a limit, in one run."),
@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
-class _Lazy(click.Group):
+class _Lazy(click.Group):  # the parameters are click's
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 

@@ -1,0 +1,1 @@
+"""Speed, measured beside a peer or a physical limit in the same run: figures, never assertions."""

@@ -1,0 +1,85 @@
+"""What a process adds to the platform: an address, signals, and the HTTP server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import uvicorn
+
+from mainstay.api import create_app
+from mainstay.app import Platform
+from mainstay.client import ADDRESS_FILE, TOKEN_FILE
+from mainstay.domain.errors import BadInput
+from mainstay.settings import Settings
+
+
+def serve(data: Path, settings: Settings, host: str, port: int) -> None:
+    """Run the platform in `data` until SIGTERM or Ctrl-C; state is saved on the way out.
+
+    Raises:
+        BadInput: The address cannot be had, or another platform runs in this folder.
+    """
+    listener = _listen(host, port)
+    data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    platform = Platform(data, settings)
+    platform.start()
+    url = f"http://{host}:{listener.getsockname()[1]}"
+    print(f"Mainstay is up: {url}\n  sign in with the token in {data / TOKEN_FILE}", flush=True)
+    try:
+        asyncio.run(_serve(platform, listener, data / ADDRESS_FILE, url))
+    finally:
+        (data / ADDRESS_FILE).unlink(missing_ok=True)
+        platform.stop()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn raises a caught signal again when it is done, which would end us before our state is saved."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals to us."""
+        yield
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        says = f"cannot listen on {host}:{port}: {error.strerror}; choose another --port (0 takes a free one)"
+        raise BadInput(says) from None
+    listener.listen(1024)
+    return listener
+
+
+async def _serve(platform: Platform, listener: socket.socket, address: Path, url: str) -> None:
+    server = _Server(
+        uvicorn.Config(
+            create_app(platform),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,
+            # A sender's 64 MiB body is read in pieces; the door stops reading beyond its bound.
+            h11_max_incomplete_event_size=64 << 10,
+        )
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: setattr(server, "should_exit", True))
+    await platform.start_async()
+    part = address.with_suffix(".part")
+    part.write_text(url)
+    os.replace(part, address)  # noqa: PTH105  atomic: a client reads all of it or nothing
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        await platform.stop_async()
