@@ -1,0 +1,31 @@
+"""Rolling out releases: harmless or not, they look alike from outside."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from typing import Any
+
+from mainstay.lab.folder import Folder
+from mainstay.lab.operate.control import ask
+from mainstay.lab.shop.release import Release, publish_release
+
+AUTHORS = ("amara", "bjorn", "chen", "dolores", "emeka", "freya", "goran", "hana")
+SUMMARIES = (
+    "support gift vouchers", "update dependencies", "tidy up currency handling", "rework response cache",
+    "new discount rules", "add tracing attributes", "simplify validation", "prepare seasonal campaign",
+    "batch size from settings", "address review comments",
+)  # fmt: skip
+
+
+def roll_out(folder: Folder, service: str, behaviour: Release, draw: random.Random) -> dict[str, Any]:
+    """Publish a release of a service as its next version and deploy it; returns what the supervisor did."""
+    signed = replace(behaviour, author=draw.choice(AUTHORS), summary=draw.choice(SUMMARIES))
+    release = publish_release(folder, service, signed)
+    return ask(folder, "deploy", service=service, version=release.version)
+
+
+def deploy_harmless(folder: Folder, service: str, draw: random.Random) -> dict[str, Any]:
+    """Deploy a version that differs in nothing that users feel: a millisecond, or one more log line."""
+    behaviour = Release("", extra_ms=draw.choice((0.0, 0.0, 1.0)), is_chatty=draw.random() < 0.3)
+    return roll_out(folder, service, behaviour, draw)
