@@ -62,7 +62,7 @@ class PlatformApi(Protocol):
         ...
 
     def status(self) -> Status:
-        """What is watched, the funnel of the last 24 hours, health of stages and sources. Cheap: asked every few seconds.
+        """What is watched, the funnel of the last 24 hours, health of stages and sources. Cheap: asked all the time.
 
         Alerts, incidents and not paged of the funnel come from `control.funnel(since_ms)`.
         """
@@ -73,7 +73,7 @@ class PlatformApi(Protocol):
         ...
 
     def bands(self, series_id: int, since_ms: int, until_ms: int) -> tuple[I64, F64, F64]:
-        """What was expected: at_ms[n], low[n], high[n]; each holds until the next. The API aligns it with the points."""
+        """What was expected: at_ms[n], low[n], high[n]; each holds until the next. The API aligns them."""
         ...
 
     def logs(self, entity: str, since_ms: int, until_ms: int, limit: int) -> Sequence[LogLine]:
@@ -111,7 +111,7 @@ class PlatformApi(Protocol):
     async def command(self, command: Command) -> int:
         """Hand a person's command to the pipeline; returns its sequence number when it is durable.
 
-        It takes effect when the pipeline reaches it (the feed tells). The API has already checked that the subject exists.
+        It takes effect when the pipeline reaches it (the feed tells). The API has checked that the subject exists.
         `deploy` has arguments kind and one of live, shadow as `name@7`; `rollback` has kind.
         """
         ...

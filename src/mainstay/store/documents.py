@@ -1,0 +1,205 @@
+"""How a domain type lies in its table: the whole of it as canonical JSON, and the columns that are searched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Table, literal, select, tuple_
+
+from mainstay.domain.alerts import Alert
+from mainstay.domain.changes import Change
+from mainstay.domain.entities import Edge, Entity
+from mainstay.domain.errors import Corrupt, NotFound
+from mainstay.domain.incidents import Incident
+from mainstay.domain.models import Deployment, ModelVersion
+from mainstay.domain.pages import Page
+from mainstay.domain.runbooks import Approval, Plan, StepResult
+from mainstay.domain.signals import Series, Template
+from mainstay.domain.users import User
+from mainstay.domain.verdicts import Label, Verdict
+from mainstay.ledger import canonical
+from mainstay.store import schema
+
+T = TypeVar("T")
+Columns = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """One domain type, its table, and how its key columns are read off it.
+
+    Args:
+        order: By which columns lists are ordered; `-` before a name is descending.
+        event: Under which name the live feed tells of it ("" is not told), and …
+        subject: … about which id.
+    """
+
+    type: type[T]
+    table: Table
+    columns: Callable[[T], Columns]
+    order: tuple[str, ...]
+    event: str = ""
+    subject: Callable[[T], str] = lambda _: ""
+
+    def rows(self, documents: Iterable[T], tenant: str) -> list[Columns]:
+        """The rows as they go into the table."""
+        return [
+            {
+                "tenant": getattr(document, "tenant", tenant),
+                **{name: storable(value) for name, value in self.columns(document).items()},
+                "body": canonical(document).decode(),
+            }
+            for document in documents
+        ]
+
+    def read(self, body: str) -> T:
+        """The document as it was written.
+
+        Raises:
+            Corrupt: The row does not hold one.
+        """
+        try:
+            # not strict: NaN and infinity stand as strings, which JSON has no numbers for
+            return msgspec.json.decode(body, type=self.type, strict=False)
+        except msgspec.DecodeError as error:
+            raise Corrupt(f"a row of {self.table.name} cannot be read: {error}; it begins {body[:80]!r}") from None
+
+    def find(
+        self,
+        connection: Connection,
+        tenant: str,
+        conditions: Sequence[ColumnElement[bool]] = (),
+        limit: int | None = None,
+        **equal: object,
+    ) -> list[T]:
+        """Documents in the order of this kind; a column that should equal None is not asked for."""
+        table = self.table.c
+        query = select(table.body).where(table.tenant == tenant, *conditions)
+        query = query.where(*(table[name] == storable(value) for name, value in equal.items() if value is not None))
+        query = query.order_by(*(table[n[1:]].desc() if n[0] == "-" else table[n] for n in self.order)).limit(limit)
+        return [self.read(body) for body in connection.execute(query).scalars()]
+
+    def one(self, connection: Connection, tenant: str, **key: object) -> T | None:
+        """The document with this key."""
+        return next(iter(self.find(connection, tenant, (), 1, **key)), None)
+
+    def by_id(self, connection: Connection, tenant: str, ids: Sequence[str]) -> list[T]:
+        """Those of these documents that are there, in the order of this kind within each 500."""
+        known = list(dict.fromkeys(storable(one) for one in ids))
+        return [d for part in in_parts(known) for d in self.find(connection, tenant, [self.table.c.id.in_(part)])]
+
+    def older_than(self, connection: Connection, tenant: str, before: str) -> ColumnElement[bool]:
+        """What comes after the document `before` in a list that is ordered by (-time, -id).
+
+        Raises:
+            NotFound: There is no such document.
+        """
+        table = self.table.c
+        at = table[self.order[0].removeprefix("-")]
+        query = select(at).where(table.tenant == tenant, table.id == storable(before))
+        at_ms = connection.execute(query).scalar()
+        if at_ms is None:
+            raise NotFound(f"there is no {self.event} {before!r} to go on from")
+        return tuple_(at, table.id) < tuple_(literal(at_ms), literal(storable(before)))
+
+
+def _columns(*names: str) -> Callable[[Any], Columns]:
+    return lambda document: {name: getattr(document, name) for name in names}
+
+
+def _of(name: str) -> Callable[[Any], str]:
+    return lambda document: str(getattr(document, name))
+
+
+ENTITY = Kind(Entity, schema.entities, _columns("id", "kind"), ("id",))
+EDGE = Kind(Edge, schema.edges, _columns("caller", "callee"), ("caller", "callee"))
+SERIES = Kind(
+    Series,
+    schema.series,
+    lambda s: {"id": str(s.id), "entity": s.entity, "metric": s.metric},
+    ("entity", "metric", "id"),
+)
+TEMPLATE = Kind(Template, schema.templates, lambda t: {"id": str(t.id)}, ("id",))
+CHANGE = Kind(Change, schema.changes, _columns("id", "at_ms", "entity"), ("-at_ms", "-id"), "change", _of("id"))
+ALERT = Kind(
+    Alert,
+    schema.alerts,
+    lambda a: {
+        **_columns("id", "status", "entity", "fingerprint", "since_ms", "at_ms")(a),
+        "suppressed": int(a.suppressed),
+    },
+    ("-since_ms", "-id"),
+    "alert",
+    _of("id"),
+)
+INCIDENT = Kind(
+    Incident,
+    schema.incidents,
+    _columns("id", "status", "opened_ms", "updated_ms"),
+    ("-opened_ms", "-id"),
+    "incident",
+    _of("id"),
+)
+PLAN = Kind(
+    Plan, schema.plans, _columns("id", "incident", "status", "created_ms"), ("-created_ms", "-id"), "plan", _of("id")
+)
+APPROVAL = Kind(
+    Approval,
+    schema.approvals,
+    _columns("id", "plan", "decision", "at_ms", "expires_ms", "used_ms"),
+    ("at_ms", "id"),
+    "plan",
+    _of("plan"),
+)
+STEP = Kind(
+    StepResult,
+    schema.steps,
+    lambda s: {"plan": s.plan, "phase": s.phase, "position": s.index, "at_ms": s.at_ms},
+    ("at_ms", "phase", "position"),
+    "plan",
+    _of("plan"),
+)
+VERDICT = Kind(
+    Verdict, schema.verdicts, _columns("id", "subject", "at_ms"), ("-at_ms", "-id"), "verdict", _of("subject")
+)
+LABEL = Kind(Label, schema.labels, _columns("id", "model", "version", "at_ms"), ("at_ms", "id"))
+PAGE = Kind(
+    Page,
+    schema.pages,
+    lambda p: {"id": p.key, "incident": p.incident, "sent_ms": p.sent_ms, "next_try_ms": p.next_try_ms},
+    ("next_try_ms", "id"),
+)
+VERSION = Kind(
+    ModelVersion,
+    schema.versions,
+    lambda v: {"model": v.ref.model, "version": v.ref.version, "kind": v.kind},
+    ("model", "version"),
+    "model",
+    lambda v: v.ref.model,
+)
+DEPLOYMENT = Kind(
+    Deployment, schema.deployments, _columns("kind", "scope"), ("kind", "scope"), "model", lambda d: d.live.model
+)
+USER = Kind(User, schema.users, _columns("name"), ("name",))
+
+
+def storable(value: Any) -> Any:
+    """Text without halves of surrogate pairs, which are no characters and which no database takes.
+
+    >>> storable("a" + chr(0xD800))
+    'a?'
+    """
+    is_text = isinstance(value, str) and not value.isascii()
+    return value.encode("utf-8", "replace").decode() if is_text else value
+
+
+def in_parts(items: Sequence[T], size: int = 500) -> Iterable[Sequence[T]]:
+    """Pieces small enough for one `IN (…)`: SQLite takes 32,766 variables, older ones 999.
+
+    >>> list(in_parts([1, 2, 3], 2))
+    [[1, 2], [3]]
+    """
+    return (items[start : start + size] for start in range(0, len(items), size))
