@@ -1,0 +1,80 @@
+/** Live events. Lost is said, in words, with the time of what is on screen; found again, everything is fetched anew. */
+import { signal } from '@preact/signals';
+import { ROOT, me, whoAmI } from './api.js';
+import { refresh } from './store.js';
+
+/** @type {import('@preact/signals').Signal<{state: 'starting' | 'live' | 'stale', since: number}>} */
+export const live = signal({ state: 'starting', since: Date.now() });
+
+/** The clock of relative times: one tick for the whole page. */
+export const now = signal(Date.now());
+setInterval(() => { now.value = Date.now(); }, 5000);
+
+/** Which paths show a kind of thing. */
+const SHOWS = /** @type {Record<string, string[]>} */ ({
+  incident: ['/incidents', '/status', '/approvals', '/plans'], alert: ['/alerts', '/status', '/incidents'],
+  plan: ['/plans', '/approvals', '/incidents'], approval: ['/plans', '/approvals', '/incidents'], step: ['/plans', '/incidents'],
+  change: ['/changes'], entity: ['/entities', '/status'], deployment: ['/models'], version: ['/models'],
+  verdict: ['/feedback', '/verdicts', '/models', '/incidents'], label: ['/feedback', '/models'], user: ['/users'],
+});
+const ALWAYS = ['/ledger', '/feedback'];
+
+/** @type {Set<string>} */
+const waiting = new Set();
+let timer = 0;
+
+/** Many events of one batch become one refetch. @param {string} kind */
+function heard(kind) {
+  waiting.add(kind);
+  if (!timer) timer = window.setTimeout(apply, 200);
+}
+
+function apply() {
+  const prefixes = [...waiting].flatMap((kind) => SHOWS[kind] ?? []).concat(ALWAYS);
+  const all = [...waiting].some((kind) => !(kind in SHOWS));
+  waiting.clear();
+  timer = 0;
+  refresh((path) => all || prefixes.some((prefix) => path.startsWith(prefix)));
+}
+
+/** @type {EventSource | null} */
+let source = null;
+let retry = 1000;
+
+/** @param {MessageEvent} event */
+function message(event) {
+  let kind = event.type;
+  try {
+    const body = JSON.parse(event.data);
+    kind = body.kind ?? body.type ?? kind;
+  } catch { /* not JSON: the event's name says enough */ }
+  heard(kind);
+}
+
+/** Open the stream and keep it open. */
+export function connect() {
+  source?.close();
+  source = new EventSource(`${ROOT}/stream`);
+  source.onopen = () => {
+    const again = live.value.state === 'stale';
+    retry = 1000;
+    live.value = { state: 'live', since: Date.now() };
+    if (again) refresh(() => true);
+  };
+  source.onmessage = message;
+  for (const kind of Object.keys(SHOWS)) source.addEventListener(kind, message);
+  source.onerror = lost;
+}
+
+function lost() {
+  source?.close();
+  if (live.value.state !== 'stale') live.value = { state: 'stale', since: Date.now() };
+  whoAmI().catch(() => undefined);
+  window.setTimeout(() => me.value && connect(), retry);
+  retry = Math.min(retry * 2, 15_000);
+}
+
+export function disconnect() {
+  source?.close();
+  source = null;
+}

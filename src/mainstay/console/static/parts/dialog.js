@@ -1,0 +1,61 @@
+/** One dialog and a few short notes. The browser's own `<dialog>` keeps the focus inside and gives it back. */
+import { signal } from '@preact/signals';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { html } from '../js/html.js';
+import { State, Text } from './words.js';
+
+/** @type {import('@preact/signals').Signal<(() => any) | null>} */
+export const current = signal(null);
+/** @type {import('@preact/signals').Signal<{id: number, is: string, says: string}[]>} */
+const notes = signal([]);
+let number = 0;
+
+/** @param {() => any} content */
+export const show = (content) => { current.value = content; };
+export const close = () => { current.value = null; };
+
+/** Say what came of an action. @param {string} says @param {string} [is] */
+export function note(says, is = 'ok') {
+  const id = (number += 1);
+  notes.value = [...notes.value.slice(-3), { id, is, says }];
+  window.setTimeout(() => { notes.value = notes.value.filter((n) => n.id !== id); }, is === 'bad' ? 12_000 : 6000);
+}
+
+export function Dialogs() {
+  const ref = useRef(/** @type {HTMLDialogElement | null} */ (null));
+  const content = current.value;
+  useEffect(() => {
+    if (content && !ref.current?.open) ref.current?.showModal();
+    if (!content && ref.current?.open) ref.current.close();
+  }, [content]);
+  return html`<dialog ref=${ref} aria-labelledby="dialog-title" onClose=${close}>${content?.()}</dialog>
+    <div class="toasts" role="status" aria-live="polite">${notes.value.map((n) => html`<div class="toast" key=${n.id}><${State} is=${n.is} word="" /><span><${Text} value=${n.says} /></span></div>`)}</div>`;
+}
+
+/** A form in the dialog: one question, one answer, the server's refusal in its place.
+ * @param {{title: any, submit: string, act: (form: FormData) => Promise<unknown>, done?: string, danger?: boolean, children?: any}} props */
+export function Ask({ title, submit, act, done, danger = false, children }) {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState('');
+  const onSubmit = async (/** @type {SubmitEvent} */ event) => {
+    event.preventDefault();
+    const form = new FormData(/** @type {HTMLFormElement} */ (event.currentTarget));
+    setBusy(true);
+    setError('');
+    try {
+      await act(form);
+      close();
+      if (done) note(done);
+    } catch (failure) {
+      setError(/** @type {Error} */ (failure).message);
+    }
+    setBusy(false);
+  };
+  return html`<form method="dialog" onSubmit=${onSubmit}>
+    <h1 id="dialog-title">${title}</h1>
+    ${children}
+    ${error && html`<div class="failure" role="alert"><${State} is="bad" word="Refused" /><p><${Text} value=${error} /></p></div>`}
+    <footer><button type="button" class="button" onClick=${close}>Cancel</button>
+      <button type="submit" class=${`button ${danger ? 'danger' : 'primary'}`} disabled=${busy}>${busy ? 'Sending…' : submit}</button></footer>
+  </form>`;
+}
