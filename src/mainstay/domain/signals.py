@@ -100,7 +100,11 @@ class RawSpans:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What one request held, whatever its protocol. `refused` items were bad beside good ones; the reason is for the sender."""
+    """What one request held, whatever its protocol. `refused` items were bad beside good ones; the reason is for the sender.
+
+    `own_alerts` came back to us from the user's Alertmanager and were dropped. `is_clock_bound`: what was read depends
+    on when it was received (a time left open, an item too far in the future), so a record is decoded again with its own time.
+    """
 
     metrics: RawMetrics | None = None
     logs: RawLogs | None = None
@@ -109,6 +113,8 @@ class Decoded:
     changes: tuple[Change, ...] = ()
     refused: int = 0
     refused_reason: str = ""
+    own_alerts: int = 0
+    is_clock_bound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +226,10 @@ class TemplateWindow:
 
 @dataclass(frozen=True, slots=True)
 class Normal:
-    """What the stages after normalisation see of one inbox record, or of one tick (then the windows are filled)."""
+    """What the stages after normalisation see of one inbox record, or of one tick (then the windows are filled).
+
+    `at_ns` is when the record was received (0 unknown): how a detector learns that time passed although nothing was said.
+    """
 
     metrics: MetricBatch | None = None
     logs: LogBatch | None = None
@@ -233,3 +242,4 @@ class Normal:
     new_templates: tuple[Template, ...] = ()
     late: int = 0
     unplaced: tuple[Labels, ...] = field(default=())
+    at_ns: int = 0

@@ -1,0 +1,1 @@
+"""Calls between services: slower, failing, or gone?"""

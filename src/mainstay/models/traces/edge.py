@@ -1,0 +1,117 @@
+"""One edge of the service graph: what its calls usually do, and the newest windows that are not learned yet."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+
+from mainstay.domain.signals import EdgeWindow
+from mainstay.models.traces.histogram import Counts, blended, counted
+from mainstay.models.traces.parameters import EdgeParameters
+
+
+class Window(msgspec.Struct, kw_only=True):
+    """One closed window. `timed` is how many durations were kept; `strange`: it must not be learned."""
+
+    until_ns: int
+    calls: int = 0
+    errors: int = 0
+    latency: Counts = {}
+    timed: int = 0
+    latency_ms: float = 0.0
+    own_ms: float = 0.0
+    owned: int = 0
+    strange: bool = False
+
+
+class Reference(msgspec.Struct, kw_only=True):
+    """What is usual: decayed counts of latencies, calls and errors, calls per window and how they scatter.
+
+    `judged` counts windows with calls, `slow` those of them that were slow all the same (middle, tail): pauses hit the calls of
+    a window together, so calls alone would be believed too much.
+    """
+
+    latency: Counts = {}
+    windows: int = 0
+    calls: float = 0.0
+    errors: float = 0.0
+    latency_ms: float = 0.0
+    own_ms: float = 0.0
+    timed: float = 0.0
+    owned: float = 0.0
+    rate: float = 0.0
+    rate_variance: float = 0.0
+    judged: float = 0.0
+    slow_middle: float = 0.0
+    slow_tail: float = 0.0
+
+
+class Firing(msgspec.Struct, kw_only=True):
+    """A condition that is told and not yet over."""
+
+    since_ns: int
+    calm: int = 0
+
+
+class EdgeState(msgspec.Struct, kw_only=True):
+    """All that is remembered of one edge; `firing` by channel."""
+
+    caller: str
+    callee: str
+    last_ns: int = 0
+    silent: int = 0
+    reference: Reference
+    ring: list[Window]
+    firing: dict[str, Firing] = {}
+
+    @property
+    def subject(self) -> str:
+        return f"edge:{self.caller}>{self.callee}"
+
+
+def window_of(seen: EdgeWindow) -> Window:
+    """A closed window, its durations as counts."""
+    latencies, own = seen.latency_ms.tolist(), seen.own_ms.tolist()
+    return Window(
+        until_ns=seen.until_ns, calls=seen.count, errors=seen.errors, latency=counted(latencies), timed=len(latencies),
+        latency_ms=_sum(latencies), own_ms=_sum(own), owned=len(own),
+    )  # fmt: skip
+
+
+def is_warm(reference: Reference, parameters: EdgeParameters) -> bool:
+    """Whether there is enough history to judge by."""
+    return reference.windows >= parameters.warm_windows and reference.calls >= parameters.warm_requests
+
+
+def learn(reference: Reference, window: Window, memory: float) -> None:
+    """Take one window that has left the ring into what is usual."""
+    calls = float(window.calls)
+    alpha = max(1.0 / (reference.windows + 1), 1.0 - memory)
+    gap = calls - reference.rate
+    reference.rate += alpha * gap
+    reference.rate_variance = (1.0 - alpha) * (reference.rate_variance + alpha * gap * gap)
+    reference.windows += 1
+    if not window.calls:
+        return
+    reference.latency = blended(reference.latency, memory, window.latency)
+    reference.calls = reference.calls * memory + calls
+    reference.errors = reference.errors * memory + window.errors
+    reference.latency_ms = reference.latency_ms * memory + window.latency_ms
+    reference.timed = reference.timed * memory + window.timed
+    reference.own_ms = reference.own_ms * memory + window.own_ms
+    reference.owned = reference.owned * memory + window.owned
+
+
+def own_share(reference: Reference, ring: list[Window]) -> float | None:
+    """Of the time that calls take longer now: how much passes in the callee itself, not in what it calls. 0–1."""
+    owned, timed = sum(w.owned for w in ring), sum(w.timed for w in ring)
+    if not owned or not timed or not reference.owned or not reference.timed:
+        return None
+    own = math.fsum(w.own_ms for w in ring) / owned - reference.own_ms / reference.owned
+    longer = math.fsum(w.latency_ms for w in ring) / timed - reference.latency_ms / reference.timed
+    return round(min(max(own / longer, 0.0), 1.0), 3) if longer > 0 else None
+
+
+def _sum(durations: list[float]) -> float:
+    return math.fsum(min(d, 1e9) for d in durations if d > 0)

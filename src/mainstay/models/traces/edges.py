@@ -1,0 +1,218 @@
+"""The edge detector: is what one service sees of another slower, failing, or gone?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from mainstay.domain.alerts import Band
+from mainstay.domain.protocols import Scored, Signal, Transition
+from mainstay.domain.signals import EdgeWindow, Normal
+from mainstay.models.packed import pack, unpack
+from mainstay.models.traces.channels import CHANNELS, Finding, noted
+from mainstay.models.traces.edge import EdgeState, Firing, Reference, Window, is_warm, learn, window_of
+from mainstay.models.traces.parameters import EdgeParameters
+from mainstay.models.words import clock, quantity, short, span
+
+FORMAT = 1
+FORGET_AFTER = 17_280  # windows without a call after which an edge is forgotten: a day of 5 s
+FAR_NS = 600_000_000_000  # the record clock and the windows' clock are not compared beyond this
+NAMES = {"latency": "calls slow", "errors": "calls fail", "traffic": "calls stopped"}
+
+
+class EdgeShift:
+    """Whether calls over one edge became slower, fail, or stopped, judged on a few windows of a few requests each.
+
+    The newest windows stand in a ring and are pooled until there is enough to say; only what has left the ring calm is
+    learned, so an onset never teaches. Slower: share of calls above a practical limit (relative *and* absolute) against the share
+    that the reference holds (exact binomial tail), in at least two windows. Failing: binomial tail against a smoothed
+    share. Gone: consecutive windows without a call against a steady rate. `own_share` says how much of the added
+    time passed in the callee itself: near 0 the trouble is further down.
+    """
+
+    algorithm = "edge-shift"
+    state_format = f"edge-shift/{FORMAT}"
+
+    def __init__(self, parameters: Mapping[str, Any] | None = None) -> None:
+        self._parameters = msgspec.convert(dict(parameters or {}), EdgeParameters)
+        self._edges: dict[tuple[str, str], EdgeState] = {}
+        self._clock_ns = 0  # end of the newest window of all edges
+        self._lag_ns = 0  # by how much the record that brought it came later (or senders' clocks are off)
+
+    @staticmethod
+    def defaults() -> dict[str, Any]:
+        """Parameters of the shipped version, as JSON."""
+        values: dict[str, Any] = msgspec.to_builtins(EdgeParameters())
+        return values
+
+    def score(self, normal: Normal) -> Scored:
+        """Take closed windows in; an edge without one in a period that others had counts as silent."""
+        found: list[Transition] = []
+        for seen in normal.edges:
+            if seen.until_ns > self._clock_ns:
+                found += self._advance(seen.until_ns)
+            found += self._take(seen)
+        if normal.at_ns and self._clock_ns:
+            if normal.edges:
+                self._lag_ns = normal.at_ns - self._clock_ns
+            found += self._advance(normal.at_ns - self._lag_ns, whole=True)
+        return Scored(tuple(found))
+
+    def decide(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """One window against the frozen state of its edge."""
+        state = msgspec.convert(inputs["edge"], EdgeState, str_keys=True)
+        window = msgspec.convert(inputs["window"], Window, str_keys=True)
+        return _step(state, window, self._parameters)[inputs["channel"]]
+
+    def firing(self) -> tuple[str, ...]:
+        """Subjects that are anomalous now."""
+        return tuple(sorted(state.subject for state in self._edges.values() if state.firing))
+
+    def snapshot(self) -> bytes:
+        edges = [msgspec.to_builtins(state) for state in self._edges.values()]
+        return pack(self.algorithm, FORMAT, {"clock_ns": self._clock_ns, "lag_ns": self._lag_ns, "edges": edges})
+
+    def restore(self, state: bytes) -> None:
+        kept = unpack(state, self.algorithm, FORMAT)
+        edges = msgspec.convert(kept["edges"], list[EdgeState])
+        self._edges = {(e.caller, e.callee): e for e in edges}
+        self._clock_ns, self._lag_ns = kept["clock_ns"], kept["lag_ns"]
+
+    @property
+    def _window_ns(self) -> int:
+        return int(self._parameters.window_s * 1e9)
+
+    def _advance(self, until_ns: int, *, whole: bool = False) -> list[Transition]:
+        """Time has passed: edges that had no window until now were silent.
+
+        `whole`: it is the record's time that has passed, without any window; four windows' patience for late spans.
+        """
+        found: list[Transition] = []
+        if whole:
+            until_ns = self._clock_ns + (until_ns - self._clock_ns - 4 * self._window_ns) // self._window_ns * self._window_ns
+        if self._clock_ns and until_ns - self._clock_ns > FAR_NS:
+            for state in self._edges.values():  # we were away: nobody's silence
+                state.last_ns = max(state.last_ns, until_ns - self._window_ns)
+            self._clock_ns = until_ns
+        while self._clock_ns and self._clock_ns < until_ns:
+            found += self._silences()
+            self._clock_ns = min(self._clock_ns + self._window_ns, until_ns)
+        self._clock_ns = self._clock_ns or until_ns
+        return found
+
+    def _silences(self) -> list[Transition]:
+        found: list[Transition] = []
+        for key, state in list(self._edges.items()):
+            if state.last_ns < self._clock_ns:
+                found += self._apply(state, Window(until_ns=self._clock_ns))
+                if state.silent > FORGET_AFTER and not state.firing:
+                    del self._edges[key]
+        return found
+
+    def _take(self, seen: EdgeWindow) -> list[Transition]:
+        key = (seen.caller, seen.callee)
+        state = self._edges.get(key)
+        if state is None:
+            state = self._edges[key] = EdgeState(caller=seen.caller, callee=seen.callee, reference=Reference(), ring=[])
+        if seen.until_ns <= state.last_ns:
+            return []  # later than the normaliser waits: that window was taken as silent
+        return self._apply(state, window_of(seen))
+
+    def _apply(self, state: EdgeState, window: Window) -> list[Transition]:
+        frozen = msgspec.to_builtins(state, str_keys=True) if state.firing or is_warm(state.reference, self._parameters) else {}
+        plain = msgspec.to_builtins(window, str_keys=True) if frozen else {}
+        outputs = _step(state, window, self._parameters)
+        return [
+            _transition(state, {"edge": frozen, "window": plain, "channel": channel}, output)
+            for channel, output in outputs.items()
+            if output["event"] != "none"
+        ]
+
+
+def _step(state: EdgeState, window: Window, parameters: EdgeParameters) -> dict[str, dict[str, Any]]:
+    """Take one window into the state; what each channel says of it."""
+    state.last_ns = window.until_ns
+    state.silent = 0 if window.calls else state.silent + 1
+    state.ring.append(window)
+    outputs = {channel: _judge(state, channel, parameters) for channel in CHANNELS}
+    window.strange = window.strange or bool(state.firing)
+    if len(state.ring) > parameters.ring:
+        oldest = state.ring.pop(0)
+        if not oldest.strange and not state.firing:
+            noted(state.reference, oldest, parameters)
+            learn(state.reference, oldest, parameters.memory)
+    return outputs
+
+
+def _judge(state: EdgeState, channel: str, parameters: EdgeParameters) -> dict[str, Any]:
+    find, is_still = CHANNELS[channel]
+    at_ns, firing = state.last_ns, state.firing.get(channel)
+    if firing is None:
+        found = find(state, parameters) if is_warm(state.reference, parameters) else None
+        if found is None:
+            return {"firing": False, "event": "none"}
+        state.firing[channel] = Firing(since_ns=found.since_ns)
+        for window in state.ring:
+            window.strange = window.strange or window.until_ns > found.since_ns
+        return _said(state, channel, "started", found)
+    if at_ns - firing.since_ns > parameters.adopt_s * 1e9:
+        del state.firing[channel]
+        _adopt(state)
+        return _said(state, channel, "adopted", None, firing.since_ns)
+    firing.calm = 0 if is_still(state, parameters) else firing.calm + 1
+    if firing.calm < parameters.calm_windows:
+        return {"firing": True, "event": "none"}
+    del state.firing[channel]
+    return _said(state, channel, "calm", None, firing.since_ns)
+
+
+def _adopt(state: EdgeState) -> None:
+    """After hours, what was strange is how it is now: the reference starts again from the ring."""
+    state.reference = Reference()
+    for window in state.ring:
+        window.strange = False
+
+
+def _said(state: EdgeState, channel: str, event: str, found: Finding | None, since_ns: int = 0) -> dict[str, Any]:
+    since_ns = found.since_ns if found else since_ns
+    output: dict[str, Any] = {
+        "firing": event == "started", "event": event, "channel": channel, "since_ns": since_ns, "at_ns": state.last_ns,
+        "name": NAMES[channel], "severity": found.severity if found else "info",
+        "effect": found.factor if found else 1.0, "finding": msgspec.to_builtins(found) if found else None,
+    }  # fmt: skip
+    return {**output, "summary": _summary(state, channel, event, found, since_ns)}
+
+
+def _summary(state: EdgeState, channel: str, event: str, found: Finding | None, since_ns: int) -> str:
+    calls = f"calls {short(state.caller)} → {short(state.callee)}" if state.caller else f"requests to {short(state.callee)}"
+    if event == "adopted":
+        return f"{NAMES[channel]}: {calls}, since {clock(since_ns)}; now taken as the new normal"
+    if found is None:
+        return f"{calls}: {channel} calm again at {clock(state.last_ns)}"
+    if channel == "errors":
+        return f"{found.value:.0%} of {calls} fail, expected at most {found.high:.1%}, since {clock(since_ns)}"
+    if channel == "traffic":
+        return f"no {calls}, expected {found.low:g}–{found.high:g} per window, since {clock(since_ns)}"
+    text = f"{found.statistic} of {calls} {quantity(found.value, 'ms')}, expected {span(found.low, found.high, 'ms')}"
+    own = "" if found.own_share is None else f", {found.own_share:.0%} of the added time its own"
+    return f"{text}{own}, since {clock(since_ns)}"
+
+
+def _transition(state: EdgeState, inputs: dict[str, Any], output: dict[str, Any]) -> Transition:
+    signals: dict[str, Signal] = {"latency": "latency", "errors": "errors", "traffic": "traffic"}
+    channel, found = output["channel"], output["finding"]
+    labels = {"caller": state.caller, "callee": state.callee}
+    band = None
+    if found:
+        unit = {"latency": "ms", "errors": "1", "traffic": "1"}[channel]
+        band = Band(low=found["low"], high=found["high"], value=found["value"], unit=unit)
+        labels["factor"] = str(found["factor"])
+        if found["own_share"] is not None:
+            labels["own_share"] = str(found["own_share"])
+    return Transition(
+        subject=state.subject, entity=state.callee, firing=output["firing"], since_ns=output["since_ns"], at_ns=output["at_ns"],
+        name=output["name"], signal=signals[channel], severity=output["severity"], summary=output["summary"], channel=channel,
+        inputs=inputs, output=output, band=band, p_value=found["p_value"] if found else None, labels=labels,
+    )  # fmt: skip
