@@ -1,0 +1,220 @@
+"""One alert, one decision: it joins an incident, opens one, or waits for a second witness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from mainstay.models.correlation.inputs import AlertSketch, IncidentSketch, Scene, scene_of
+from mainstay.models.correlation.nearness import NO_LINK, Link, Nearness
+
+SYMPTOMS = ("latency", "errors", "availability")
+"""What users feel. The rest (saturation, logs, traffic) explains, but is no trouble by itself."""
+
+
+class Correlator:
+    """Groups alerts by decayed time × distance on the service graph × shared change.
+
+    A storm after one fault spreads along calls within seconds, so every alert of it is near one that is already there.
+    Two faults in unconnected parts, or minutes apart, are not. Known limit: two faults at the same moment under one
+    caller are told apart only until that caller's own alert links them; a person can split them.
+
+    The opening policy keeps noise from paging: one critical alert, one major alert of what users see, one exhausted
+    resource, or alerts that agree (are linked, and began or arrived within `agree_within_s`) with `open_at` points.
+
+    Source: affinity as in alert correlation by time and topology (e.g. Chen et al., "Towards intelligent incident
+    management", FSE 2020), hand-set priors; single linkage makes the grouping independent of the order of arrival.
+    """
+
+    ALGORITHM: ClassVar[str] = "time-topology"
+    DEFAULTS: ClassVar[dict[str, float]] = {
+        "join_at": 0.3,
+        "merge_at": 0.5,  # to bring two incidents together that are not of the same minute
+        "young_s": 60.0,
+        "tau_s": 75.0,
+        "victim_tau_s": 240.0,  # a victim downstream of what still burns may show it minutes later
+        "same_entity_tau_s": 900.0,
+        "onset_slack_ms": 5000.0,  # one detector window: onsets are not known more exactly
+        "per_hop": 0.85,
+        "shared_callee": 0.65,
+        "shared_caller": 0.25,
+        "same_host": 0.5,
+        "unconnected": 0.08,
+        "shared_change": 0.7,
+        "change_window_s": 300.0,
+        "agree_within_s": 30.0,
+        "open_at": 1.6,
+        "reopen_at": 0.6,
+        "reopen_within_s": 600.0,
+        "critical": 2.0,
+        "major": 1.0,
+        "minor": 0.6,
+        "info": 0.0,
+    }
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self._weights: dict[str, float] = {**self.DEFAULTS, **parameters}
+
+    def decide(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Join, open or hold.
+
+        Returns:
+            `action` (join, open, hold), `incident` (id or None), `reopen`, `merge` (ids of incidents that this alert
+            shows to be the same), `with` (ids of waiting alerts that come along), `score` (0–1), `why`.
+        """
+        scene = scene_of(inputs)
+        near = Nearness.of(scene, self._weights)
+        found = self._joinable(scene, near)
+        if found:
+            return self._join(scene, near, found)
+        again = self._recurrence(scene, near)
+        if again is not None:
+            return again
+        return self._open_or_hold(scene, near)
+
+    def _joinable(self, scene: Scene, near: Nearness) -> list[tuple[Link, IncidentSketch]]:
+        """Open incidents that the alert is tied to, strongest first; a tie goes to the older one."""
+        found = []
+        for incident in scene.incidents:
+            if incident.resolved_ms is None:
+                link = _strongest(near, scene.alert, incident)
+                if link.score >= self._weights["join_at"]:
+                    found.append((link, incident))
+        return sorted(found, key=lambda pair: (-round(pair[0].score, 6), _number(pair[1].id)))
+
+    def _join(self, scene: Scene, near: Nearness, found: Sequence[tuple[Link, IncidentSketch]]) -> dict[str, Any]:
+        (link, incident), *others = found
+        merge = [other.id for tie, other in others if self._is_same(tie, incident, other)]
+        why = f"{link.why}; onset {link.gap_ms / 1000:.0f} s apart"
+        if merge:
+            why += f"; it also ties {', '.join(merge)} to {incident.id}"
+        along = [other.id for other in self._linked(scene, near, within_ms=None)]
+        return _output("join", why, link.score, incident=incident.id, merge=merge, along=along)
+
+    def _is_same(self, tie: Link, incident: IncidentSketch, other: IncidentSketch) -> bool:
+        """Young incidents meet as their alerts would have; old ones need a stronger tie."""
+        apart_ms = abs(_began(incident) - _began(other))
+        return tie.score >= self._weights["merge_at"] or apart_ms <= self._weights["young_s"] * 1000
+
+    def _recurrence(self, scene: Scene, near: Nearness) -> dict[str, Any] | None:
+        alert = scene.alert
+        along = self._linked(scene, near, self._weights["agree_within_s"] * 1000)
+        if self._points(alert, along) < self._weights["reopen_at"]:
+            return None
+        closed = [i for i in scene.incidents if i.resolved_ms is not None and self._is_again(scene, i)]
+        if not closed:
+            return None
+        incident = max(closed, key=lambda i: (i.resolved_ms or 0, _number(i.id)))
+        ago_s = (scene.at_ms - (incident.resolved_ms or 0)) / 1000
+        why = f"the same symptom of {_short(alert.entity)} was resolved {ago_s:.0f} s ago: it came back"
+        return _output("join", why, 1.0, incident=incident.id, reopen=True, along=[other.id for other in along])
+
+    def _is_again(self, scene: Scene, incident: IncidentSketch) -> bool:
+        alert, resolved_ms = scene.alert, incident.resolved_ms or 0
+        if scene.at_ms - resolved_ms > self._weights["reopen_within_s"] * 1000:
+            return False
+        if any(c.entity == alert.entity and c.at_ms > resolved_ms and not c.by_mainstay for c in scene.changes):
+            return False  # somebody changed it since: a new story
+        return alert.fingerprint in incident.fingerprints or f"{alert.entity}|{alert.signal}" in incident.symptoms
+
+    def _open_or_hold(self, scene: Scene, near: Nearness) -> dict[str, Any]:
+        alert = scene.alert
+        witnesses = self._linked(scene, near, self._weights["agree_within_s"] * 1000)
+        points = self._points(alert, witnesses)
+        score = min(1.0, points / self._weights["open_at"])
+        if not self._suffices(alert, witnesses, points):
+            needs = f"{points:.1f} of {self._weights['open_at']:.1f} points"
+            return _output("hold", f"{_alone(alert, witnesses)} opens nothing yet ({needs}); it stays listed", score)
+        along = [other.id for other in self._linked(scene, near, within_ms=None)]
+        return _output("open", self._why_open(alert, witnesses), score, along=along)
+
+    def _suffices(self, alert: AlertSketch, witnesses: Sequence[AlertSketch], points: float) -> bool:
+        if points < self._weights["open_at"]:
+            return False
+        everyone = [alert, *witnesses]
+        return any(a.signal in SYMPTOMS or a.is_rule or self._is_strong(a) for a in everyone)
+
+    def _points(self, alert: AlertSketch, witnesses: Sequence[AlertSketch]) -> float:
+        """One subject testifies once, however often it cries."""
+        best: dict[str, float] = {}
+        for witness in [alert, *witnesses]:
+            key = witness.subject or witness.id
+            best[key] = max(best.get(key, 0.0), self._weight(witness))
+        return sum(best.values())
+
+    def _weight(self, alert: AlertSketch) -> float:
+        if alert.is_muted:
+            return 0.0
+        return self._weights["critical"] if self._is_strong(alert) else self._weights.get(alert.severity, 0.0)
+
+    def _is_strong(self, alert: AlertSketch) -> bool:
+        """Whether it opens an incident by itself."""
+        if alert.is_muted:
+            return False
+        is_felt = alert.signal in SYMPTOMS and alert.user_facing
+        return (
+            alert.severity == "critical"
+            or alert.near_exhaustion
+            or (alert.severity == "major" and (is_felt or alert.is_rule))
+        )
+
+    def _linked(self, scene: Scene, near: Nearness, within_ms: float | None) -> list[AlertSketch]:
+        """Waiting alerts tied to this one, directly or over one another (single linkage)."""
+        linked: list[AlertSketch] = []
+        border, waiting = [scene.alert], [a for a in scene.pending if a.id != scene.alert.id]
+        while border:
+            here = border.pop()
+            joined = [a for a in waiting if self._agree(near, here, a, within_ms)]
+            waiting = [a for a in waiting if a not in joined]
+            border += joined
+            linked += joined
+        return sorted(linked, key=lambda a: (a.since_ms, a.id))
+
+    def _agree(self, near: Nearness, one: AlertSketch, other: AlertSketch, within_ms: float | None) -> bool:
+        apart_ms = min(abs(one.since_ms - other.since_ms), abs(one.at_ms - other.at_ms))
+        if within_ms is not None and apart_ms > within_ms:
+            return False
+        return max(near.to_alert(one, other).score, near.to_alert(other, one).score) >= self._weights["join_at"]
+
+    def _why_open(self, alert: AlertSketch, witnesses: Sequence[AlertSketch]) -> str:
+        if self._is_strong(alert):
+            kind = "what users see" if alert.user_facing and alert.severity != "critical" else alert.severity
+            kind = "a resource nearly exhausted" if alert.near_exhaustion else kind
+            return f"{alert.signal} of {_short(alert.entity)} suffices by itself: {kind}"
+        names = sorted({f"{a.signal} of {_short(a.entity)}" for a in [alert, *witnesses]})
+        return f"{len(witnesses) + 1} alerts agree: {', '.join(names[:4])}"
+
+
+def _strongest(near: Nearness, alert: AlertSketch, incident: IncidentSketch) -> Link:
+    links = [near.to_member(alert, member) for member in incident.members]
+    return max(links, key=lambda link: link.score, default=NO_LINK)
+
+
+def _began(incident: IncidentSketch) -> int:
+    return min((member.first_ms for member in incident.members), default=0)
+
+
+def _alone(alert: AlertSketch, witnesses: Sequence[AlertSketch]) -> str:
+    company = f" with {len(witnesses)} more" if witnesses else ""
+    return f"{alert.severity} {alert.signal} of {_short(alert.entity)}{company}"
+
+
+def _output(action: str, why: str, score: float, **rest: Any) -> dict[str, Any]:
+    return {
+        "action": action,
+        "incident": rest.get("incident"),
+        "reopen": bool(rest.get("reopen", False)),
+        "merge": list(rest.get("merge", ())),
+        "with": list(rest.get("along", ())),
+        "score": round(score, 4),
+        "why": why,
+    }
+
+
+def _number(incident: str) -> int:
+    digits = incident.rpartition("-")[2]
+    return int(digits) if digits.isdigit() else 0
+
+
+def _short(entity: str) -> str:
+    return entity.rpartition("/")[2] or entity

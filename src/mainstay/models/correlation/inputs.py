@@ -1,0 +1,94 @@
+"""What a correlator looks at, as it stands in the ledger beside the decision."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class AlertSketch(msgspec.Struct, frozen=True, kw_only=True):
+    """One alert, as far as grouping cares.
+
+    Attributes:
+        peer: The other end, when the subject is a call (`edge:a>b`); "" otherwise.
+        user_facing: What the outside world sees of an entry service.
+        is_rule: A rule of the user's own: it is never withheld.
+        near_exhaustion: A resource that is about to be full; its detector labelled it so.
+        is_muted: Held back by the page budget: it may support an incident but opens none.
+    """
+
+    id: str
+    entity: str
+    signal: str
+    severity: str
+    since_ms: int
+    at_ms: int
+    fingerprint: str = ""
+    subject: str = ""
+    peer: str = ""
+    name: str = ""
+    user_facing: bool = False
+    is_rule: bool = False
+    near_exhaustion: bool = False
+    is_muted: bool = False
+
+    @property
+    def ends(self) -> tuple[str, ...]:
+        """The entities that it speaks of."""
+        return (self.entity, self.peer) if self.peer else (self.entity,)
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """What an incident knows of one of its entities: first and last onset, and whether something still fires there."""
+
+    entity: str
+    first_ms: int
+    last_ms: int
+    is_firing: bool = True
+    is_saturated: bool = False
+
+
+class IncidentSketch(msgspec.Struct, frozen=True, kw_only=True):
+    """One incident that a new alert might belong to.
+
+    Attributes:
+        symptoms: `entity|signal` of every alert it has had; with `fingerprints` they tell a recurrence.
+        resolved_ms: None while it is open or acknowledged.
+    """
+
+    id: str
+    members: tuple[Member, ...]
+    symptoms: tuple[str, ...] = ()
+    fingerprints: tuple[str, ...] = ()
+    resolved_ms: int | None = None
+
+
+class ChangeSketch(msgspec.Struct, frozen=True, kw_only=True):
+    """One recent change."""
+
+    id: str
+    entity: str
+    at_ms: int
+    by_mainstay: bool = False
+
+
+class Scene(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that one decision rests on: the alert, what it could join, and the neighbourhood of its entity."""
+
+    at_ms: int
+    alert: AlertSketch
+    incidents: tuple[IncidentSketch, ...] = ()
+    pending: tuple[AlertSketch, ...] = ()
+    edges: tuple[tuple[str, str], ...] = ()
+    hosts: dict[str, str] = {}
+    changes: tuple[ChangeSketch, ...] = ()
+
+
+def scene_of(inputs: Any) -> Scene:
+    """Frozen inputs as a scene.
+
+    Raises:
+        msgspec.ValidationError: The inputs are not those of a correlator; the message names the field.
+    """
+    return msgspec.convert(inputs, Scene)

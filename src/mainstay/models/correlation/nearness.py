@@ -1,0 +1,152 @@
+"""How near two symptoms are: on the service graph, in time, and through a change that both may come from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mainstay.models.correlation.inputs import AlertSketch, ChangeSketch, Member, Scene
+
+FAR = 6  # hops after which two services are not said to depend on each other
+
+
+@dataclass(frozen=True)
+class Link:
+    """How strongly an alert is tied to a member of an incident, 0–1, and by what."""
+
+    score: float
+    why: str
+    gap_ms: int
+
+
+NO_LINK = Link(0.0, "nothing in common", 0)
+
+
+class Graph:
+    """Hops over "depends on" in both directions. Built once per decision from the frozen edges."""
+
+    def __init__(self, edges: Sequence[tuple[str, str]]) -> None:
+        self._callees: dict[str, list[str]] = {}
+        self._callers: dict[str, list[str]] = {}
+        for caller, callee in edges:
+            self._callees.setdefault(caller, []).append(callee)
+            self._callers.setdefault(callee, []).append(caller)
+        self._reached: dict[tuple[str, bool], dict[str, int]] = {}
+
+    def below(self, entity: str) -> dict[str, int]:
+        """What it depends on, with the hops there; itself is 0."""
+        return self._reach(entity, down=True)
+
+    def above(self, entity: str) -> dict[str, int]:
+        """Who depends on it, with the hops from there; itself is 0."""
+        return self._reach(entity, down=False)
+
+    def _reach(self, entity: str, *, down: bool) -> dict[str, int]:
+        known = self._reached.get((entity, down))
+        if known is not None:
+            return known
+        steps = self._callees if down else self._callers
+        reached, border = {entity: 0}, [entity]
+        for hops in range(1, FAR + 1):
+            border = sorted({n for e in border for n in steps.get(e, ()) if n not in reached})
+            reached.update(dict.fromkeys(border, hops))
+        self._reached[(entity, down)] = reached
+        return reached
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """Links by the weights of one model version; symmetric, so that the order of arrival does not matter."""
+
+    weights: Mapping[str, float]
+    graph: Graph
+    hosts: Mapping[str, str]
+    changes: tuple[ChangeSketch, ...]
+
+    @classmethod
+    def of(cls, scene: Scene, weights: Mapping[str, float]) -> Nearness:
+        """For one decision."""
+        return cls(weights, Graph(scene.edges), scene.hosts, scene.changes)
+
+    def to_member(self, alert: AlertSketch, member: Member) -> Link:
+        """The tie of an alert to one entity of an incident: the stronger of its two ends."""
+        gap = max(member.first_ms - alert.since_ms, alert.since_ms - member.last_ms, 0)
+        links = [self._link(end, alert, member, gap) for end in alert.ends]
+        return max(links, key=lambda link: link.score)
+
+    def to_alert(self, alert: AlertSketch, other: AlertSketch) -> Link:
+        """The tie of two alerts, in whichever order they are given."""
+        saturated = other.signal == "saturation"
+        members = [
+            Member(entity=e, first_ms=other.since_ms, last_ms=other.since_ms, is_saturated=saturated)
+            for e in other.ends
+        ]
+        return max((self.to_member(alert, member) for member in members), key=lambda link: link.score)
+
+    def _link(self, entity: str, alert: AlertSketch, member: Member, gap_ms: int) -> Link:
+        closeness, why, tau_s = self._place(entity, alert, member)
+        change = self._shared_change(entity, alert.since_ms, member)
+        if change and closeness < self.weights["shared_change"]:
+            closeness, why = self.weights["shared_change"], f"both follow {change}"
+        return Link(closeness * math.exp(-gap_ms / 1000 / tau_s), why, gap_ms)
+
+    def _place(self, entity: str, alert: AlertSketch, member: Member) -> tuple[float, str, float]:
+        """Closeness on the graph, in words, and how fast it fades (seconds)."""
+        weights, name, other = self.weights, _short(entity), _short(member.entity)
+        if entity == member.entity:
+            return 1.0, f"same entity {name}", weights["same_entity_tau_s"]
+        hops = self.graph.below(entity).get(member.entity)
+        if hops is not None:
+            is_victim = alert.since_ms >= member.first_ms - weights["onset_slack_ms"]
+            tau_s = weights["victim_tau_s"] if is_victim else weights["tau_s"]
+            return self._per_hop(hops), f"{name} depends on {other}", tau_s
+        hops = self.graph.above(entity).get(member.entity)
+        if hops is not None:
+            is_victim = member.first_ms >= alert.since_ms - weights["onset_slack_ms"]
+            tau_s = weights["victim_tau_s"] if is_victim else weights["tau_s"]
+            return self._per_hop(hops), f"{other} depends on {name}", tau_s
+        return self._aside(entity, alert, member)
+
+    def _aside(self, entity: str, alert: AlertSketch, member: Member) -> tuple[float, str, float]:
+        weights, tau_s = self.weights, self.weights["tau_s"]
+        name, other = _short(entity), _short(member.entity)
+        host = self.hosts.get(entity)
+        is_about_host = alert.signal == "saturation" or member.is_saturated
+        if host and is_about_host and host in (self.hosts.get(member.entity), _short(member.entity)):
+            return weights["same_host"], f"{name} and {other} share the host {host}", tau_s
+        below = _meet(self.graph.below(entity), self.graph.below(member.entity))
+        if below:
+            return (
+                weights["shared_callee"] * weights["per_hop"] ** (below[0] - 2),
+                (f"{name} and {other} both depend on {_short(below[1])}"),
+                tau_s,
+            )
+        above = _meet(self.graph.above(entity), self.graph.above(member.entity))
+        if above:
+            return weights["shared_caller"], f"{name} and {other} are both used by {_short(above[1])}", tau_s
+        return weights["unconnected"], f"no known connection of {name} and {other}", tau_s
+
+    def _per_hop(self, hops: int) -> float:
+        return self.weights["per_hop"] ** hops
+
+    def _shared_change(self, entity: str, since_ms: int, member: Member) -> str:
+        """A change shortly before both, on something that both depend on (or are)."""
+        earliest = min(since_ms, member.first_ms) + self.weights["onset_slack_ms"]
+        for change in self.changes:
+            age_ms = earliest - change.at_ms
+            if change.by_mainstay or not 0 <= age_ms <= self.weights["change_window_s"] * 1000:
+                continue
+            if change.entity in self.graph.below(entity) and change.entity in self.graph.below(member.entity):
+                return f"change {change.id} on {_short(change.entity)}"
+        return ""
+
+
+def _meet(left: Mapping[str, int], right: Mapping[str, int]) -> tuple[int, str] | None:
+    """The nearest entity in both, with the hops from one to the other over it."""
+    both = [(left[e] + right[e], e) for e in left if e in right and left[e] and right[e]]
+    return min(both) if both else None
+
+
+def _short(entity: str) -> str:
+    return entity.rpartition("/")[2] or entity

@@ -1,0 +1,154 @@
+"""What the case shows of each entity: how ill, since when, whether by itself or through something it calls."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+
+from mainstay.models.rca.case import AlertFact, CallFact, Case
+
+ILLNESS: Mapping[str, float] = {"critical": 1.0, "major": 0.85, "minor": 0.6, "info": 0.3}
+ABOUT_SELF = ("saturation",)
+FAR = 6
+
+
+class Picture:
+    """Reads a case. Every answer is about one entity and comes from the frozen facts alone."""
+
+    def __init__(self, case: Case, weights: Mapping[str, float]) -> None:
+        self.case, self.weights = case, weights
+        self._callees: dict[str, set[str]] = {}
+        self._callers: dict[str, set[str]] = {}
+        for caller, callee in [*case.edges, *((c.caller, c.callee) for c in case.calls)]:
+            if caller and callee and caller != callee:
+                self._callees.setdefault(caller, set()).add(callee)
+                self._callers.setdefault(callee, set()).add(caller)
+
+    def alerts_about(self, entity: str) -> list[AlertFact]:
+        """Alerts that describe this entity, worst and earliest first."""
+        found = [a for a in self.case.alerts if a.about == entity]
+        return sorted(found, key=lambda a: (-ILLNESS.get(a.severity, 0.3), a.since_ms, a.id))
+
+    def calls_to(self, entity: str) -> list[CallFact]:
+        return [call for call in self.case.calls if call.callee == entity]
+
+    def calls_from(self, entity: str) -> list[CallFact]:
+        return [call for call in self.case.calls if call.caller == entity]
+
+    def callees(self, entity: str) -> list[str]:
+        return sorted(self._callees.get(entity, ()))
+
+    def callers(self, entity: str) -> list[str]:
+        return sorted(self._callers.get(entity, ()))
+
+    @cached_property
+    def suspects(self) -> list[str]:
+        """Everything that is ill, silent or was changed, and what the ill ones call."""
+        ill = {a.about for a in self.case.alerts} | {a.entity for a in self.case.alerts} | set(self.case.silent)
+        near = {callee for entity in ill for callee in self._callees.get(entity, ())}
+        changed = {c.entity for c in self.case.changes if c.entity in near | ill}
+        noted = {v.entity for v in self.case.vitals} | {log.entity for log in self.case.logs}
+        return sorted((ill | near | changed | (noted & near)) - {""})
+
+    @cached_property
+    def _ill(self) -> dict[str, float]:
+        return {entity: self._illness(entity) for entity in self.suspects}
+
+    def illness(self, entity: str) -> float:
+        """0–1: how bad its own signals, or what its callers see of it, are."""
+        return self._ill.get(entity, 0.0)
+
+    def _illness(self, entity: str) -> float:
+        alerts = self.alerts_about(entity)
+        seen = max((ILLNESS.get(a.severity, 0.3) * (0.6 if a.signal in ("logs", "traffic") else 1.0) for a in alerts),
+                   default=0.0)  # fmt: skip
+        felt = 0.7 if any(self.is_bad(call) for call in self.calls_to(entity)) else 0.0
+        quiet = 0.8 if entity in self.case.silent else 0.0
+        return max(seen, felt, quiet)
+
+    def onset_ms(self, entity: str) -> int:
+        """When its trouble began; the incident's onset when it has no alert of its own."""
+        return min((a.since_ms for a in self.alerts_about(entity)), default=self.case.onset_ms)
+
+    def is_bad(self, call: CallFact) -> bool:
+        """Slower by a practical amount (relative and absolute), or failing."""
+        return self.is_slow(call) or self.is_failing(call)
+
+    def is_slow(self, call: CallFact) -> bool:
+        shift = call.now_ms - call.before_ms
+        return shift > max(self.weights["slow_ms"], self.weights["slow_share"] * call.before_ms)
+
+    def is_failing(self, call: CallFact) -> bool:
+        return call.errors_now - call.errors_before > self.weights["failing_share"]
+
+    def own(self, entity: str) -> float | None:
+        """−1 (all of it comes from what it calls) … 1 (all of it is its own); None when nothing tells."""
+        marks = [mark for mark in (self._own_time(entity), self._own_errors(entity)) if mark is not None]
+        return sum(marks) / len(marks) if marks else None
+
+    def _own_time(self, entity: str) -> float | None:
+        marks = [2 * a.own_share - 1 for a in self.alerts_about(entity) if a.own_share is not None]
+        for call in self.calls_to(entity):
+            if self.is_slow(call) and call.own_now_ms is not None:
+                shift = call.own_now_ms - (call.own_before_ms or 0.0)
+                marks.append(2 * min(1.0, max(0.0, shift / (call.now_ms - call.before_ms))) - 1)
+        return sum(marks) / len(marks) if marks else None
+
+    def _own_errors(self, entity: str) -> float | None:
+        failing = [call for call in self.calls_to(entity) if self.is_failing(call)]
+        if not failing:
+            return None
+        if not self._callees.get(entity):
+            return 1.0
+        onward = self.calls_from(entity)
+        if not onward:
+            return None
+        return -1.0 if any(self.is_failing(call) for call in onward) else 1.0
+
+    def explained_by(self, entity: str) -> tuple[str, float]:
+        """The callee whose own illness explains this entity's, and how well (0–1)."""
+        best = ("", 0.0)
+        for callee in self.callees(entity):
+            strength = max(self.illness(callee), 0.8 * self._deep_illness(callee, {entity}))
+            if self._is_seen_healthy(entity, callee):
+                strength *= 0.15
+            late_ms = self.onset_ms(callee) - self.onset_ms(entity) - self.weights["order_slack_ms"]
+            if late_ms > 0:
+                strength *= 0.4
+            if strength > best[1]:
+                best = (callee, strength)
+        return best
+
+    def _deep_illness(self, entity: str, seen: set[str]) -> float:
+        """The worst illness below it: an instrumentation gap may hide a layer."""
+        worst = 0.0
+        for callee in self.callees(entity):
+            if callee not in seen:
+                worst = max(worst, self.illness(callee), 0.8 * self._deep_illness(callee, seen | {entity, callee}))
+        return worst
+
+    def _is_seen_healthy(self, caller: str, callee: str) -> bool:
+        """Its calls to the callee are measured and fine (or they are alerted, then not)."""
+        if any(a.caller == caller and a.callee == callee for a in self.case.alerts):
+            return False
+        measured = [c for c in self.case.calls if c.caller == caller and c.callee == callee]
+        return bool(measured) and not any(self.is_bad(call) for call in measured)
+
+    def covers(self, entity: str) -> float:
+        """The share of all illness that this entity would explain: its own and that of all that depend on it."""
+        whole = sum(self._ill.values())
+        if not whole:
+            return 0.0
+        above = self.above(entity)
+        return sum(illness for other, illness in self._ill.items() if other in above) / whole
+
+    def above(self, entity: str) -> set[str]:
+        """The entity and everything that depends on it."""
+        reached, border = {entity}, {entity}
+        for _ in range(FAR):
+            border = {c for e in border for c in self._callers.get(e, ())} - reached
+            reached |= border
+        return reached
+
+    def first_onset_ms(self) -> int:
+        return min((a.since_ms for a in self.case.alerts), default=self.case.onset_ms)
