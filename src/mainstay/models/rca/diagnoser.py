@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from mainstay.models.rca.blame import Charge
 from mainstay.models.rca.case import Case, case_of, short
-from mainstay.models.rca.causes import Charge, charges
+from mainstay.models.rca.causes import charges
 from mainstay.models.rca.clue import Clue, Exhibits, total
 from mainstay.models.rca.picture import ILLNESS, Picture
 from mainstay.models.rca.place import place_clues

@@ -9,28 +9,26 @@ from mainstay.models.rca.case import LogFact, short
 from mainstay.models.rca.clue import Clue
 from mainstay.models.rca.picture import Picture
 
-_SAYS: Mapping[str, re.Pattern[str]] = {
-    "memory": re.compile(r"out of memory|\boom\b|memoryerror|cannot allocate|heap (space|limit)|memory limit", re.IGNORECASE),
-    "disk": re.compile(r"no space left|disk (is )?full|enospc|(disk )?quota exceeded|edquot|over quota|errno 28", re.IGNORECASE),
-    "database": re.compile(
+_PHRASES: Mapping[str, str] = {
+    "memory": r"out of memory|\boom\b|memoryerror|cannot allocate|heap (space|limit)|memory limit",
+    "disk": r"no space left|disk (is )?full|enospc|quota exceeded|edquot|over quota|errno 28",
+    "database": (
         r"database (is |table is )?locked|lock (wait|timeout)|deadlock|sqlite_busy|\bbusy\b.*database|"
-        r"database.*\bbusy\b|too many connections|could not obtain lock|(database|query|statement).*time(d )?out",
-        re.IGNORECASE,
+        r"database.*\bbusy\b|too many connections|could not obtain lock|(database|query|statement).*time(d )?out"
     ),
-    "dependency": re.compile(
+    "dependency": (
         r"connection refused|unreachable|no route to host|name or service not known|connect(ion)? time(d )?out|"
         r"(did not|does not|no) (answer|respon)|circuit.*open|upstream.*(unavailable|refused)|cannot reach|"
-        r"remote end closed|connection reset",
-        re.IGNORECASE,
+        r"remote end closed|connection reset"
     ),
-    "queue": re.compile(r"queue (is )?full|backlog|consumer lag|takes no more messages|lease expired", re.IGNORECASE),
-    "config": re.compile(
+    "queue": r"queue (is )?full|backlog|consumer lag|takes no more messages|lease expired",
+    "config": (
         r"(invalid|bad|missing|unknown|wrong) (config|setting|option|credential|key)|unauthori[sz]ed|forbidden|"
-        r"permission denied|authentication failed|rate limit|too many requests|pool (exhausted|is exhausted|size)",
-        re.IGNORECASE,
+        r"permission denied|authentication failed|rate limit|too many requests|pool (is )?exhausted|pool size"
     ),
-    "cpu": re.compile(r"cpu thrott|load average|scheduling delay|event loop (lag|blocked)", re.IGNORECASE),
-}  # fmt: skip
+    "cpu": r"cpu thrott|load average|scheduling delay|event loop (lag|blocked)",
+}
+_SAYS = {cause: re.compile(phrase, re.IGNORECASE) for cause, phrase in _PHRASES.items()}
 
 
 def heard(picture: Picture, entity: str, cause: str) -> list[Clue]:
