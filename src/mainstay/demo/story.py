@@ -5,25 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from mainstay.client import Client
 from mainstay.demo.report import Report
+from mainstay.lab.fault import Fault
+from mainstay.lab.lab import Lab
 
 Say = Callable[[str], None]
 FINAL = {"succeeded", "failed", "undone", "unknown", "escalated", "rejected", "expired"}
-
-
-class Shop(Protocol):
-    """What the story asks of the lab."""
-
-    def inject(self, kind: str, service: str | None = None) -> dict[str, Any]:
-        """Put a fault in; returns its truth."""
-        ...
-
-    def wait_recovered(self, timeout_s: float) -> float | None:
-        """Seconds from the fault to users being well again; None when they are not."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +26,15 @@ class Script:
     person_s: float = 0.0
     settle_s: float = 10.0
     mend_s: float = 200.0
+    recover_s: float = 45.0
     swap: str = ""
 
 
 class Story:
     """Tells one run through the API, as people would live it, and fills the report with what it saw."""
 
-    def __init__(self, admin: Client, approver: Client, shop: Shop, script: Script, say: Say) -> None:
-        self._admin, self._approver, self._shop, self._script, self._say = admin, approver, shop, script, say
+    def __init__(self, admin: Client, approver: Client, lab: Lab, script: Script, say: Say) -> None:
+        self._admin, self._approver, self._lab, self._script, self._say = admin, approver, lab, script, say
 
     def normal(self, report: Report) -> None:
         """Traffic without a fault: every incident in it is a false one."""
@@ -57,22 +48,21 @@ class Story:
     def fault(self, report: Report, kind: str, service: str | None) -> None:
         """Put the fault in and follow it to its end."""
         before = {incident["id"] for incident in self._incidents()}
-        truth = self._shop.inject(kind, service)
-        report.service = str(truth["service"])
-        started_ms = int(truth["started_at"] * 1000)
+        truth = self._lab.inject(kind, service)
+        report.service = truth.service
         self._say(f"fault: {kind} in {report.service} (the platform is not told)")
         incident = self._first_incident(before)
         if incident is None:
             self._say(f"no incident within {self._script.detect_s:.0f} s")
             return
         report.incident = incident["id"]
-        report.detection_delay_s = round((incident["opened_ms"] - started_ms) / 1000, 1)
+        report.detection_delay_s = round(incident["opened_ms"] / 1000 - truth.started_s, 1)
         self._say(f"{incident['id']} after {report.detection_delay_s} s: {incident['title']}")
         plan = self._plan(report)
         if plan is not None:
-            self._approve(report, plan)
+            self._approve(plan)
             self._mend(report, plan["id"])
-            report.recovery_s = self._shop.wait_recovered(self._script.settle_s)
+            report.recovery_s = self._recovery_s(truth)
         self._judge(report, truth)
         report.incident_count = len([i for i in self._incidents() if i["id"] not in before])
 
@@ -86,7 +76,8 @@ class Story:
         seen: dict[str, Any] = {}
 
         def settled() -> dict[str, Any] | None:
-            plan = next((p for p in self._page(report)["plans"] if p["status"] == "proposed"), None)
+            plans: list[dict[str, Any]] = self._page(report)["plans"]
+            plan = next((p for p in plans if p["status"] == "proposed"), None)
             if plan is None:
                 seen.clear()
             elif seen.get("id") != plan["id"]:
@@ -105,7 +96,7 @@ class Story:
             self._say(f"  dry run: {line}")
         return plan
 
-    def _approve(self, report: Report, plan: dict[str, Any]) -> None:
+    def _approve(self, plan: dict[str, Any]) -> None:
         """Give a person at the console the time to say yes; after that the demo's own approver does."""
 
         def taken() -> dict[str, Any] | None:
@@ -132,11 +123,20 @@ class Story:
         report.escalated = plan["status"] in {"escalated", "failed", "undone", "unknown"}
         self._say(f"plan {plan['status']}: {plan['outcome']}")
 
-    def _judge(self, report: Report, truth: dict[str, Any]) -> None:
+    def _recovery_s(self, truth: Fault) -> float | None:
+        """As the users felt it: the cause is gone and nobody is hurt."""
+        try:
+            felt = self._lab.wait_recovered(truth, self._script.recover_s)
+        except TimeoutError as error:
+            self._say(str(error))
+            return None
+        # A resource fault that was mended before anybody felt it took no time to recover from.
+        return felt.recovery_s if felt.was_hurt else 0.0
+
+    def _judge(self, report: Report, truth: Fault) -> None:
         """Compare with the truth, which only this side knows, and tell the platform, as a person would."""
         incident = self._page(report)["incident"]
-        accepted = set(truth.get("accepted_causes") or [report.service])
-        report.root_cause_rank = rank(incident["suspects"], accepted)
+        report.root_cause_rank = rank(incident["suspects"], {truth.service, *truth.cause.accepted})
         top = incident["suspects"][0] if incident["suspects"] else None
         report.cause = f"{top['entity']} {top['cause']} {top['probability']:.2f}" if top else None
         self._say(f"first suspect: {report.cause}; the truth ranks {report.root_cause_rank}")
@@ -158,6 +158,17 @@ class Story:
         report.undecided_by = undecided(alerts, incidents)
         if report.fault == "none":
             report.incident_count = report.false_incidents = len(incidents)
+
+    def swap(self, report: Report, model: str) -> None:
+        """Put another version of a model live; decisions from then on must carry it."""
+        page = self._admin.get(f"models/{model}")
+        newest = max(version["ref"]["version"] for version in page["versions"])
+        live = page["deployments"][0]["live"]["version"]
+        report.swapped_to = f"{model}@{newest}"
+        if newest == live:
+            report.notes.append(f"{model} has one version only; there is nothing to swap to")
+        self._admin.post(f"models/{model}/deploy", {"version": newest, "role": "live"})
+        self._say(f"{report.swapped_to} is live")
 
     def _incidents(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._admin.get("incidents", limit=200)

@@ -1,0 +1,48 @@
+"""The demo from the command line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+FAULTS = (
+    "bad-deploy-slow",
+    "bad-deploy-errors",
+    "bad-config",
+    "memory-leak",
+    "cpu-hog",
+    "db-locked",
+    "dependency-outage",
+    "queue-backlog",
+    "disk-full",
+)
+
+
+@click.command()
+@click.option("--fault", type=click.Choice([*FAULTS, "none"]), default="bad-deploy-slow", show_default=True)
+@click.option("--service", default=None, help="Where; drawn by seed unless given.")
+@click.option("--seed", default=1, show_default=True)
+@click.option("--check", is_flag=True, help="Exit 0 only if all of it was true; stop when done.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here.")
+@click.option("--minutes", default=None, type=float, help="Length of the normal traffic (for --fault none: 30).")
+@click.option("--runbook", default="", help="Propose this runbook whatever the cause, e.g. placebo.")
+@click.option("--swap", default="", metavar="MODEL", help="Swap this model's version in the middle, e.g. edges.")
+@click.option("--shop", type=click.Path(path_type=Path), default=None, help="A shop of your own.")
+@click.option("--folder", type=click.Path(path_type=Path), default=None, help="Keep everything here.")
+@click.option("--port", default=8080, show_default=True, help="Of the console; 0 takes a free one.")
+@click.option("--record", is_flag=True, help="Keep what was received, for `mainstay replay FOLDER/platform`.")
+def demo(**options: object) -> None:
+    """Run the platform and a small shop, put one real fault in, and follow it to the verified fix."""
+    from mainstay.demo.run import Options, run
+
+    chosen = Options(**options)  # type: ignore[arg-type]
+    report = run(chosen)
+    untrue = report.untrue()
+    if not chosen.check:
+        return
+    for name in untrue:
+        click.echo(f"NOT TRUE: {name}")
+    click.echo("all of it was true" if not untrue else f"{len(untrue)} not true")
+    sys.exit(1 if untrue else 0)
