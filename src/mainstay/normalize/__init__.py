@@ -1,0 +1,9 @@
+"""Stage 2: many names become one entity, counters become rates, lines become templates, spans become calls."""
+
+from mainstay.normalize.catalog import Catalog
+from mainstay.normalize.directory import Explanation
+from mainstay.normalize.mapping import DEFAULT_MAPPING, EntityMapping
+from mainstay.normalize.masking import mask
+from mainstay.normalize.normalizer import Normalizer
+
+__all__ = ["DEFAULT_MAPPING", "Catalog", "EntityMapping", "Explanation", "Normalizer", "mask"]

@@ -1,0 +1,231 @@
+"""Who called whom, how it went, and how long the callee itself took: spans joined across requests.
+
+The two halves of a call come from two processes, in any order, seconds apart. A span waits (in the pipeline's time, decided at
+ticks) for its other half:
+
+* a server span whose caller's span is here belongs to that caller at once; one without a parent comes from outside (`""`);
+* a server span whose parent is not here yet waits `HOLD_NS`, longer when this service is known to be called by others;
+  then its caller is the outside world: browsers and load generators send trace ids, too, but no spans;
+* a client span is joined by its server span; without one after `HOLD_NS` its address names the callee (that is how calls
+  to a stopped service are still seen). An address that nobody has answered from yet is given longer.
+
+The call counts in the window in which it was joined. Windows close at every tick, so nothing waits for stragglers.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from typing import Any
+
+import msgspec
+
+from mainstay.domain.signals import EdgeWindow
+from mainstay.normalize.peers import Peers
+from mainstay.normalize.reservoir import Reservoir
+
+INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = 1, 2, 3, 4, 5
+HOLD_NS = 2_500_000_000  # SDKs here export each second; half of a tick more
+LONG_HOLD_NS = 12_000_000_000  # the SDKs' own default is a batch every 5 s, on both sides
+KEEP_NS = 20_000_000_000
+MAX_SPANS = 60_000
+MAX_EDGES = 10_000
+
+Key = tuple[bytes, bytes]
+
+
+class Seen(msgspec.Struct, array_like=True, gc=False):
+    """One span as long as it may be needed."""
+
+    trace: bytes
+    span: bytes
+    parent: bytes
+    entity: str
+    environment: str
+    kind: int
+    is_error: bool
+    start_ns: int
+    end_ns: int
+    heard_ns: int
+    peer: str
+    address: str
+    is_counted: bool = False
+
+    @property
+    def ms(self) -> float:
+        return max(self.end_ns - self.start_ns, 0) / 1e6
+
+
+class Tally:
+    """One edge in the open window."""
+
+    __slots__ = ("count", "errors", "latency", "own")
+
+    def __init__(self) -> None:
+        self.count = self.errors = 0
+        self.latency, self.own = Reservoir(), Reservoir()
+
+
+class Calls:
+    """The spans of the last seconds, and the edges of the open window."""
+
+    def __init__(self, peers: Peers, counts: Counter[str]) -> None:
+        self.peers, self.counts = peers, counts
+        self._spans: OrderedDict[Key, Seen] = OrderedDict()
+        self._children: dict[Key, list[Seen]] = {}
+        self._waiting: dict[Key, Seen] = {}
+        self._tallies: dict[tuple[str, str], Tally] = {}
+        self._called: set[str] = set()
+
+    def add(self, seen: Seen) -> bool:
+        """Take up a span; False when it is here already (a sender's retry)."""
+        key = (seen.trace, seen.span)
+        if key in self._spans:
+            return False
+        self._spans[key] = seen
+        if seen.parent:
+            self._children.setdefault((seen.trace, seen.parent), []).append(seen)
+        if seen.kind != INTERNAL:
+            self._waiting[key] = seen
+        if len(self._spans) > MAX_SPANS:
+            self._drop_oldest()
+        return True
+
+    def close(self, since_ns: int, until_ns: int) -> tuple[EdgeWindow, ...]:
+        """Join what can be joined by now, close the window, forget what is old."""
+        for seen in [s for s in self._waiting.values() if s.kind in (SERVER, CONSUMER)]:
+            self._join_server(seen, until_ns)
+        for seen in [s for s in self._waiting.values() if s.kind in (CLIENT, PRODUCER)]:
+            self._join_client(seen, until_ns)
+        while self._spans and next(iter(self._spans.values())).heard_ns < until_ns - KEEP_NS:
+            self._drop_oldest()
+        tallies, self._tallies = self._tallies, {}
+        return tuple(
+            EdgeWindow(caller, callee, since_ns, until_ns, t.count, t.errors, t.latency.values(), t.own.values())
+            for (caller, callee), t in sorted(tallies.items())
+            if t.count
+        )
+
+    def _join_server(self, seen: Seen, now_ns: int) -> None:
+        if seen.kind == CONSUMER:
+            self._consumed(seen)
+            return
+        parent = self._spans.get((seen.trace, seen.parent)) if seen.parent else None
+        if parent is not None and parent.entity != seen.entity:
+            self._answered(parent, seen)
+        elif parent is not None:
+            parent.is_counted = True  # a service that calls itself is no edge
+            self._settle(seen)
+        elif not seen.parent or now_ns - seen.heard_ns >= (LONG_HOLD_NS if seen.entity in self._called else HOLD_NS):
+            self._observe("", seen.entity, seen, seen)
+        else:
+            return
+        self._waiting.pop((seen.trace, seen.span), None)
+
+    def _answered(self, parent: Seen, seen: Seen) -> None:
+        """Both halves are here: the time that the caller felt, the callee's own time."""
+        is_client = parent.kind in (CLIENT, PRODUCER)
+        if is_client:
+            self.peers.learn(parent.entity, parent.address, seen.entity)
+            parent.peer = seen.entity
+        self._called.add(seen.entity)
+        if is_client and parent.is_counted:  # it gave up waiting and was counted by its address
+            self._tally(parent.entity, seen.entity).own.add(seen.span, self._own_ms(seen))
+            self._settle(seen)
+            return
+        self._observe(parent.entity, seen.entity, parent if is_client else seen, seen)
+        if is_client:
+            parent.is_counted = True
+
+    def _consumed(self, seen: Seen) -> None:
+        """A message that was taken: the queue depends on its consumer."""
+        if seen.peer:
+            self._observe(seen.peer, seen.entity, seen, seen)
+
+    def _join_client(self, seen: Seen, now_ns: int) -> None:
+        key = (seen.trace, seen.span)
+        if seen.is_counted:
+            self._waiting.pop(key, None)
+            return
+        callee = seen.peer or self.peers.learned(seen.entity, seen.address)
+        is_silent = callee.startswith(("database:", "queue:"))  # they send no spans of their own
+        age = now_ns - seen.heard_ns
+        if not is_silent and age < (HOLD_NS if callee else LONG_HOLD_NS):
+            return
+        self._waiting.pop(key, None)
+        callee = callee or self.peers.guessed(seen.address, seen.environment)
+        if not callee:
+            self.counts["calls_to_unknown"] += 1
+        elif callee != seen.entity:
+            self._observe(seen.entity, callee, seen, None)
+        seen.is_counted = True
+
+    def _observe(self, caller: str, callee: str, felt: Seen, server: Seen | None) -> None:
+        tally = self._tally(caller, callee)
+        tally.count += 1
+        tally.errors += int(felt.is_error or (server is not None and server.is_error))
+        tally.latency.add(felt.span, felt.ms)
+        if server is not None:
+            tally.own.add(server.span, self._own_ms(server))
+            self._settle(server)
+
+    def _tally(self, caller: str, callee: str) -> Tally:
+        key = (caller, callee)
+        if key not in self._tallies and len(self._tallies) >= MAX_EDGES:
+            self.counts["edges_refused"] += 1
+            return Tally()
+        return self._tallies.setdefault(key, Tally())
+
+    def _settle(self, seen: Seen) -> None:
+        seen.is_counted = True
+
+    def _own_ms(self, server: Seen) -> float:
+        """The server span's time less the time in which it only waited for others (their union: calls may be parallel)."""
+        waits: list[tuple[int, int]] = []
+        todo = [(server.trace, server.span)]
+        for _ in range(1_000):
+            if not todo:
+                break
+            for child in self._children.get(todo.pop(), ()):
+                if child.entity != server.entity:
+                    continue
+                if child.kind in (CLIENT, PRODUCER):
+                    waits.append((max(child.start_ns, server.start_ns), min(child.end_ns, server.end_ns)))
+                elif child.kind == INTERNAL:
+                    todo.append((child.trace, child.span))
+        waited, until = 0, 0
+        for start, end in sorted(waits):
+            waited += max(0, end - max(start, until))
+            until = max(until, end)
+        return max(server.end_ns - server.start_ns - waited, 0) / 1e6
+
+    def _drop_oldest(self) -> None:
+        key, seen = self._spans.popitem(last=False)
+        if self._waiting.pop(key, None) is not None and not seen.is_counted:
+            self.counts["calls_dropped"] += 1
+        siblings = self._children.get((seen.trace, seen.parent))
+        if siblings:
+            siblings.remove(seen)
+            if not siblings:
+                del self._children[seen.trace, seen.parent]
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "spans": list(self._spans.values()),
+            "waiting": list(self._waiting),
+            "called": sorted(self._called),
+            "tallies": [(k, t.count, t.errors, t.latency.state(), t.own.state()) for k, t in self._tallies.items()],
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        self._spans, self._children = OrderedDict(), {}
+        for seen in msgspec.convert(state["spans"], list[Seen]):
+            self._spans[seen.trace, seen.span] = seen
+            if seen.parent:
+                self._children.setdefault((seen.trace, seen.parent), []).append(seen)
+        self._waiting = {(trace, span): self._spans[trace, span] for trace, span in state["waiting"]}
+        self._called = set(state["called"])
+        self._tallies = {}
+        for (caller, callee), count, errors, latency, own in state["tallies"]:
+            tally = self._tallies[caller, callee] = Tally()
+            tally.count, tally.errors = count, errors
+            tally.latency, tally.own = Reservoir.of(latency), Reservoir.of(own)

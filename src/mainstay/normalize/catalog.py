@@ -1,0 +1,78 @@
+"""What the company knows of its services: tier, owner, other names, and what they depend on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from mainstay.domain.entities import entity_id
+from mainstay.normalize.document import Document
+
+
+class CatalogItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One entry. `aliases` are other names of it; `depends_on` names, `kind:name`, or full ids.
+
+    Without an `environment` the entry speaks of this name in every environment.
+    """
+
+    name: str
+    kind: Literal["service", "host", "pod", "database", "queue", "model"] = "service"
+    environment: str = ""
+    tier: Annotated[int, msgspec.Meta(ge=1, le=9)] | None = None
+    owner: str | None = None
+    aliases: tuple[str, ...] = ()
+    depends_on: tuple[str, ...] = ()
+
+
+class Catalog:
+    """The catalog file, ready to be asked. An empty one knows nothing and asks nothing."""
+
+    def __init__(self, items: tuple[CatalogItem, ...] = ()) -> None:
+        self.items = items
+        self._by_name: dict[tuple[str, str, str], CatalogItem] = {}
+        self._by_any: dict[tuple[str, str], CatalogItem] = {}
+        for item in items:
+            for name in (item.name, *item.aliases):
+                self._by_name.setdefault((item.kind, item.environment, name.lower()), item)
+                self._by_any.setdefault((item.environment, name.lower()), item)
+
+    @classmethod
+    def load(cls, path: Path | str | None) -> Catalog:
+        """Read a catalog file; None is the empty catalog.
+
+        Raises:
+            BadFile: With line and what was expected there (a name used twice, too).
+        """
+        if path is None:
+            return cls()
+        document = Document(Path(path))
+        items = document.read(tuple[CatalogItem, ...])
+        seen: dict[tuple[str, str, str], str] = {}
+        for at, item in enumerate(items):
+            for name in (item.name, *item.aliases):
+                key = (item.kind, item.environment, name.lower())
+                if seen.setdefault(key, item.name) != item.name:
+                    raise document.bad((at,), f"expected a name of one entry only, {name!r} is also {seen[key]!r}")
+        return cls(items)
+
+    def find(self, kind: str, environment: str, name: str) -> CatalogItem | None:
+        """The entry of that name or alias: of the environment first, else one that holds for all."""
+        low = name.lower()
+        return self._by_name.get((kind, environment, low)) or self._by_name.get((kind, "", low))
+
+    def named(self, environment: str, name: str) -> CatalogItem | None:
+        """The entry of that name or alias, whatever its kind."""
+        low = name.lower()
+        return self._by_any.get((environment, low)) or self._by_any.get(("", low))
+
+    def dependency(self, item: CatalogItem, word: str, environment: str) -> str:
+        """The entity id that a `depends_on` word means: an id, `kind:name`, or a name (a service unless listed)."""
+        kind, colon, rest = word.partition(":")
+        if colon and "/" in rest:
+            return word
+        if colon:
+            return entity_id(kind, environment, rest)  # type: ignore[arg-type]  # a kind of the user's own stays readable
+        other = self.named(environment, word)
+        return entity_id(other.kind if other else "service", environment, other.name if other else word)

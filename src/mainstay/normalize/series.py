@@ -1,0 +1,121 @@
+"""Every series once, with an identity that outlives the process, and a bound on how many there may be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any, Literal
+
+import msgspec
+
+from mainstay.domain.entities import Labels
+from mainstay.domain.signals import Series
+
+NO_SLOT = 0xFFFFFFFF
+MAX_SERIES = 200_000
+Direction = Literal["up", "down", "both"]
+
+_DOWN = re.compile(
+    r"(?<!un)availab|(?<![a-z])up$|(?<!un)success|(?<!un)healthy|(?<!un)ready|(?:^|[._])free(?:$|[._])|idle|hit_ratio|remaining",
+    re.IGNORECASE,
+)
+_UP = re.compile(
+    r"duration|latency|elapsed|delay|lag(?:$|[._])|wait|seconds\.(?:p50|p95|mean)|error|fail|exception|dropped|retr(?:y|ies)|timeout"
+    r"|reject|refus|saturation|utili[sz]ation|usage|memory|rss|heap|cpu|load|queue|backlog|depth|pending|in_?flight"
+    r"|active_requests|open_fds|file_descriptor|restart|gc[._]|throttl|silence|unavailab",
+    re.IGNORECASE,
+)
+_UNITS = (
+    ("_seconds", "s"), ("_milliseconds", "ms"), ("_bytes", "By"), ("_ratio", "1"), ("_percent", "%"),
+    ("_celsius", "Cel"), ("_joules", "J"), ("_volts", "V"), ("_amperes", "A"), ("_meters", "m"), ("_grams", "g"),
+)  # fmt: skip
+
+
+def direction_of(metric: str) -> Direction:
+    """Which way is bad, by the words of the name; `both` where the name does not say (throughput).
+
+    >>> [direction_of(m) for m in ("http.server.request.duration.p95", "node_memory_MemAvailable_bytes", "orders.rate")]
+    ['up', 'down', 'both']
+    """
+    if _DOWN.search(metric):
+        return "down"
+    is_count = metric.endswith(".rate")
+    if is_count and not re.search(r"error|fail|exception|drop|timeout|reject|refus|throttl|restart|cpu", metric, re.IGNORECASE):
+        return "both"
+    return "up" if _UP.search(metric) else "both"
+
+
+def unit_of(name: str) -> str:
+    """The unit that a Prometheus name ends with (its base units), or "".
+
+    >>> unit_of("process_cpu_seconds_total"), unit_of("http_requests_total")
+    ('s', '')
+    """
+    base = name.removesuffix("_total")
+    return next((unit for suffix, unit in _UNITS if base.endswith(suffix)), "")
+
+
+def series_id(tenant: str, entity: str, metric: str, labels: Labels) -> int:
+    """The durable u64 identity. Its 63rd bit and below only would do for SQL; u64 is what the store keeps."""
+    key = msgspec.msgpack.encode((tenant, entity, metric, labels))
+    return int.from_bytes(blake2b(key, digest_size=8).digest(), "big")
+
+
+class SeriesTable:
+    """All series in slot order. A slot is given once; a series beyond `most` is refused and counted, not stored.
+
+    Args:
+        most: How many series there may be. 200,000 hold about 120 MB here and in the detectors together.
+    """
+
+    def __init__(self, tenant: str, most: int = MAX_SERIES) -> None:
+        self.tenant, self.most = tenant, most
+        self.refused = 0
+        self._series: list[Series] = []
+        self._slots: dict[tuple[str, str, Labels], int] = {}
+        self._ids: set[int] = set()
+        self._told = 0
+
+    def __len__(self) -> int:
+        return len(self._series)
+
+    @property
+    def all(self) -> Sequence[Series]:
+        """Every series, in slot order."""
+        return self._series
+
+    def slot(self, entity: str, metric: str, labels: Labels = (), unit: str = "", direction: Direction | None = None) -> int:
+        """The slot of a series, new if need be; `NO_SLOT` when there is no room (or, once in 10^9 years, its id is taken)."""
+        key = (entity, metric, labels)
+        known = self._slots.get(key)
+        if known is not None:
+            return known
+        identity = series_id(self.tenant, entity, metric, labels)
+        if len(self._series) >= self.most or identity in self._ids:
+            self.refused += 1
+            return NO_SLOT
+        slot = len(self._series)
+        self._series.append(Series(slot, identity, entity, metric, labels, unit, direction or direction_of(metric)))
+        self._slots[key] = slot
+        self._ids.add(identity)
+        return slot
+
+    def take_new(self) -> tuple[Series, ...]:
+        """The series that came since the last call."""
+        new = tuple(self._series[self._told :])
+        self._told = len(self._series)
+        return new
+
+    def state(self) -> dict[str, Any]:
+        return {"refused": self.refused, "series": [(s.id, s.entity, s.metric, s.labels, s.unit, s.direction) for s in self._series]}
+
+    def load(self, state: dict[str, Any]) -> None:
+        self.refused = state["refused"]
+        self._series = [
+            Series(slot, identity, entity, metric, tuple((k, v) for k, v in labels), unit, direction)
+            for slot, (identity, entity, metric, labels, unit, direction) in enumerate(state["series"])
+        ]
+        self._slots = {(s.entity, s.metric, s.labels): s.slot for s in self._series}
+        self._ids = {s.id for s in self._series}
+        self._told = len(self._series)
