@@ -91,7 +91,7 @@ class Proposals:
     def _withdraw(self, incident: str, at_ms: int, effects: Effects, why: str) -> None:
         plan = self._proposed.pop(incident, None)
         if plan is not None:
-            effects.plans[plan.id] = msgspec.structs.replace(plan, status="expired", outcome=why, updated_ms=at_ms)
+            effects.plans[plan.id] = msgspec.structs.replace(plan, status="withdrawn", outcome=why, updated_ms=at_ms)
 
 
 @dataclass

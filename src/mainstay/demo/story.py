@@ -13,7 +13,7 @@ from mainstay.lab.fault import Fault
 from mainstay.lab.lab import Lab
 
 Say = Callable[[str], None]
-FINAL = {"succeeded", "failed", "undone", "unknown", "escalated", "rejected", "expired"}
+FINAL = {"succeeded", "failed", "undone", "unknown", "escalated", "rejected", "expired", "withdrawn"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,17 @@ from mainstay.domain.models import VersionRef
 
 RiskClass = Literal["standard", "normal", "emergency"]
 PlanStatus = Literal[
-    "proposed", "approved", "rejected", "expired", "running", "succeeded", "failed", "undone", "unknown", "escalated"
+    "proposed",
+    "approved",
+    "rejected",
+    "expired",
+    "withdrawn",
+    "running",
+    "succeeded",
+    "failed",
+    "undone",
+    "unknown",
+    "escalated",
 ]
 
 
