@@ -123,7 +123,7 @@ class Inbox:
         size = frame_size(source, tenant, body)
         with self._lock:
             now_ns = self.now_ns()
-            self._check_room(lane, size)
+            self.check_room(lane, size)
             earlier = self._repeats.find(digest, now_ns)
             if earlier is not None:
                 return earlier
@@ -136,7 +136,12 @@ class Inbox:
             self._committer.put(pending)
         return pending.future
 
-    def _check_room(self, lane: Lane, size: int) -> None:
+    def check_room(self, lane: Lane, size: int) -> None:
+        """Whether `size` more bytes may come now.
+
+        Raises:
+            Overloaded: they may not; says why.
+        """
         if self._refusing:
             raise Overloaded(f"the inbox accepts nothing: {self._refusing}", retry_after_s=30)
         waiting, quota = self._waiting[lane], self._quota[lane]
@@ -254,7 +259,7 @@ class Inbox:
         return self._refusing or "ok"
 
     def depth(self) -> dict[str, dict[str, int]]:
-        """Per lane `waiting_bytes` (not applied yet), `quota_bytes`, `disk_bytes`, `cut_bytes` (torn); and `all` together."""
+        """Per lane `waiting_bytes` (not applied), `quota_bytes`, `disk_bytes`, `cut_bytes` (torn); and `all`."""
         with self._lock:
             depth: dict[str, dict[str, int]] = {
                 lane: {

@@ -1,0 +1,9 @@
+"""Stage 1: what senders say, bounded, authenticated, decoded, and kept before they are answered.
+
+One file per source; `SOURCES` lists them; `IngestDoor` is the ASGI application in front.
+"""
+
+from mainstay.ingest.door import IngestDoor
+from mainstay.ingest.sources import SOURCES, Source, decode, decode_record
+
+__all__ = ["SOURCES", "IngestDoor", "Source", "decode", "decode_record"]

@@ -1,0 +1,156 @@
+"""Changes as CloudEvents 1.0: structured, batch, and binary mode (the door turns binary into structured).
+
+::
+
+    {"specversion": "1.0", "id": "42", "source": "/ci/payments", "type": "dev.mainstay.change.deploy",
+     "subject": "payments", "time": "2026-11-20T10:00:00Z",
+     "data": {"environment": "prod", "version": "1.4.0", "previous_version": "1.3.9", "author": "ada", "summary": "…"}}
+
+`type` says the kind by a word in it (deploy, rollback, config, flag, scale, restart), or `data.kind` does. CDEvents
+(`dev.cdevents.service.deployed…`) are read too. The extension `mainstayplan` marks the echo of an action of our own.
+Source: github.com/cloudevents/spec, v1.0.2, JSON event format and HTTP binding.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, get_args
+from urllib.parse import unquote
+
+import msgspec
+
+from mainstay.domain.changes import Change, ChangeKind
+from mainstay.domain.errors import BadInput
+from mainstay.domain.signals import Decoded
+from mainstay.ingest.limits import MOST_NAME, Gate
+from mainstay.ingest.otlp import json_of
+
+KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
+WORDS: tuple[tuple[str, ChangeKind], ...] = (
+    ("rollback", "rollback"), ("rolledback", "rollback"), ("restart", "restart"), ("flag", "flag"),
+    ("config", "config"), ("scal", "scale"), ("environment", "infrastructure"), ("infra", "infrastructure"),
+    ("deploy", "deploy"), ("upgraded", "deploy"), ("release", "deploy"), ("published", "deploy"),
+)  # fmt: skip
+MOST_SUMMARY = 4096
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """The attributes of a CloudEvent that say something about a change."""
+
+    specversion: str
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_NAME)]
+    source: Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_NAME)]
+    type: Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_NAME)]
+    subject: Annotated[str, msgspec.Meta(max_length=MOST_NAME)] = ""
+    time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    data: Any = None
+    data_base64: str = ""
+    mainstayplan: str = ""
+
+
+def decode(body: bytes, received_ns: int = 0) -> Decoded:
+    """One event, or a list of them.
+
+    Raises:
+        BadInput: it is not JSON.
+    """
+    gate = Gate(received_ns)
+    document = json_of(body)
+    entries = document if isinstance(document, list) else [document]
+    changes = [change for change in (_change(entry, gate) for entry in entries) if change is not None]
+    return gate.sign(Decoded(changes=tuple(changes)))
+
+
+def structured(headers: Mapping[str, str], body: bytes) -> bytes:
+    """A binary-mode request as the structured event that it stands for.
+
+    Raises:
+        BadInput: a header cannot be read.
+    """
+    event: dict[str, Any] = {
+        name[3:]: unquote(value, errors="strict") for name, value in headers.items() if name.startswith("ce-")
+    }
+    if body:
+        media_type = headers.get("content-type", "").partition(";")[0].strip()
+        is_json = media_type.endswith(("/json", "+json")) or not media_type
+        event |= {"data": json_of(body)} if is_json else {"data_base64": base64.b64encode(body).decode()}
+    return msgspec.json.encode(event)
+
+
+def _change(entry: Any, gate: Gate) -> Change | None:
+    try:
+        event = msgspec.convert(entry, Event)
+        return _read(event, gate)
+    except (msgspec.ValidationError, BadInput) as error:
+        gate.refuse(f"not a change as a CloudEvent: {error}")
+        return None
+
+
+def _read(event: Event, gate: Gate) -> Change | None:
+    if event.specversion != "1.0":
+        raise BadInput(f"expected specversion 1.0, got {event.specversion[:20]!r}")
+    told = _told(event)
+    subject = told["subject"] or event.subject
+    if not subject:
+        raise BadInput("it does not say what was changed: set subject, or data.service")
+    at_ns = int(event.time.timestamp() * 1000) * 1_000_000 if event.time else gate.now_ns()
+    if not gate.is_time(at_ns):
+        return None
+    identity = hashlib.blake2b(f"{event.source}\0{event.id}".encode(), digest_size=8).hexdigest()
+    return Change(
+        id=f"change-{identity}",
+        at_ms=at_ns // 1_000_000,
+        kind=_kind(told["kind"], event.type),
+        subject=subject,
+        environment=told["environment"],
+        version=told["version"],
+        previous_version=told["previous_version"],
+        author=told["author"],
+        summary=told["summary"][:MOST_SUMMARY],
+        source=event.source,
+        by_mainstay=bool(event.mainstayplan) or told["by_mainstay"] == "true",
+    )
+
+
+def _told(event: Event) -> dict[str, str]:
+    """What `data` says, under our names."""
+    data = event.data if isinstance(event.data, dict) else {}
+    if isinstance(data.get("subject"), dict):
+        return _cdevent(data["subject"])
+    names = ("kind", "environment", "version", "previous_version", "author", "summary", "by_mainstay")
+    told = {name: _text(data.get(name)) for name in names}
+    return told | {"subject": _text(data.get("service") or data.get("entity") or data.get("subject"))}
+
+
+def _cdevent(subject: dict[str, Any]) -> dict[str, str]:
+    """The subject of a CDEvent: `{"id": …, "content": {"environment": {"id": …}, "artifactId": …}}`."""
+    content = subject.get("content")
+    content = content if isinstance(content, dict) else {}
+    environment = content.get("environment")
+    return {
+        "subject": _text(subject.get("id")).rpartition("/")[2],
+        "environment": _text(environment.get("id") if isinstance(environment, dict) else ""),
+        "version": _text(content.get("artifactId")),
+        **dict.fromkeys(("kind", "previous_version", "author", "summary", "by_mainstay"), ""),
+    }
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (str, int, float)):
+        return str(value)[:MOST_SUMMARY]
+    raise BadInput(f"expected text in data, got {type(value).__name__}")
+
+
+def _kind(told: str, event_type: str) -> ChangeKind:
+    for kind in KINDS:
+        if told == kind:
+            return kind
+    lowered = event_type.lower()
+    return next((kind for word, kind in WORDS if word in lowered), "other")

@@ -1,0 +1,155 @@
+"""Prometheus remote write 1.0: a label set is parsed once and then known by its bytes.
+
+Source: prometheus.io/docs/specs/prw/remote_write_spec; `WriteRequest` has timeseries = 1 (labels = 1, samples = 2,
+exemplars = 3, histograms = 4); a label has name = 1, value = 2; a sample value = 1 (double), timestamp = 2 (ms).
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mainstay.domain.errors import BadInput
+from mainstay.domain.signals import Decoded, RawMetrics, Stream
+from mainstay.ingest.limits import Gate, labels_refused
+from mainstay.ingest.wire import BYTES, FIXED64, VARINT, fields, signed, varint
+
+LABELS, SAMPLES, HISTOGRAMS = 1, 2, 4
+LABELS_TAG, SAMPLES_TAG, VALUE_TAG, TIMESTAMP_TAG = 0x0A, 0x12, 0x09, 0x10
+MILLISECOND = 1_000_000
+KNOWN_STREAMS = 25_000  # of each generation: about 2 × 40 MB at most
+DOUBLE = struct.Struct("<d")
+
+
+@dataclass(slots=True)
+class _Columns:
+    streams: list[Stream] = field(default_factory=list)
+    numbers: dict[int, int] = field(default_factory=dict)  # by id of the stream object, which `streams` keeps alive
+    stream: list[int] = field(default_factory=list)
+    at_ms: list[int] = field(default_factory=list)
+    value: list[float] = field(default_factory=list)
+
+    def number(self, stream: Stream) -> int:
+        number = self.numbers.setdefault(id(stream), len(self.streams))
+        if number == len(self.streams):
+            self.streams.append(stream)
+        return number
+
+
+class RemoteWrite:
+    """Decodes write requests; remembers label sets between them, the least recently seen half being forgotten."""
+
+    def __init__(self, known: int = KNOWN_STREAMS) -> None:
+        self._known = known
+        self._young: dict[bytes, Stream | str] = {}
+        self._old: dict[bytes, Stream | str] = {}
+
+    def decode(self, body: bytes, received_ns: int = 0) -> Decoded:
+        """A `WriteRequest`, already decompressed. Metadata and exemplars are passed over.
+
+        Raises:
+            BadInput: it is not one; says at which byte.
+        """
+        gate, columns = Gate(received_ns), _Columns()
+        for found in fields(body, 0, len(body)):
+            if found.number == 1 and found.wire_type == BYTES:
+                self._series(body, found.start, found.end, columns, gate)
+        return gate.sign(Decoded(metrics=_finished(columns)))
+
+    def _series(self, data: bytes, at: int, end: int, columns: _Columns, gate: Gate) -> None:
+        labels_end = _skip_labels(data, at, end)
+        raw, samples, histograms = data[at:labels_end], [], 0
+        for found in fields(data, labels_end, end):
+            if found.number == SAMPLES and found.wire_type == BYTES:
+                samples.append(_sample(data, found.start, found.end))
+            elif found.number == HISTOGRAMS:
+                histograms += 1
+            elif found.number == LABELS and found.wire_type == BYTES:  # allowed by protobuf, written by nobody
+                raw += data[found.begin : found.end]
+        if histograms:
+            gate.refuse("native histogram: set send_native_histograms: false", histograms)
+        if not samples:
+            return
+        stream = self._stream(raw)
+        if isinstance(stream, str):
+            gate.refuse(stream, len(samples))
+            return
+        number = columns.number(stream)
+        for value, at_ms in samples:
+            if gate.is_time(at_ms * MILLISECOND):
+                columns.stream.append(number)
+                columns.at_ms.append(at_ms)
+                columns.value.append(value)
+
+    def _stream(self, raw: bytes) -> Stream | str:
+        """The stream of these label bytes, or why it is refused."""
+        stream = self._young.get(raw)
+        if stream is None:
+            stream = self._old.get(raw) or _parsed(raw)
+            if len(self._young) >= self._known:
+                self._old, self._young = self._young, {}
+            self._young[raw] = stream
+        return stream
+
+
+def _skip_labels(data: bytes, at: int, end: int) -> int:
+    while at < end and data[at] == LABELS_TAG:
+        length, start = varint(data, at + 1, end)
+        at = start + length
+    if at > end:
+        raise BadInput(f"malformed protobuf: labels beyond the end of their series at byte {end}")
+    return at
+
+
+def _sample(data: bytes, at: int, end: int) -> tuple[float, int]:
+    """Value and time in milliseconds; a zero is not written, and so is read where nothing stands."""
+    if at + 10 < end and data[at] == VALUE_TAG and data[at + 9] == TIMESTAMP_TAG:
+        at_ms, stop = varint(data, at + 10, end)
+        if stop == end:
+            return DOUBLE.unpack_from(data, at + 1)[0], signed(at_ms)
+    value, at_ms = 0.0, 0
+    for found in fields(data, at, end):
+        if found.number == 1 and found.wire_type == FIXED64:
+            value = DOUBLE.unpack_from(data, found.start)[0]
+        elif found.number == 2 and found.wire_type == VARINT:
+            at_ms = varint(data, found.start, end)[0]
+    return value, signed(at_ms)
+
+
+def _parsed(raw: bytes) -> Stream | str:
+    labels: dict[str, str] = {}
+    for found in fields(raw, 0, len(raw)):
+        pair = {1: b"", 2: b""}
+        for part in fields(raw, found.start, found.end):
+            if part.wire_type == BYTES:
+                pair[part.number] = raw[part.start : part.end]
+        try:
+            name, value = pair[1].decode(), pair[2].decode()
+        except UnicodeDecodeError:
+            return "label that is not UTF-8"
+        if name in labels:
+            return "label name given twice"
+        labels[name] = value
+    name = labels.pop("__name__", "")
+    if not name:
+        return "empty metric name"
+    kept = tuple(sorted((label, value) for label, value in labels.items() if value or not label))
+    return labels_refused((("__name__", name), *kept)) or Stream(name, kept)
+
+
+def _finished(columns: _Columns) -> RawMetrics | None:
+    if not columns.stream:
+        return None
+    at_ns = np.array(columns.at_ms, np.int64) * MILLISECOND
+    return RawMetrics(
+        streams=tuple(columns.streams),
+        stream=np.array(columns.stream, np.uint32),
+        start_ns=np.zeros(len(at_ns), np.int64),
+        at_ns=at_ns,
+        value=np.array(columns.value, np.float64),
+    )
+
+
+remote_write = RemoteWrite()

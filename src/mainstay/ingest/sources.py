@@ -1,0 +1,66 @@
+"""Every source that Mainstay takes, by name: one line each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from mainstay.domain.errors import BadInput
+from mainstay.domain.records import Lane, Record
+from mainstay.domain.signals import Decoded
+from mainstay.ingest import alertmanager, cloudevents, otlp_logs, otlp_metrics, otlp_traces
+from mainstay.ingest.remote_write import remote_write
+
+PROTOBUF, JSON = ("application/x-protobuf",), ("application/json",)
+EVENTS = ("application/cloudevents+json", "application/cloudevents-batch+json")
+PLAIN, SNAPPY = ("", "identity", "gzip"), ("snappy",)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One way in: where it is posted, as what, and how its bytes are read.
+
+    Args:
+        decode: Body and time of receipt in nanoseconds (0: not known) → what it holds; raises `BadInput`.
+        encodings: Values of Content-Encoding that are taken.
+    """
+
+    name: str
+    lane: Lane
+    path: str
+    content_types: tuple[str, ...]
+    decode: Callable[[bytes, int], Decoded]
+    encodings: tuple[str, ...] = PLAIN
+
+
+SOURCES: Mapping[str, Source] = {
+    source.name: source
+    for source in (
+        Source("otlp-metrics", "signals", "/v1/metrics", PROTOBUF, otlp_metrics.decode),
+        Source("otlp-metrics+json", "signals", "/v1/metrics", JSON, otlp_metrics.decode_json),
+        Source("otlp-logs", "signals", "/v1/logs", PROTOBUF, otlp_logs.decode),
+        Source("otlp-logs+json", "signals", "/v1/logs", JSON, otlp_logs.decode_json),
+        Source("otlp-traces", "signals", "/v1/traces", PROTOBUF, otlp_traces.decode),
+        Source("otlp-traces+json", "signals", "/v1/traces", JSON, otlp_traces.decode_json),
+        Source("remote-write", "signals", "/api/v1/write", PROTOBUF, remote_write.decode, SNAPPY),
+        Source("alertmanager-webhook", "alerts", "/v1/alertmanager", JSON, alertmanager.decode_webhook),
+        Source("alertmanager-api", "alerts", "/api/v2/alerts", JSON, alertmanager.decode_posted),
+        Source("cloudevents", "alerts", "/v1/changes", EVENTS, cloudevents.decode),
+    )
+}
+
+
+def decode(source: str, body: bytes, received_ns: int = 0) -> Decoded:
+    """What a stored body holds. The same bytes and time of receipt always give the same.
+
+    Raises:
+        BadInput: no such source, or a body that it cannot read.
+    """
+    if source not in SOURCES:
+        raise BadInput(f"no source is called {source!r}; there are {', '.join(SOURCES)}")
+    return SOURCES[source].decode(body, received_ns)
+
+
+def decode_record(record: Record) -> Decoded:
+    """What a record holds: the door's work when it is still there, else the body read again as of its own time."""
+    return record.decoded if record.decoded is not None else decode(record.source, record.body, record.received_ns)
