@@ -1,0 +1,235 @@
+"""The telemetry store: hot hours in DuckDB, older ones in sealed Parquet blocks, each row exactly once."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock, RLock
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from mainstay.domain.errors import Corrupt
+from mainstay.domain.protocols import BandBatch
+from mainstay.domain.signals import Normal, Series, Template
+from mainstay.store import telemetry_tables as tables
+from mainstay.store.blocks import Blocks
+from mainstay.store.telemetry_reads import Reads
+
+FILE = "hot.duckdb"
+HOUR_S = 3600
+THREADS = 2
+
+
+class Telemetry(Reads):
+    """Writes what normalize says and answers questions about it.
+
+    Rows wait in memory until `commit`, which writes all of them and the applied sequence in one transaction: after a kill
+    everything up to some sequence is there, nothing beyond. `write` of a sequence that is applied already does nothing.
+    One thread writes, seals and expires; any thread reads.
+
+    Args:
+        retention_s: Rows older than this go, a whole block at a time.
+        hot_s: Rows older than this move into blocks, a stretch of `min(hot_s, 1 h)` at a time.
+        memory_limit: DuckDB's own bound; what does not fit spills beside the file.
+
+    Raises:
+        Corrupt: The file cannot be opened or was written by another format.
+    """
+
+    def __init__(self, directory: Path, *, retention_s: float, hot_s: float = HOUR_S, memory_limit: str = "256MB") -> None:
+        self.directory = directory
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._retention_ns, self._hot_ns = int(retention_s * 1e9), int(hot_s * 1e9)
+        self._stretch_ns = min(self._hot_ns, HOUR_S * 10**9)
+        self._blocks = Blocks(directory / "blocks")
+        self._connection = _open(directory, memory_limit)
+        self._writing, self._opening = RLock(), Lock()
+        self._applied = self._prepare()
+        self._arrived: dict[str, list[pa.Table]] = {}
+        self._series: list[Series] = []
+        self._templates: dict[int, Template] = {}
+        self._ids = np.zeros(1024, np.uint64)
+        self._known = 0
+        self._sealed_ns = 0
+        self._is_repeat = False
+        super().__init__(self._new_cursor, self._blocks, self._blocks.tidy(self._connection))
+
+    @property
+    def applied_seq(self) -> int:
+        """The last sequence whose rows are committed; 0 when there is none."""
+        return self._applied
+
+    def know(self, series: Sequence[Series]) -> None:
+        """Learn which slot is which series. To be told once after the normaliser restored its state, with all of its series."""
+        for one in series:
+            if one.slot >= len(self._ids):
+                self._ids = np.concatenate([self._ids, np.zeros(max(len(self._ids), one.slot), np.uint64)])
+            self._ids[one.slot] = one.id
+            self._known = max(self._known, one.slot + 1)
+        with self._writing:
+            self._series.extend(series)
+
+    def write(self, normal: Normal, seq: int) -> None:
+        """Take the rows of one record; kept by the next `commit`. One whose sequence is applied already is dropped."""
+        self._is_repeat = seq <= self._applied
+        self.know(normal.new_series)
+        if self._is_repeat:
+            return
+        self._templates.update((template.id, template) for template in normal.new_templates)
+        if normal.metrics is not None and len(normal.metrics):
+            self._check(normal.metrics.series)
+            self._keep("points", tables.points(self._ids, normal.metrics))
+        if normal.logs is not None and len(normal.logs):
+            self._keep("logs", tables.logs(normal.logs))
+        if normal.spans is not None and len(normal.spans):
+            self._keep("spans", tables.spans(normal.spans))
+        if normal.edges:
+            self._keep("edge_windows", tables.edges(normal.edges))
+
+    def write_bands(self, bands: BandBatch) -> None:
+        """Take the expected bands that belong to the record written last (dropped when that was)."""
+        if not self._is_repeat and len(bands.series):
+            self._check(bands.series)
+            self._keep("bands", tables.bands(self._ids, bands))
+
+    def commit(self, seq: int) -> None:
+        """Make everything written durable, together with `seq`. On an error nothing changed, and it may be tried again."""
+        if seq <= self._applied:
+            return
+        with self._writing:
+            self._connection.begin()
+            try:
+                self._insert()
+                self._connection.execute("UPDATE meta SET value = ? WHERE key = 'applied_seq'", [seq])
+                self._connection.commit()
+            except BaseException:
+                self._connection.rollback()
+                raise
+            self._applied = seq
+            self._arrived, self._series, self._templates = {}, [], {}
+
+    def seal(self, now_ns: int) -> int:
+        """Move what is older than the hot window into blocks, when a whole stretch is due; how many blocks were made."""
+        cut_ns = (now_ns - self._hot_ns) // self._stretch_ns * self._stretch_ns
+        if cut_ns <= self._sealed_ns:
+            return 0
+        with self._writing:
+            made = [self._blocks.seal(self._connection, table, cut_ns) for table in tables.TABLES]
+            self._sealed_ns = cut_ns
+            if any(made):
+                self._checkpoint()
+        return sum(block is not None for block in made)
+
+    def expire(self, now_ns: int) -> int:
+        """Drop what is older than the retention; how many blocks went."""
+        before_ns = now_ns - self._retention_ns
+        with self._writing:
+            for table in tables.TABLES:
+                self._connection.execute(f"DELETE FROM {table.name} WHERE {table.time} < ?", [before_ns])
+            gone = self._blocks.expire(self._connection, before_ns)
+            if gone:
+                self._checkpoint()
+        return gone
+
+    def backup(self, to: Path) -> None:
+        """A consistent copy that `Telemetry` opens again. Blocks are linked where the file system allows: they never change."""
+        with self._writing, self._blocks.reading():
+            (to / "blocks").mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._checkpoint()
+            for name in (FILE, f"{FILE}.wal"):
+                if (self.directory / name).exists():
+                    shutil.copy2(self.directory / name, to / name)
+            for (name,) in self._connection.execute("SELECT file FROM blocks").fetchall():
+                _link(self._blocks.folder / name, to / "blocks" / name)
+
+    def verify(self) -> list[str]:
+        """Names of blocks that are missing or whose bytes changed since they were sealed."""
+        cursor = self._new_cursor()
+        try:
+            return self._blocks.verify(cursor)
+        finally:
+            cursor.close()
+
+    def disk_bytes(self) -> int:
+        """What all of it takes on disk now."""
+        return sum(path.stat().st_size for path in self.directory.rglob("*") if path.is_file())
+
+    def close(self) -> None:
+        """Close; what was not committed is forgotten (the inbox has it)."""
+        with self._writing:
+            self._connection.close()
+
+    def _prepare(self) -> int:
+        for statement in (*(table.create for table in tables.TABLES), *tables.OTHERS):
+            self._connection.execute(statement)
+        self._connection.execute("INSERT OR IGNORE INTO meta VALUES ('format_version', ?), ('applied_seq', 0)", [tables.FORMAT])
+        meta: dict[str, int] = dict(self._connection.execute("SELECT key, value FROM meta").fetchall())
+        if meta["format_version"] != tables.FORMAT:
+            raise Corrupt(f"{self.directory / FILE}: expected format {tables.FORMAT}, got {meta['format_version']}")
+        return meta["applied_seq"]
+
+    def _new_cursor(self) -> duckdb.DuckDBPyConnection:
+        with self._opening:
+            return self._connection.cursor()
+
+    def _check(self, slots: Any) -> None:
+        if int(slots.max()) >= self._known:
+            raise ValueError(f"series slot {int(slots.max())} is not known; tell know() all series after a restore")
+
+    def _keep(self, name: str, rows: pa.Table) -> None:
+        self._arrived.setdefault(name, []).append(rows)
+
+    def _insert(self) -> None:
+        for name, parts in self._arrived.items():
+            self._connection.register("arriving", pa.concat_tables(parts))
+            self._connection.execute(f"INSERT INTO {name} SELECT * FROM arriving")  # the names of our tables
+            self._connection.unregister("arriving")
+        if self._series:
+            self._many("series", "INSERT OR IGNORE", tables.series_rows(self._series))
+        if self._templates:
+            self._many("templates", "INSERT OR REPLACE", tables.template_rows(list(self._templates.values())))
+
+    def _many(self, name: str, verb: str, rows: list[tuple[Any, ...]]) -> None:
+        names = [row[0] for row in self._connection.execute(f"DESCRIBE {name}").fetchall()]
+        columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+        kinds = {"id": pa.uint64()}
+        arrays = {key: pa.array(values, kinds.get(key, pa.string())) for key, values in columns.items()}
+        self._connection.register("arriving", pa.table(arrays))
+        self._connection.execute(f"{verb} INTO {name} SELECT * FROM arriving")
+        self._connection.unregister("arriving")
+
+    def _checkpoint(self) -> None:
+        """Give freed pages back for use. A reader in the middle of its question may be in the way: then the next time."""
+        try:
+            self._connection.execute("CHECKPOINT")
+        except duckdb.TransactionException:
+            return
+
+
+def _open(directory: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
+    config: dict[str, Any] = {
+        "threads": THREADS,
+        "memory_limit": memory_limit,
+        "temp_directory": str(directory / "spill"),
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "preserve_insertion_order": False,
+    }
+    try:
+        connection = duckdb.connect(str(directory / FILE), config=config)
+    except duckdb.Error as error:
+        raise Corrupt(f"{directory / FILE}: {error}") from error
+    (directory / FILE).chmod(0o600)
+    return connection
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)

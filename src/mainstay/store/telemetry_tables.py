@@ -1,0 +1,140 @@
+"""The telemetry tables, and how rows get into them: columns, never one row at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mainstay.domain.protocols import BandBatch
+from mainstay.domain.signals import EdgeWindow, F64, I64, LogBatch, MetricBatch, Series, SpanBatch, Template
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of things that happened at a time: it is sealed into blocks by that time, and expires by it."""
+
+    name: str
+    columns: tuple[tuple[str, str, pa.DataType], ...]
+    time: str
+    sort: str
+
+    @property
+    def create(self) -> str:
+        columns = ", ".join(f"{name} {kind}" for name, kind, _ in self.columns)
+        return f"CREATE TABLE IF NOT EXISTS {self.name} ({columns})"
+
+    @property
+    def schema(self) -> pa.Schema:
+        return pa.schema([(name, kind) for name, _, kind in self.columns])
+
+
+_U64, _I64, _F64, _TEXT = ("UBIGINT", pa.uint64()), ("BIGINT", pa.int64()), ("DOUBLE", pa.float64()), ("VARCHAR", pa.string())
+_BYTES, _U8, _U32 = ("BLOB", pa.binary()), ("UTINYINT", pa.uint8()), ("UINTEGER", pa.uint32())
+_FLOATS = ("DOUBLE[]", pa.list_(pa.float64()))
+
+
+def _columns(**kinds: tuple[str, pa.DataType]) -> tuple[tuple[str, str, pa.DataType], ...]:
+    return tuple((name, sql, arrow) for name, (sql, arrow) in kinds.items())
+
+
+POINTS = Table("points", _columns(series=_U64, at_ns=_I64, value=_F64), "at_ns", "series, at_ns")
+BANDS = Table("bands", _columns(series=_U64, at_ns=_I64, low=_F64, high=_F64), "at_ns", "series, at_ns")
+LOGS = Table(
+    "logs",
+    _columns(entity=_TEXT, at_ns=_I64, severity=_U8, template=_U32, body=_TEXT, trace_id=_BYTES),
+    "at_ns",
+    "entity, at_ns",
+)
+SPANS = Table(
+    "spans",
+    _columns(
+        trace_id=_BYTES, span_id=_BYTES, parent_id=_BYTES, entity=_TEXT, peer=_TEXT, name=_TEXT, kind=_U8,
+        is_error=("BOOLEAN", pa.bool_()), start_ns=_I64, duration_ms=_F64,
+    ),
+    "start_ns",
+    "trace_id, start_ns",
+)  # fmt: skip
+EDGES = Table(
+    "edge_windows",
+    _columns(
+        caller=_TEXT, callee=_TEXT, since_ns=_I64, until_ns=_I64, count=_I64, errors=_I64, latency_ms=_FLOATS, own_ms=_FLOATS
+    ),
+    "until_ns",
+    "callee, caller, until_ns",
+)
+TABLES = (POINTS, BANDS, LOGS, SPANS, EDGES)
+
+OTHERS = (
+    "CREATE TABLE IF NOT EXISTS meta (key VARCHAR PRIMARY KEY, value BIGINT)",
+    "CREATE TABLE IF NOT EXISTS series (id UBIGINT PRIMARY KEY, entity VARCHAR, metric VARCHAR, labels VARCHAR,"
+    " unit VARCHAR, direction VARCHAR)",
+    "CREATE TABLE IF NOT EXISTS templates (id UINTEGER PRIMARY KEY, text VARCHAR)",
+    "CREATE TABLE IF NOT EXISTS blocks (file VARCHAR PRIMARY KEY, source VARCHAR, since_ns BIGINT, until_ns BIGINT,"
+    " row_count BIGINT, bytes BIGINT, sha256 VARCHAR)",
+)
+
+
+def points(ids: Any, batch: MetricBatch) -> pa.Table:
+    """Samples, their slots as durable ids."""
+    return _table(POINTS, ids[batch.series], batch.at_ns, batch.value)
+
+
+def bands(ids: Any, batch: BandBatch) -> pa.Table:
+    return _table(BANDS, ids[batch.series], batch.at_ns, batch.low, batch.high)
+
+
+def logs(batch: LogBatch) -> pa.Table:
+    return _table(LOGS, batch.entity, batch.at_ns, batch.severity, batch.template, batch.body, batch.trace_id)
+
+
+def spans(batch: SpanBatch) -> pa.Table:
+    return _table(
+        SPANS, batch.trace_id, batch.span_id, batch.parent_id, batch.entity, batch.peer, batch.name, batch.kind,
+        batch.is_error, batch.start_ns, batch.duration_ms,
+    )  # fmt: skip
+
+
+def edges(windows: Sequence[EdgeWindow]) -> pa.Table:
+    plain = [
+        [getattr(w, name) for w in windows] for name in ("caller", "callee", "since_ns", "until_ns", "count", "errors")
+    ]
+    return _table(EDGES, *plain, [w.latency_ms for w in windows], [w.own_ms for w in windows])
+
+
+def _table(table: Table, *columns: Any) -> pa.Table:
+    arrays = [pa.array(column, kind) for column, (_, _, kind) in zip(columns, table.columns, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=table.schema)
+
+
+def series_rows(series: Sequence[Series]) -> list[tuple[Any, ...]]:
+    return [(s.id, s.entity, s.metric, json.dumps(s.labels), s.unit, s.direction) for s in series]
+
+
+def template_rows(templates: Sequence[Template]) -> list[tuple[Any, ...]]:
+    return [(t.id, t.text) for t in templates]
+
+
+def thin(at: I64, value: F64, most: int) -> tuple[I64, F64]:
+    """At most `most` points that look the same: the lowest and the highest of each stretch of time.
+
+    >>> at, value = thin(np.arange(1000), np.where(np.arange(1000) == 500, 9.0, 0.0), 10)
+    >>> len(at) <= 10, float(value.max())
+    (True, 9.0)
+    """
+    if len(at) <= max(most, 2):
+        return at, value
+    stretches = max(most // 2, 1)
+    width = max(int(at[-1] - at[0]) + 1, 1)
+    stretch = ((at - at[0]).astype(np.float64) * stretches / width).astype(np.int64)
+    order = np.lexsort((value, stretch))
+    ends = np.flatnonzero(np.diff(stretch[order], append=stretches + 1))
+    begins = np.concatenate(([0], ends[:-1] + 1))
+    kept = np.unique(np.concatenate((order[begins], order[ends])))
+    return at[kept], value[kept]
