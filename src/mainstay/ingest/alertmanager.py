@@ -17,8 +17,8 @@ from mainstay.domain.entities import Labels, labels_of
 from mainstay.domain.errors import BadInput
 from mainstay.domain.models import VersionRef
 from mainstay.domain.signals import Decoded
+from mainstay.ingest.documents import json_of
 from mainstay.ingest.limits import LATEST_NS, Gate, labels_refused
-from mainstay.ingest.otlp import json_of
 
 OWN_LABEL = "mainstay_incident"
 RESOLVE_TIMEOUT_MS = 5 * 60 * 1000  # Alertmanager's default `resolve_timeout`

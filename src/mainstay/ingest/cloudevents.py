@@ -25,8 +25,8 @@ import msgspec
 from mainstay.domain.changes import Change, ChangeKind
 from mainstay.domain.errors import BadInput
 from mainstay.domain.signals import Decoded
+from mainstay.ingest.documents import json_of
 from mainstay.ingest.limits import MOST_NAME, Gate
-from mainstay.ingest.otlp import json_of
 
 KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
 WORDS: tuple[tuple[str, ChangeKind], ...] = (

@@ -59,15 +59,7 @@ class RemoteWrite:
         return gate.sign(Decoded(metrics=_finished(columns)))
 
     def _series(self, data: bytes, at: int, end: int, columns: _Columns, gate: Gate) -> None:
-        labels_end = _skip_labels(data, at, end)
-        raw, samples, histograms = data[at:labels_end], [], 0
-        for found in fields(data, labels_end, end):
-            if found.number == SAMPLES and found.wire_type == BYTES:
-                samples.append(_sample(data, found.start, found.end))
-            elif found.number == HISTOGRAMS:
-                histograms += 1
-            elif found.number == LABELS and found.wire_type == BYTES:  # allowed by protobuf, written by nobody
-                raw += data[found.begin : found.end]
+        raw, samples, histograms = _content(data, at, end)
         if histograms:
             gate.refuse("native histogram: set send_native_histograms: false", histograms)
         if not samples:
@@ -94,9 +86,30 @@ class RemoteWrite:
         return stream
 
 
-def _skip_labels(data: bytes, at: int, end: int) -> int:
-    while at < end and data[at] == LABELS_TAG:
-        length, start = varint(data, at + 1, end)
+def _content(data: bytes, at: int, end: int) -> tuple[bytes, list[tuple[float, int]], int]:
+    """A series' label bytes, its samples, and how many native histograms it has."""
+    labels_end = _skip(data, at, end, LABELS_TAG)
+    raw, rest = data[at:labels_end], end - labels_end
+    if 2 <= rest <= 0x81 and data[labels_end] == SAMPLES_TAG and data[labels_end + 1] == rest - 2:
+        return raw, [_sample(data, labels_end + 2, end)], 0  # one sample and nothing else: nearly always
+    samples, histograms = [], 0
+    for found in fields(data, labels_end, end):
+        if found.number == SAMPLES and found.wire_type == BYTES:
+            samples.append(_sample(data, found.start, found.end))
+        elif found.number == HISTOGRAMS:
+            histograms += 1
+        elif found.number == LABELS and found.wire_type == BYTES:  # allowed by protobuf, written by nobody
+            raw += data[found.begin : found.end]
+    return raw, samples, histograms
+
+
+def _skip(data: bytes, at: int, end: int, tag: int) -> int:
+    """Behind the fields of this tag that stand here one after the other."""
+    while at + 1 < end and data[at] == tag:
+        length = data[at + 1]
+        start = at + 2
+        if length > 0x7F:
+            length, start = varint(data, at + 1, end)
         at = start + length
     if at > end:
         raise BadInput(f"malformed protobuf: labels beyond the end of their series at byte {end}")
@@ -105,10 +118,10 @@ def _skip_labels(data: bytes, at: int, end: int) -> int:
 
 def _sample(data: bytes, at: int, end: int) -> tuple[float, int]:
     """Value and time in milliseconds; a zero is not written, and so is read where nothing stands."""
-    if at + 10 < end and data[at] == VALUE_TAG and data[at + 9] == TIMESTAMP_TAG:
-        at_ms, stop = varint(data, at + 10, end)
+    if end - at == 16 and data[at] == VALUE_TAG and data[at + 9] == TIMESTAMP_TAG and data[end - 1] < 0x80:
+        at_ms, stop = varint(data, at + 10, end)  # six bytes: a time from 2004 to 2109
         if stop == end:
-            return DOUBLE.unpack_from(data, at + 1)[0], signed(at_ms)
+            return DOUBLE.unpack_from(data, at + 1)[0], at_ms
     value, at_ms = 0.0, 0
     for found in fields(data, at, end):
         if found.number == 1 and found.wire_type == FIXED64:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from mainstay.domain.errors import BadInput
 from mainstay.domain.records import Lane, Record
 from mainstay.domain.signals import Decoded
-from mainstay.ingest import alertmanager, cloudevents, otlp_logs, otlp_metrics, otlp_traces
+from mainstay.ingest import alertmanager, cloudevents
+from mainstay.ingest.otlp import logs, metrics, traces
 from mainstay.ingest.remote_write import remote_write
 
 PROTOBUF, JSON = ("application/x-protobuf",), ("application/json",)
@@ -36,12 +37,12 @@ class Source:
 SOURCES: Mapping[str, Source] = {
     source.name: source
     for source in (
-        Source("otlp-metrics", "signals", "/v1/metrics", PROTOBUF, otlp_metrics.decode),
-        Source("otlp-metrics+json", "signals", "/v1/metrics", JSON, otlp_metrics.decode_json),
-        Source("otlp-logs", "signals", "/v1/logs", PROTOBUF, otlp_logs.decode),
-        Source("otlp-logs+json", "signals", "/v1/logs", JSON, otlp_logs.decode_json),
-        Source("otlp-traces", "signals", "/v1/traces", PROTOBUF, otlp_traces.decode),
-        Source("otlp-traces+json", "signals", "/v1/traces", JSON, otlp_traces.decode_json),
+        Source("otlp-metrics", "signals", "/v1/metrics", PROTOBUF, metrics.decode),
+        Source("otlp-metrics+json", "signals", "/v1/metrics", JSON, metrics.decode_json),
+        Source("otlp-logs", "signals", "/v1/logs", PROTOBUF, logs.decode),
+        Source("otlp-logs+json", "signals", "/v1/logs", JSON, logs.decode_json),
+        Source("otlp-traces", "signals", "/v1/traces", PROTOBUF, traces.decode),
+        Source("otlp-traces+json", "signals", "/v1/traces", JSON, traces.decode_json),
         Source("remote-write", "signals", "/api/v1/write", PROTOBUF, remote_write.decode, SNAPPY),
         Source("alertmanager-webhook", "alerts", "/v1/alertmanager", JSON, alertmanager.decode_webhook),
         Source("alertmanager-api", "alerts", "/api/v2/alerts", JSON, alertmanager.decode_posted),

@@ -6,15 +6,14 @@ Source: protobuf.dev, "Encoding". Groups (wire types 3 and 4) are refused: no pr
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from mainstay.domain.errors import BadInput
 
 VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One field of a message: its number, its wire type, and where it and its value stand in the body."""
 
     number: int

@@ -73,21 +73,27 @@ class Committer:
         self._thread.join()
 
     def _run(self) -> None:
-        while (group := self._next_group()) is not None:
-            if group:
-                try:
-                    self._commit(group)
-                except Exception as error:  # the loop must answer every sender, whatever happened
-                    log.exception("the inbox's committer failed")
-                    self._fail(group, f"the committer failed: {error!r}")
-            try:
-                self._owner.tidy()
-            except OSError:
-                log.warning("spent segments could not be deleted; they will be tried again", exc_info=True)
+        group: list[Pending] | None = []
+        try:
+            while (group := self._next_group()) is not None:
+                self._commit(group)
+                self._tidy()
+        finally:
+            self._end(group or [])
 
-    def _fail(self, group: list[Pending], says: str) -> None:
-        open_ones = [pending for pending in group if not pending.future.done()]
-        self._owner.give_up(open_ones, says, is_final=True)
+    def _tidy(self) -> None:
+        try:
+            self._owner.tidy()
+        except OSError:
+            log.warning("spent segments could not be deleted; they will be tried again", exc_info=True)
+
+    def _end(self, group: list[Pending]) -> None:
+        """However the thread ends, no sender waits for ever."""
+        with self._wake:
+            unanswered = [pending for pending in (*group, *self._queue) if not pending.future.done()]
+            self._queue = []
+        if unanswered or not self._is_stopping:
+            self._owner.give_up(unanswered, "the inbox's committer has failed; see the log", is_final=True)
 
     def _next_group(self) -> list[Pending] | None:
         with self._wake:
@@ -104,6 +110,7 @@ class Committer:
             return group
 
     def _commit(self, group: list[Pending]) -> None:
+        """Make a group durable lane by lane, then publish it in the order of numbers."""
         done: list[Pending] = []
         for lane in LANES:
             mine = [pending for pending in group if pending.record.lane == lane]

@@ -22,6 +22,7 @@ from mainstay.store.inbox.repeats import Repeats, digest_of, known
 from mainstay.store.inbox.segments import LANES, frame_size
 
 MiB = 1 << 20
+QUEUE_BYTES = 128 * MiB  # bodies that may wait for the disk at one moment
 
 
 class Inbox:
@@ -36,7 +37,6 @@ class Inbox:
         sync: Makes a file descriptor's data durable; an error of it is final: the inbox refuses from then on.
         keep: Never delete anything (for recordings).
         memory_bytes: Bodies that `take` need not read back from disk.
-        queue_bytes: Bodies that may wait for the disk at one moment.
 
     Raises:
         Corrupt: a complete file is damaged.
@@ -53,12 +53,11 @@ class Inbox:
         sync: Sync = os.fdatasync,
         keep: bool = False,
         memory_bytes: int = 64 * MiB,
-        queue_bytes: int = 128 * MiB,
     ) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.directory, self._clock, self._sync, self._keep = directory, clock, sync, keep
         self._quota: dict[Lane, int] = {lane: quota[lane] for lane in LANES}
-        self._memory_bytes, self._queue_bytes = memory_bytes, queue_bytes
+        self._memory_bytes = memory_bytes
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
         self._taking = threading.Lock()
@@ -147,7 +146,7 @@ class Inbox:
         waiting, quota = self._waiting[lane], self._quota[lane]
         if waiting + size > quota:
             raise Overloaded(f"lane {lane} is full: {waiting} of {quota} bytes wait to be applied")
-        if self._committer.queued_bytes + size > self._queue_bytes:
+        if self._committer.queued_bytes + size > QUEUE_BYTES:
             raise Overloaded(f"{self._committer.queued_bytes} bytes wait for the disk", retry_after_s=1)
 
     # -- called by the committer ------------------------------------------------------------------------------------

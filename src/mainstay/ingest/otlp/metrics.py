@@ -11,10 +11,10 @@ import numpy as np
 
 from mainstay.domain.entities import Labels
 from mainstay.domain.signals import Decoded, HistogramPoint, RawMetrics, Stream, StreamKind, Temporality
-from mainstay.ingest.attributes import labels_from
-from mainstay.ingest.exponential import classic
 from mainstay.ingest.limits import Gate
-from mainstay.ingest.otlp import METRICS, resources_of, resources_of_json
+from mainstay.ingest.otlp.attributes import labels_from
+from mainstay.ingest.otlp.exponential import classic
+from mainstay.ingest.otlp.requests import METRICS, resources_of, resources_of_json
 
 STALE: float = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
 """Prometheus' stale marker: the series ended; a point with OTel's "no recorded value" flag says the same."""

@@ -8,9 +8,9 @@ import numpy as np
 
 from mainstay.domain.entities import Labels
 from mainstay.domain.signals import Decoded, RawSpans
-from mainstay.ingest.attributes import labels_from
 from mainstay.ingest.limits import Gate
-from mainstay.ingest.otlp import TRACES, resources_of, resources_of_json
+from mainstay.ingest.otlp.attributes import labels_from
+from mainstay.ingest.otlp.requests import TRACES, resources_of, resources_of_json
 
 Row = tuple[int, bytes, bytes, bytes, str, int, int, int, int, Labels]
 

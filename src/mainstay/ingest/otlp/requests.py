@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 from google.protobuf.json_format import ParseDict, ParseError
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
@@ -21,6 +20,7 @@ from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from mainstay.domain.errors import BadInput
+from mainstay.ingest.documents import json_of
 from mainstay.ingest.limits import Gate
 from mainstay.ingest.wire import BYTES, fields, written
 
@@ -116,18 +116,6 @@ def resources_of_json(shape: Shape, body: bytes, gate: Gate) -> list[Any]:
     if not isinstance(document, dict) or (document and shape.resources_name not in document):
         raise BadInput(f"expected a JSON object with {shape.resources_name}, as OTLP/JSON has it")
     return [_resource(shape, entry, gate) for entry in _entries(document, shape.resources_name)]
-
-
-def json_of(body: bytes) -> Any:
-    """A JSON body as Python data.
-
-    Raises:
-        BadInput: it is not JSON; says where.
-    """
-    try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadInput(f"malformed JSON: {error}") from None
 
 
 def _entries(parent: Mapping[str, Any], name: str) -> list[dict[str, Any]]:

@@ -8,9 +8,9 @@ import numpy as np
 
 from mainstay.domain.entities import Labels
 from mainstay.domain.signals import Decoded, RawLogs
-from mainstay.ingest.attributes import labels_from, text_of
 from mainstay.ingest.limits import MOST_BODY, Gate
-from mainstay.ingest.otlp import LOGS, resources_of, resources_of_json
+from mainstay.ingest.otlp.attributes import labels_from, text_of
+from mainstay.ingest.otlp.requests import LOGS, resources_of, resources_of_json
 
 
 def decode(body: bytes, received_ns: int = 0) -> Decoded:
