@@ -119,7 +119,7 @@ def plan_id(incident: str, runbook: str, parameters: Mapping[str, str]) -> str:
     """The id of the plan that this runbook with these parameters is for this incident.
 
     >>> plan_id("INC-7", "roll-back-deploy", {"service": "payments"})
-    'PLAN-7b11b2e67a7b'
+    'PLAN-230dd9485b1b'
     """
     body = msgspec.json.encode([incident, runbook, dict(parameters)], order="deterministic")
     return f"PLAN-{hashlib.sha256(body).hexdigest()[:12]}"
