@@ -22,7 +22,7 @@ CHROMIUM = shutil.which("chromium")
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--remote-debugging-port=0", "--remote-allow-origins=*",
-    "--hide-scrollbars", "--force-color-profile=srgb", "--disable-dev-shm-usage",
+    "--hide-scrollbars", "--disable-features=BackForwardCache", "--force-color-profile=srgb", "--disable-dev-shm-usage",
 )  # fmt: skip
 NAMED_KEYS = {"Enter": (13, "\r"), "Escape": (27, ""), "Tab": (9, "")}
 

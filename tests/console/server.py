@@ -17,6 +17,7 @@ import msgspec
 from mainstay.console import content_security_policy, static_directory
 from mainstay.domain.incidents import Incident
 from mainstay.domain.runbooks import Approval, Plan
+from mainstay.domain.views import Reperformed
 from tests.console import fixture
 from tests.console.fixture import World
 
@@ -55,25 +56,37 @@ class Answers:
             case ["series", _, "points"]:
                 return fixture.points(self.world.now_ms)
             case ["entities"]:
-                return {"entities": self.world.entities, "edges": self.world.edges}
+                return self.world.entities
             case ["unplaced"]:
-                return [{"job": "node", "instance": "10.0.0.7:9100"}, {"job": fixture.HOSTILE}]
+                return [[["instance", "10.0.0.7:9100"], ["job", "node"]], [["job", fixture.HOSTILE]]]
             case ["models"]:
-                return {"versions": self.world.versions, "deployments": self.world.deployments}
+                return [self.model(d.kind) | {"deployment": d} for d in self.world.deployments]
+            case ["models", name]:
+                return self.model(name)
             case ["ledger"]:
                 return list(reversed(self.world.ledger))
-            case ["ledger", "verify"]:
-                return {"count": len(self.world.ledger), "first_bad": None, "why": ""}
+            case ["ledger", entry]:
+                found = next(e for e in self.world.ledger if e.id == entry)
+                return {"entry": found, "inputs": {"value": 2.4, "band": [0.15, 0.22]}}
             case ["feedback"]:
                 return []
             case [name] if hasattr(self.world, name):
                 return getattr(self.world, name)
         raise KeyError("/".join(parts))
 
+    def model(self, name: str) -> dict[str, Any]:
+        return {
+            "kind": name,
+            "versions": [v for v in self.world.versions if v.kind == name],
+            "deployments": [d for d in self.world.deployments if d.kind == name],
+        }
+
     def incidents(self, query: dict[str, str]) -> list[Incident]:
         rows = [i for i in self.world.incidents if query.get("status") in (None, i.status)]
-        rows = [i for i in rows if i.opened_ms < int(query.get("before", "9" * 15))]
-        return sorted(rows, key=lambda i: -i.opened_ms)[: int(query.get("limit", "100"))]
+        rows.sort(key=lambda i: -i.opened_ms)
+        ids = [i.id for i in rows]
+        first = ids.index(query["before"]) + 1 if "before" in query else 0
+        return rows[first : first + int(query.get("limit", "100"))]
 
     def incident(self, incident: str) -> dict[str, Any]:
         found = next(i for i in self.world.incidents if i.id == incident)
@@ -96,6 +109,12 @@ class Answers:
                 return self.world.users[0]
             case ["plans", plan, ("approve" | "reject") as decision]:
                 return self.decide(plan, body["digest"], decision)
+            case ["plans", plan, "dry-run"]:
+                return {"says": self.world.plans[plan].dry_run}
+            case ["ledger", "verify"]:
+                return {"count": len(self.world.ledger), "first_bad": None, "why": ""}
+            case ["ledger", entry, "reperform"]:
+                return Reperformed(entry=entry, decided_by=fixture.METRICS, is_same=True, recorded={}, output={}, says="byte for byte")
             case ["incidents", incident, "acknowledge"]:
                 self.replace(incident, status="acknowledged", acknowledged_by="admin")
         return {}

@@ -12,12 +12,11 @@ setInterval(() => { now.value = Date.now(); }, 5000);
 
 /** Which paths show a kind of thing. */
 const SHOWS = /** @type {Record<string, string[]>} */ ({
-  incident: ['/incidents', '/status', '/approvals', '/plans'], alert: ['/alerts', '/status', '/incidents'],
-  plan: ['/plans', '/approvals', '/incidents'], approval: ['/plans', '/approvals', '/incidents'], step: ['/plans', '/incidents'],
-  change: ['/changes'], entity: ['/entities', '/status'], deployment: ['/models'], version: ['/models'],
-  verdict: ['/feedback', '/verdicts', '/models', '/incidents'], label: ['/feedback', '/models'], user: ['/users'],
+  incident: ['/incidents', '/status', '/approvals'], alert: ['/alerts', '/status', '/incidents/', '/entities'],
+  plan: ['/plans', '/approvals', '/incidents/'], change: ['/changes', '/incidents/'], model: ['/models'],
+  verdict: ['/feedback', '/verdicts', '/models', '/incidents/'],
 });
-const ALWAYS = ['/ledger', '/feedback'];
+const ALWAYS = ['/ledger'];
 
 /** @type {Set<string>} */
 const waiting = new Set();
@@ -70,7 +69,7 @@ function lost() {
   source?.close();
   if (live.value.state !== 'stale') live.value = { state: 'stale', since: Date.now() };
   whoAmI().catch(() => undefined);
-  window.setTimeout(() => me.value && connect(), retry);
+  window.setTimeout(() => me.value && !document.hidden && connect(), retry);
   retry = Math.min(retry * 2, 15_000);
 }
 
@@ -78,3 +77,19 @@ export function disconnect() {
   source?.close();
   source = null;
 }
+
+/** A browser allows six connections to one server over all tabs: a tab that nobody looks at gives its stream back. */
+const HIDDEN_MS = 10_000;
+let hidden = 0;
+document.addEventListener('visibilitychange', () => {
+  window.clearTimeout(hidden);
+  if (document.hidden) hidden = window.setTimeout(disconnect, HIDDEN_MS);
+  else if (!source && me.value) {
+    connect();
+    refresh(() => true);
+  }
+});
+window.addEventListener('pagehide', disconnect);
+window.addEventListener('pageshow', (event) => {
+  if (event.persisted && me.value) connect();
+});

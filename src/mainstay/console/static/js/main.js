@@ -11,19 +11,32 @@ import { Dialogs } from '../parts/dialog.js';
 import { Shell } from '../parts/shell.js';
 import { Empty, Failure } from '../parts/words.js';
 import { Approvals } from '../pages/approvals.js';
+import { Changes } from '../pages/changes.js';
 import { IncidentPage } from '../pages/incident.js';
 import { Incidents } from '../pages/incidents.js';
+import { EntryPage, Ledger } from '../pages/ledger.js';
 import { Login } from '../pages/login.js';
+import { ModelPage, Models } from '../pages/models.js';
+import { Runbooks } from '../pages/runbooks.js';
+import { Alerts, ServicePage, Services } from '../pages/services.js';
+import { Settings } from '../pages/settings.js';
 
 /** @type {Record<string, any>} */
 const PAGES = {
   incidents: (/** @type {string} */ id) => (id ? html`<${IncidentPage} key=${id} id=${id} part=${route.value.part} />` : html`<${Incidents} />`),
   approvals: () => html`<${Approvals} />`,
+  alerts: () => html`<${Alerts} />`,
+  changes: () => html`<${Changes} />`,
+  services: (/** @type {string} */ id) => (id ? html`<${ServicePage} key=${id} id=${id} />` : html`<${Services} />`),
+  models: (/** @type {string} */ id) => (id ? html`<${ModelPage} key=${id} name=${id} />` : html`<${Models} />`),
+  runbooks: () => html`<${Runbooks} />`,
+  ledger: (/** @type {string} */ id) => (id ? html`<${EntryPage} key=${id} id=${id} />` : html`<${Ledger} />`),
+  settings: () => html`<${Settings} />`,
 };
 
 function Page() {
   const { page, id } = route.value;
-  useEffect(() => { document.title = `${id || page[0].toUpperCase() + page.slice(1)} · Mainstay`; }, [page, id]);
+  useEffect(() => { document.title = `${id.slice(0, 60) || page[0].toUpperCase() + page.slice(1)} · Mainstay`; }, [page, id]);
   return PAGES[page]?.(id) ?? html`<${Empty} title="There is no such page"><p>The address names something that the console does not know.</p><//>`;
 }
 

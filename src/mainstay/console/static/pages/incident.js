@@ -11,8 +11,8 @@ import { note } from '../parts/dialog.js';
 import { EvidenceList, Cited } from '../parts/evidence.js';
 import { PlanPanel, usePlanKeys } from '../parts/plan.js';
 import { Timeline } from '../parts/timeline.js';
-import { openVerdicts, Verdicts } from '../parts/verdict.js';
-import { At, Confidence, EntityLink, Shown, State, Text, Version } from '../parts/words.js';
+import { Given, openVerdicts, VerdictButtons } from '../parts/verdict.js';
+import { At, Confidence, EntityLink, plain, Shown, State, Text, Version } from '../parts/words.js';
 
 /** @typedef {import('../types.d.ts').Incident} Incident */
 /** @typedef {import('../types.d.ts').Change} Change */
@@ -21,8 +21,8 @@ import { At, Confidence, EntityLink, Shown, State, Text, Version } from '../part
 function RiskSum({ incident }) {
   const { risk } = incident;
   if (!risk) return null;
-  return html`<details><summary>risk <b>${risk.score}</b>${risk.parts.length > 0 && ` = ${risk.parts.map((p) => `${p.points} ${p.name}`).join(' + ')}`}</summary>
-    <dl class="facts small">${risk.parts.map((p) => html`<dt>${p.points} ${p.name}</dt><dd><${Text} value=${p.says} /></dd>`)}</dl></details>`;
+  return html`<details><summary>risk <b>${risk.score}</b>${risk.parts.length > 0 && ` = ${risk.parts.map((p) => `${p.points} ${plain(p.name).slice(0, 32)}`).join(' + ')}`}</summary>
+    <dl class="facts small">${risk.parts.map((p) => html`<dt>${p.points} ${plain(p.name).slice(0, 32)}</dt><dd><${Text} value=${p.says} /></dd>`)}</dl></details>`;
 }
 
 /** @param {string} id @param {string} does @param {string} done */
@@ -50,37 +50,46 @@ function Head({ incident }) {
       ${incident.merged_into && html`<span>merged into <a href=${to('incidents', incident.merged_into)}>${incident.merged_into}</a></span>`}</div></header>`;
 }
 
-/** @param {{change: Change | undefined, id: string | null}} props */
+/** The change that is thought to have done it. @param {{change: Change | undefined, id: string}} props */
 function ChangeWords({ change, id }) {
-  if (!id) return null;
-  if (!change) return html`<span class="more">after the change <a href=${to('changes')}><${Text} value=${id} max=${60} expand=${false} /></a></span>`;
-  const version = change.version ? ` ${change.version}` : '';
-  return html`<span>← ${change.kind}<${Text} value=${version} max=${60} expand=${false} /> <span class="more">at <${At} ms=${change.at_ms} seconds=${true} />${change.author && html`, by <${Text} value=${change.author} max=${40} />`}</span></span>`;
+  if (!change) return html`after the change <a href=${to('changes')}><${Text} value=${id} max=${60} expand=${false} /></a>`;
+  return html`changed at <${At} ms=${change.at_ms} seconds=${true} />${change.author && html` by <${Text} value=${change.author} max=${40} expand=${false} />`}`;
 }
 
-/** @param {{incident: Incident, changes: Change[]}} props */
-function RootCause({ incident, changes }) {
-  const [first, ...others] = incident.suspects;
+/** @param {{incident: Incident}} props */
+function OtherSuspects({ incident }) {
+  const others = incident.suspects.slice(1, 9);
+  if (!others.length) return html`<span></span>`;
+  return html`<details><summary>${plural(others.length, 'other suspect')}</summary><div class="others">${others.map((s) => html`<div><${Confidence} p=${s.probability} says="" /> <${EntityLink} id=${s.entity} /> ${s.cause} <${Text} value=${s.says} max=${160} /> <${Cites} ids=${s.evidence} incident=${incident.id} /></div>`)}</div></details>`;
+}
+
+/** @param {{incident: Incident, alerts: any[], changes: Change[]}} props */
+function RootCause({ incident, alerts, changes }) {
+  const first = incident.suspects[0];
   if (!first) return html`<p class="main">Not known yet</p><p class="more">No suspect has enough evidence. The models look again with every new alert.</p>`;
-  const change = (/** @type {string | null} */ id) => changes.find((c) => c.id === id);
-  return html`<p class="main"><${EntityLink} id=${first.entity} /> <${ChangeWords} change=${change(first.change)} id=${first.change} /></p>
-    <p class="more"><${Confidence} p=${first.probability} /> · ${first.cause} · <${Version} of=${first.decided_by} /> <${Cites} ids=${first.evidence} incident=${incident.id} /></p>
+  const change = changes.find((c) => c.id === first.change);
+  const what = change ? `${change.kind} ${change.version}` : first.cause;
+  return html`<p class="main"><${EntityLink} id=${first.entity} /> ← <${Text} value=${what} max=${80} /></p>
+    <p class="more"><${Confidence} p=${first.probability} />${first.change && html` · <${ChangeWords} change=${change} id=${first.change} />`}</p>
     ${first.says && html`<p class="more"><${Text} value=${first.says} /></p>`}
-    ${others.length > 0 && html`<details class="small"><summary>${plural(others.length, 'other suspect')}</summary><div class="others">${others.slice(0, 8).map((s) => html`<div><${Confidence} p=${s.probability} says="" /> <${EntityLink} id=${s.entity} /> ${s.cause} <${Text} value=${s.says} max=${160} /> <${Cites} ids=${s.evidence} incident=${incident.id} /></div>`)}</div></details>`}`;
+    <p><${Cites} ids=${first.evidence} incident=${incident.id} /><${Version} of=${first.decided_by} /></p>
+    <div class="judge"><${OtherSuspects} incident=${incident} /><${VerdictButtons} incident=${incident} alerts=${alerts} kinds=${['right-cause', 'wrong-cause']} /></div>`;
 }
 
 /** @param {{ids: string[], incident: string}} props */
 const Cites = ({ ids, incident }) => html`${ids.slice(0, 12).map((id) => html`<a class="cite" href=${to('incidents', incident, id)}>${id.slice(0, 12)}</a> `)}`;
 
-/** @param {{incident: Incident, changes: Change[]}} props */
-function Groups({ incident, changes }) {
+/** @param {{incident: Incident, alerts: any[], changes: Change[]}} props */
+function Groups({ incident, alerts, changes }) {
   const { impact } = incident;
   return html`<section class="panel" aria-label="What happened"><div class="groups">
-    <div class="group"><h2>Root cause</h2><div><${RootCause} incident=${incident} changes=${changes} /></div></div>
+    <div class="group"><h2>Root cause</h2><div><${RootCause} incident=${incident} alerts=${alerts} changes=${changes} /></div></div>
     <div class="group"><h2>Critical failure</h2><div><p class="main"><${Text} value=${incident.critical_failure || 'Not determined'} max=${240} /></p></div></div>
     <div class="group"><h2>Impact</h2><div>${impact.length ? html`<p class="names strong">${impact.slice(0, 30).map((id) => html`<${EntityLink} id=${id} />`)}</p><p class="more">${plural(impact.length, 'entity suffers', 'entities suffer')}${impact.length > 30 ? `; ${impact.length - 30} more are not shown` : ''}</p>` : html`<p class="more">Nobody else is known to suffer.</p>`}</div></div>
   </div></section>`;
 }
+
+const NoPlan = () => html`<section class="panel"><header><h2>Plan</h2></header><div class="body"><p class="muted">No runbook fits what is known so far. <a href=${to('runbooks')}>See what is loaded.</a></p></div></section>`;
 
 /** @param {{data: any, part: string}} props */
 function Body({ data, part }) {
@@ -99,13 +108,15 @@ function Body({ data, part }) {
   return html`<article>
     <${Head} incident=${incident} />
     <div class="columns">
-      <div><${Groups} incident=${incident} changes=${changes} />
+      <div class="top"><${Groups} incident=${incident} alerts=${alerts} changes=${changes} />
         ${incident.summary && html`<p class="summary"><${Cited} text=${incident.summary} incident=${incident} /></p>`}
-        <section class="section" aria-label="Verdict"><h2>Is this right?</h2><${Verdicts} incident=${incident} alerts=${alerts} given=${items(data.verdicts)} /></section>
-        <section class="section"><h2>Evidence</h2><${EvidenceList} incident=${incident} alerts=${alerts} changes=${changes} /></section></div>
-      <div>${plan ? html`<${PlanPanel} key=${plan.id} plan=${plan} results=${items(data.steps)} approvals=${items(data.approvals).filter((a) => a.plan === plan.id)} entities=${entities} />` : html`<section class="panel"><header><h2>Plan</h2></header><div class="body"><p class="muted">No runbook fits what is known so far. <a href=${to('runbooks')}>What is loaded</a></p></div></section>`}
-        <section class="section"><h2>Timeline</h2><${Timeline} entries=${incident.timeline} /></section>
-        ${older.length > 0 && html`<section class="section"><h2>Earlier plans</h2>${older.map((p) => html`<p><${State} is=${p.status} /> <${Text} value=${p.title} /></p>`)}</section>`}</div>
+        <div class="verdicts"><span class="muted">Verdict <kbd>.</kbd></span><${VerdictButtons} incident=${incident} alerts=${alerts} kinds=${['not-anomaly', 'merge', 'split', 'missed']} quiet=${true} /></div>
+        <${Given} given=${items(data.verdicts)} />
+      </div>
+      <div class="rest"><section class="section"><h2>Evidence</h2><${EvidenceList} incident=${incident} alerts=${alerts} changes=${changes} /></section></div>
+      <div class="aside"><div class="plan-box">${plan ? html`<${PlanPanel} key=${plan.id} plan=${plan} results=${items(data.steps)} approvals=${items(data.approvals).filter((a) => a.plan === plan.id)} entities=${entities} />` : html`<${NoPlan} />`}</div>
+        <div class="timeline-box"><section class="section"><h2>Timeline</h2><${Timeline} entries=${incident.timeline} /></section>
+        ${older.length > 0 && html`<section class="section"><h2>Earlier plans</h2>${older.map((p) => html`<p><${State} is=${p.status} /> <${Text} value=${p.title} /></p>`)}</section>`}</div></div>
     </div></article>`;
 }
 

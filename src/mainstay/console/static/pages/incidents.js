@@ -2,7 +2,7 @@
 import { signal } from '@preact/signals';
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { get } from '../js/api.js';
-import { absolute, count, entityName, percent, plural } from '../js/format.js';
+import { absolute, count, duration, entityName, percent, plural } from '../js/format.js';
 import { html } from '../js/html.js';
 import { now } from '../js/live.js';
 import { to } from '../js/router.js';
@@ -23,7 +23,7 @@ async function more(known) {
   if (fetching || older.value.done || !last || known.length < PAGE) return;
   fetching = true;
   try {
-    const page = items(await get(`/incidents?limit=${PAGE}&before=${encodeURIComponent(String(last.opened_ms))}`));
+    const page = items(await get(`/incidents?limit=${PAGE}&before=${encodeURIComponent(last.id)}`));
     older.value = { rows: [...older.value.rows, ...page], done: page.length < PAGE };
   } catch { /* the next scroll asks again */ }
   fetching = false;
@@ -56,23 +56,27 @@ function why(incident) {
   return `${entityName(suspect.entity)}: ${suspect.says || suspect.cause} (${percent(suspect.probability)})`;
 }
 
-/** @param {Incident} incident @param {boolean} waits */
+/** What is being done about it. @param {Incident} incident @param {boolean} waits */
 function doing(incident, waits) {
-  if (waits && incident.status !== 'resolved') return html`<${State} is="proposed" word="plan waiting" />`;
-  return html`<${State} is=${incident.status} />`;
+  if (waits) return html`<${State} is="proposed" word="plan waiting" />`;
+  return html`<${State} is="" icon=${incident.status === 'open' ? 'minor' : 'wait'} word=${incident.status} />`;
 }
 
 /** @param {{incident: Incident, waits: boolean}} props */
-function IncidentRow({ incident, waits }) {
-  const calm = incident.status === 'resolved' || incident.status === 'merged';
-  return html`<a class=${`incident-row ${calm ? 'calm' : ''}`} href=${to('incidents', incident.id)}>
-    <span class="sev"><${State} is=${calm ? '' : incident.severity} word=${incident.severity} /></span>
+const OpenRow = ({ incident, waits }) => html`<a class="incident-row" href=${to('incidents', incident.id)}>
+    <span class="sev"><${State} is=${incident.severity} /></span>
     <span class="what"><div class="title"><${Text} value=${incident.title} max=${160} expand=${false} /></div><div class="why"><${Text} value=${why(incident)} max=${200} expand=${false} /></div></span>
     <${RiskBar} risk=${incident.risk} />
     <span class="services">${plural(incident.entities.length, 'service')}</span>
     <span class="doing">${doing(incident, waits)}</span>
-    <span class="when"><${Ago} ms=${calm ? incident.resolved_ms ?? incident.updated_ms : incident.since_ms} /></span></a>`;
-}
+    <span class="when"><${Ago} ms=${incident.since_ms} /></span></a>`;
+
+/** What is over takes one quiet line. @param {{incident: Incident}} props */
+const PastRow = ({ incident }) => html`<a class="incident-row past" href=${to('incidents', incident.id)}>
+    <span class="sev"><${State} is="" icon=${incident.severity} word=${incident.severity} /></span>
+    <span class="what"><span class="title"><${Text} value=${incident.title} max=${160} expand=${false} /></span> <span class="why"><${Text} value=${why(incident)} max=${200} expand=${false} /></span></span>
+    <span class="doing"><${State} is="" icon=${incident.status === 'merged' ? 'decision' : 'ok'} word=${incident.status} /></span>
+    <span class="when"><${Ago} ms=${incident.resolved_ms ?? incident.updated_ms} /></span></a>`;
 
 /** @param {Incident} incident @param {string} query */
 const matches = (incident, query) => [incident.id, incident.title, incident.status, incident.severity, ...incident.entities, ...incident.suspects.map((s) => s.cause)].join(' ').toLowerCase().includes(query);
@@ -86,12 +90,15 @@ function sorted(all, query) {
   return { open, past: kept.filter((i) => !isOpen(i)).sort((a, b) => b.opened_ms - a.opened_ms) };
 }
 
+/** @param {number} ms */
+const span = (ms) => (Math.abs(ms - 86_400_000) < 600_000 ? 'the last 24 h' : `the last ${duration(ms)}`);
+
 /** @param {{status: import('../types.d.ts').Status}} props */
 function Funnel({ status }) {
   const f = status.funnel;
   const arrow = html`<span class="arrow" aria-hidden="true">→</span>`;
   return html`<p class="funnel"><b>${count(f.signals)}</b> signals ${arrow} <b>${count(f.anomalies)}</b> anomalies ${arrow} <b>${count(f.alerts)}</b> alerts ${arrow} <b>${count(f.incidents)}</b> ${f.incidents === 1 ? 'incident' : 'incidents'}
-    <span>(<a href=${to('alerts')}>${count(f.not_paged)} not paged</a>)</span><span class="small" title=${`since ${absolute(f.since_ms)}`}>since <${At} ms=${f.since_ms} /></span></p>`;
+    <span>(<a href=${to('alerts')}>${count(f.not_paged)} not paged</a>)</span><span class="small" title=${`since ${absolute(f.since_ms)}`}>in ${span(status.now_ms - f.since_ms)}</span></p>`;
 }
 
 /** @param {{status: import('../types.d.ts').Status, open: number}} props */
@@ -116,10 +123,11 @@ function Rows({ open, past, waiting, calm, end }) {
   const isNarrow = useNarrow();
   const rows = useMemo(() => {
     const head = (/** @type {string} */ name) => ({ key: `head ${name}`, height: 40, head: true, draw: () => html`<div class="list-head"><h2>${name}</h2></div>` });
-    const one = (/** @type {Incident} */ i) => ({ key: i.id, height: isNarrow ? 96 : 64, draw: () => html`<${IncidentRow} incident=${i} waits=${waiting.has(i.id)} />` });
+    const one = (/** @type {Incident} */ i) => ({ key: i.id, height: isNarrow ? 96 : 64, draw: () => html`<${OpenRow} incident=${i} waits=${waiting.has(i.id)} />` });
+    const done = (/** @type {Incident} */ i) => ({ key: i.id, height: isNarrow ? 64 : 44, draw: () => html`<${PastRow} incident=${i} />` });
     const list = [];
     if (open.length) list.push(head(`open · ${count(open.length)}`), ...open.map(one));
-    if (past.length) list.push(head('over'), ...past.map(one));
+    if (past.length) list.push(head('over'), ...past.map(done));
     return list;
   }, [open, past, waiting, isNarrow]);
   return html`<div class="watch">${!open.length && calm}<${LongList} name="incidents" label="Incidents" rows=${rows} end=${end} /></div>`;

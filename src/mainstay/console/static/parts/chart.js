@@ -39,7 +39,7 @@ function options(unit, width, marks) {
   const font = `11px ${getComputedStyle(document.body).fontFamily}`;
   const none = { show: false };
   return {
-    width, height: 160, padding: [8, 8, 0, 0], legend: none, plugins: [marksPlugin(marks)],
+    width, height: 160, padding: [8, 20, 0, 0], legend: none, plugins: [marksPlugin(marks)],
     cursor: { x: true, y: false, points: none, drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) => range(low, high) } },
     axes: [

@@ -15,10 +15,10 @@ const BEFORE_MS = 15 * 60_000, AFTER_MS = 5 * 60_000;
 /** A summary with its `[E3]` as links to the evidence. @param {{text: string, incident: Incident}} props */
 export function Cited({ text, incident }) {
   const ids = new Set(incident.evidence.map((e) => e.id));
-  const words = text.length > 4000 ? [text] : text.split(/(\[?\bE\d+\b\]?)/);
+  const words = text.length > 2000 ? [text] : text.split(/(\[?\bE\d+\b\]?)/);
   return html`${words.map((word) => {
     const id = word.replace(/[[\]]/g, '');
-    return ids.has(id) ? html`<a class="cite" href=${to('incidents', incident.id, id)}>${id}</a>` : html`<${Text} value=${word} max=${1200} />`;
+    return ids.has(id) ? html`<a class="cite" href=${to('incidents', incident.id, id)}>${id}</a>` : html`<${Text} value=${word} max=${600} />`;
   })}`;
 }
 

@@ -1,5 +1,5 @@
 /** A plan: what would be done, to what, how we shall know that it worked, and the two keys that decide. */
-import { useEffect } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { may, me, send } from '../js/api.js';
 import { duration, plural } from '../js/format.js';
 import { html } from '../js/html.js';
@@ -58,17 +58,6 @@ function Decide({ plan, yes }) {
   <//>`;
 }
 
-/** @param {Plan} plan */
-async function dryRun(plan) {
-  try {
-    await send('POST', `/plans/${encodeURIComponent(plan.id)}/dry-run`);
-    note('Dry run done; nothing was touched.');
-    again();
-  } catch (error) {
-    note(/** @type {Error} */ (error).message, 'bad');
-  }
-}
-
 /** @param {{plan: Plan}} props */
 function Buttons({ plan }) {
   const no = whyNot(plan);
@@ -91,11 +80,21 @@ export function usePlanKeys() {
   }, []);
 }
 
-/** @param {{lines: string[], plan: Plan}} props */
-function DryRun({ lines, plan }) {
-  const button = may('responder') && plan.status === 'proposed' && html`<button class="button quiet small" onClick=${() => dryRun(plan)}>${lines.length ? 'Run dry again' : 'Dry run'}</button>`;
+/** What each step would do; asked of the server again at a press. @param {{plan: Plan}} props */
+function DryRun({ plan }) {
+  const [lines, setLines] = useState(plan.dry_run);
+  const run = async () => {
+    try {
+      const answer = await send('POST', `/plans/${encodeURIComponent(plan.id)}/dry-run`);
+      setLines(answer?.says ?? plan.dry_run);
+      note('Dry run done; nothing was touched.');
+    } catch (error) {
+      note(/** @type {Error} */ (error).message, 'bad');
+    }
+  };
+  const button = may('responder') && plan.status === 'proposed' && html`<button class="button quiet small" onClick=${run}>${lines.length ? 'Again' : 'Run it dry'}</button>`;
   if (!lines.length) return html`<div class="buttons"><${State} is="warn" word="No dry run yet" />${button}</div>`;
-  return html`<div class="dry"><div class="buttons"><${State} is="ok" word="Dry run" /><span class="muted">nothing was touched</span>${button}</div>
+  return html`<div class="dry"><div class="buttons"><${State} is="ok" word="Dry run" />${button}</div>
     <ul class="dry">${lines.map((line) => html`<li><span class="muted" aria-hidden="true">·</span><span><${Text} value=${line} max=${300} /></span></li>`)}</ul></div>`;
 }
 
@@ -111,7 +110,7 @@ export function PlanPanel({ plan, results = [], entities = 0, approvals = [], he
       ${plan.outcome && html`<p><${Text} value=${plan.outcome} /></p>`}
       ${plan.reason && html`<p class="muted"><${Text} value=${plan.reason} /></p>`}
       <${Steps} steps=${plan.steps} results=${results} phase="do" />
-      <${DryRun} lines=${plan.dry_run} plan=${plan} />
+      <${DryRun} plan=${plan} />
       <p class="small muted">It worked when ${verifyWords(plan)}${plan.verify.entity ? html` on <${EntityLink} id=${plan.verify.entity} />` : ''}.</p>
       <details><summary>${plan.undo.length ? `Undo: ${plural(plan.undo.length, 'step')}` : 'No undo'} · digest ${(plan.digest ?? '').slice(0, 8)}</summary>
         ${plan.undo.length > 0 && html`<${Steps} steps=${plan.undo} results=${results} phase="undo" />`}<p><${Digest} digest=${plan.digest ?? ''} /></p></details>

@@ -4,7 +4,7 @@ import { entityName } from '../js/format.js';
 import { html } from '../js/html.js';
 import { items, refresh, useData } from '../js/store.js';
 import { Ask, note, show } from './dialog.js';
-import { plain, State } from './words.js';
+import { Ago, plain, State, Text } from './words.js';
 
 const again = () => refresh((path) => /^\/(incidents|feedback|verdicts|models|alerts)/.test(path));
 
@@ -96,10 +96,11 @@ export function openVerdicts(incident, alerts) {
     ${list.map(([kind, name, says], i) => html`<label><input type="radio" name="kind" value=${kind} defaultChecked=${i === 0} autofocus=${i === 0} /><span><span class="strong">${name}</span> <span class="muted">${says}</span></span></label>`)}</fieldset><//>`);
 }
 
-/** @param {{incident: import('../types.d.ts').Incident, alerts: import('../types.d.ts').Alert[], given: import('../types.d.ts').Verdict[]}} props */
-export function Verdicts({ incident, alerts, given }) {
-  const list = choices(incident, alerts);
-  const disabled = !may('responder');
-  return html`<div class="buttons" role="group" aria-label="Verdict">${list.map(([kind, name, says, act]) => html`<button class="button" disabled=${disabled} title=${says} onClick=${act} data-verdict=${kind}>${name}</button>`)}<kbd title="key">.</kbd></div>
-    ${given.map((v) => html`<p class="small"><${State} is="ok" word=${v.kind} /> said ${plain(v.by)}</p>`)}`;
+/** Some of the verdicts as buttons. @param {{incident: import('../types.d.ts').Incident, alerts: import('../types.d.ts').Alert[], kinds: string[], quiet?: boolean}} props */
+export function VerdictButtons({ incident, alerts, kinds, quiet = false }) {
+  const list = choices(incident, alerts).filter(([kind]) => kinds.includes(String(kind)));
+  return html`<span class="buttons" role="group" aria-label="Verdict">${list.map(([kind, name, says, act]) => html`<button class=${`button small ${quiet ? 'quiet' : ''}`} disabled=${!may('responder')} title=${says} onClick=${act} data-verdict=${kind}>${name}</button>`)}</span>`;
 }
+
+/** @param {{given: import('../types.d.ts').Verdict[]}} props */
+export const Given = ({ given }) => html`${given.map((v) => html`<p class="small muted"><${State} is="" icon="verdict" word=${v.kind} /> said ${plain(v.by).slice(0, 60)} <${Ago} ms=${v.at_ms} />${v.comment && html`: <${Text} value=${v.comment} max=${200} />`}</p>`)}`;

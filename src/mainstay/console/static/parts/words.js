@@ -57,10 +57,10 @@ const TONES = /** @type {Record<string, [string, string]>} */ ({
   ok: ['ok', 'ok'], bad: ['bad', 'no'], warn: ['warn', 'major'],
 });
 
-/** A state: icon, word and colour together. @param {{is: string, word?: string}} props */
-export function State({ is, word }) {
-  const [tone, icon] = TONES[is] ?? ['', 'info'];
-  return html`<span class=${`state ${tone}`}><${Icon} name=${icon} /><bdi>${word ?? is}</bdi></span>`;
+/** A state: icon, word and colour together. @param {{is: string, word?: string, icon?: string}} props */
+export function State({ is, word, icon }) {
+  const [tone, usual] = TONES[is] ?? ['', 'info'];
+  return html`<span class=${`state ${tone}`}><${Icon} name=${icon ?? usual} /><bdi>${word ?? is}</bdi></span>`;
 }
 
 /** How sure a model is. @param {{p: number, says?: string}} props */

@@ -1,0 +1,122 @@
+/** Models: which version decides what, how good its decisions were, and the way back. */
+import { may, send } from '../js/api.js';
+import { count, percent, plural, versionName, wilson } from '../js/format.js';
+import { html } from '../js/html.js';
+import { to } from '../js/router.js';
+import { items, refresh, useData } from '../js/store.js';
+import { Ask, show } from '../parts/dialog.js';
+import { Ago, Empty, PageHead, Shown, State, Text, Version } from '../parts/words.js';
+
+/** @typedef {import('../types.d.ts').ModelVersion} ModelVersion */
+/** @typedef {import('../types.d.ts').Deployment} Deployment */
+
+/** What each kind of model decides, in an operator's words. */
+const DECIDES = /** @type {Record<string, string>} */ ({
+  metrics: 'which metrics are strange', logs: 'which log lines are new or too many', edges: 'which calls are slow or failing',
+  correlator: 'which alerts are one incident', diagnoser: 'what the cause is', planner: 'which runbook fits',
+});
+
+/** A share with what it rests on: never a bare percentage. @param {{right: number, n: number, what: string}} props */
+export function Share({ right, n, what }) {
+  if (!n) return html`<div><span class="muted">${what}</span><span class="value">–</span><span class="small muted">no verdicts yet</span></div>`;
+  const [low, high] = wilson(right, n);
+  return html`<div><span class="muted">${what}</span><span class="value">${(right / n).toFixed(2)}</span>
+    <span class="interval" aria-hidden="true"><i style=${{ left: `${low * 100}%`, right: `${100 - high * 100}%` }}></i><b style=${{ left: `${(right / n) * 100}%` }}></b></span>
+    <span class="small muted">${low.toFixed(2)}–${high.toFixed(2)} (95 %), n = ${count(n)}</span></div>`;
+}
+
+/** How often the shadow said the same as the live version. @param {any} agreement */
+export function agreementWords(agreement) {
+  const both = agreement?.agreed ?? agreement?.agree ?? agreement?.same;
+  const total = agreement?.compared ?? agreement?.total ?? agreement?.decisions;
+  if (!Number.isFinite(both) || !total) return 'nothing compared yet';
+  return `${percent(both / total)} the same (${count(both)} of ${count(total)})`;
+}
+
+/** @param {{row: any}} props */
+function ModelRow({ row }) {
+  const deployment = /** @type {Deployment | null} */ (row.deployment ?? row.deployments?.[0] ?? null);
+  const name = row.name ?? row.kind;
+  const score = row.score ?? row.scorecard ?? null;
+  return html`<tr data-row tabindex="-1"><td><a class="open" href=${to('models', name)}>${name}</a><div class="small muted">decides ${DECIDES[row.kind] ?? row.kind}</div></td>
+    <td data-label="live">${deployment && html`<${Version} of=${deployment.live} /> <span class="small muted">since <${Ago} ms=${deployment.since_ms} /></span>`}</td>
+    <td data-label="shadow">${deployment?.shadow ? html`<${Version} of=${deployment.shadow} /> <span class="small muted">${agreementWords(row.agreement)}</span>` : html`<span class="muted">none</span>`}</td>
+    <td data-label="before">${deployment?.previous ? html`<${Version} of=${deployment.previous} />` : html`<span class="muted">–</span>`}</td>
+    <td data-label="precision" class="num">${score && score.n ? html`${(score.right / score.n).toFixed(2)} <span class="small muted">n = ${score.n}</span>` : html`<span class="muted">no verdicts</span>`}</td></tr>`;
+}
+
+export function Models() {
+  const held = useData('/models');
+  return html`<${Shown} held=${held} what="models">${(/** @type {any} */ data) => {
+    const rows = items(data);
+    const shadows = rows.filter((row) => (row.deployment ?? row.deployments?.[0])?.shadow).length;
+    return html`<${PageHead} title="Models" sentence=${html`<b>${plural(rows.length, 'model')}</b> decide; <b>${shadows ? plural(shadows, 'shadow') : 'no shadow'}</b> ${shadows === 1 ? 'runs' : 'run'} beside them without a say. Each decision names its version.`} />
+      ${rows.length ? html`<div class="table-scroll"><table class="stack"><thead><tr><th>Model</th><th>Live</th><th>Shadow</th><th>Before</th><th class="num">Precision</th></tr></thead><tbody>${rows.map((row) => html`<${ModelRow} key=${row.kind} row=${row} />`)}</tbody></table></div>` : html`<div class="panel"><${Empty} title="No model is deployed" /></div>`}`;
+  }}<//>`;
+}
+
+const again = () => refresh((path) => path.startsWith('/models'));
+
+/** @param {string} name @param {Deployment} deployment */
+function askRollback(name, deployment) {
+  const act = async () => {
+    await send('POST', `/models/${encodeURIComponent(name)}/rollback`);
+    again();
+  };
+  show(() => html`<${Ask} title=${`Roll back ${name}?`} submit="Roll back" danger=${true} act=${act} done="Rolled back: it decides from the next batch on.">
+    <p><${Version} of=${deployment.live} /> stops deciding; <${Version} of=${deployment.previous} /> decides from the next batch on. What was decided so far stays in the ledger under the version that decided it.</p><//>`);
+}
+
+/** @param {string} name @param {ModelVersion} version @param {'live' | 'shadow'} role */
+function askDeploy(name, version, role) {
+  const act = async () => {
+    await send('POST', `/models/${encodeURIComponent(name)}/deploy`, { version: version.ref.version, role });
+    again();
+  };
+  show(() => html`<${Ask} title=${role === 'live' ? `Let ${versionName(version.ref)} decide?` : `Let ${versionName(version.ref)} shadow?`} submit=${role === 'live' ? 'Make live' : 'Make shadow'} act=${act} done=${`${versionName(version.ref)} becomes ${role} with the next batch.`}>
+    <p>${role === 'live' ? 'It decides from the next batch on; the version now live is kept for a roll back.' : 'It scores beside the live version and is compared with it. It never alerts.'}</p><//>`);
+}
+
+/** @param {ModelVersion} version @param {Deployment | undefined} deployment */
+function roleOf(version, deployment) {
+  const is = (/** @type {any} */ ref) => ref && ref.model === version.ref.model && ref.version === version.ref.version;
+  if (is(deployment?.live)) return 'live';
+  if (is(deployment?.shadow)) return 'shadow';
+  return is(deployment?.previous) ? 'before' : '';
+}
+
+/** @param {{version: ModelVersion, role: string, name: string, score: any}} props */
+function VersionRow({ version, role, name, score }) {
+  const admin = may('admin');
+  return html`<tr data-row tabindex="-1"><td><span class="mono strong">${versionName(version.ref)}</span><div class="small muted"><${Text} value=${version.why} max=${160} /></div></td>
+    <td>${role ? html`<${State} is=${role} />` : html`<span class="muted">not serving</span>`}</td>
+    <td data-label="algorithm">${version.algorithm}<div class="small muted">${Object.keys(version.parameters).length ? html`<details><summary>${plural(Object.keys(version.parameters).length, 'parameter')}</summary><pre class="json">${JSON.stringify(version.parameters, null, 1)}</pre></details>` : ''}</div></td>
+    <td data-label="verdicts">${score && score.n ? html`${score.right} of ${score.n} right` : html`<span class="muted">none</span>`}</td>
+    <td data-label="artefact"><code title=${version.artefact}>${version.artefact.slice(0, 12)}</code><div class="small muted"><${Ago} ms=${version.created_ms} /> by <${Text} value=${version.created_by} max=${40} /></div></td>
+    <td class="nowrap">${admin && role !== 'live' && html`<button class="button quiet small" onClick=${() => askDeploy(name, version, 'live')}>Make live…</button>`}${admin && !role && html`<button class="button quiet small" onClick=${() => askDeploy(name, version, 'shadow')}>Shadow…</button>`}</td></tr>`;
+}
+
+/** @param {{name: string}} props */
+export function ModelPage({ name }) {
+  const held = useData(`/models/${encodeURIComponent(name)}`);
+  return html`<${Shown} held=${held} what=${name}>${(/** @type {any} */ data) => html`<${ModelBody} name=${name} data=${data} />`}<//>`;
+}
+
+/** @param {{name: string, data: any}} props */
+function ModelBody({ name, data }) {
+  const versions = /** @type {ModelVersion[]} */ ([...(data.versions ?? [])]).sort((a, b) => b.ref.version - a.ref.version);
+  const deployment = /** @type {Deployment | undefined} */ (data.deployments?.[0] ?? data.deployment);
+  const scores = items(data.scorecard ?? data.scores);
+  const scoreOf = (/** @type {any} */ ref) => scores.find((s) => versionName(s.ref ?? s.version ?? { model: '', version: 0 }) === versionName(ref)) ?? null;
+  const live = deployment && scoreOf(deployment.live);
+  return html`<p><a href=${to('models')}>Models</a></p>
+    <${PageHead} title=${name} sentence=${deployment ? html`<b>${versionName(deployment.live)}</b> decides ${DECIDES[deployment.kind] ?? ''} since <${Ago} ms=${deployment.since_ms} />${deployment.shadow ? html`; <b>${versionName(deployment.shadow)}</b> is its shadow` : '; no shadow runs'}.` : 'Not deployed.'}>
+      ${deployment?.previous && may('admin') && html`<button class="button danger" onClick=${() => askRollback(name, deployment)}>Roll back to ${versionName(deployment.previous)}…</button>`}<//>
+    <section class="panel"><div class="figures">
+      <div><span class="muted">pages, last 7 days</span><span class="value">${data.pages ?? live?.pages ?? '–'}</span></div>
+      <${Share} what="precision" right=${live?.right ?? 0} n=${live?.n ?? 0} />
+      <div><span class="muted">missed</span><span class="value">${live?.missed ?? '–'}</span><span class="small muted">as people and rules told us</span></div>
+      <div><span class="muted">shadow against live</span><span class="value small">${deployment?.shadow ? agreementWords(data.agreement) : '–'}</span></div></div></section>
+    <section class="section"><h2>Versions</h2><div class="table-scroll"><table class="stack"><thead><tr><th>Version</th><th>Role</th><th>Algorithm</th><th>Verdicts</th><th>Artefact</th><th></th></tr></thead>
+      <tbody>${versions.map((v) => html`<${VersionRow} key=${v.ref.version} version=${v} role=${roleOf(v, deployment)} name=${name} score=${scoreOf(v.ref)} />`)}</tbody></table></div></section>`;
+}

@@ -1,0 +1,91 @@
+/** Services: what is watched and how it is; one of them with its neighbours; and what could not be placed. */
+import { entityName, plural } from '../js/format.js';
+import { html } from '../js/html.js';
+import { to } from '../js/router.js';
+import { items, useData } from '../js/store.js';
+import { Ago, Empty, EntityLink, PageHead, plain, Shown, State, Text, Version } from '../parts/words.js';
+
+/** @typedef {import('../types.d.ts').Entity} Entity */
+/** @typedef {import('../types.d.ts').Alert} Alert */
+
+const ORDER = ['critical', 'major', 'minor', 'info'];
+
+/** The worst alert that fires on each entity. @param {Alert[]} alerts @returns {Map<string, Alert>} */
+function worst(alerts) {
+  const found = new Map();
+  for (const alert of alerts) {
+    const old = found.get(alert.entity);
+    if (alert.status === 'firing' && (!old || ORDER.indexOf(alert.severity) < ORDER.indexOf(old.severity))) found.set(alert.entity, alert);
+  }
+  return found;
+}
+
+/** @param {{alert: Alert | undefined}} props */
+const Health = ({ alert }) => (alert ? html`<${State} is=${alert.severity} word=${plain(alert.name).slice(0, 60)} />` : html`<${State} is="ok" word="well" />`);
+
+/** @param {{entity: Entity, alert: Alert | undefined}} props */
+const Row = ({ entity, alert }) => html`<tr data-row tabindex="-1"><td><a class="open" href=${to('services', entity.id)}><${Text} value=${entity.name || entityName(entity.id)} max=${80} expand=${false} /></a></td>
+  <td><${Health} alert=${alert} /></td><td data-label="kind">${entity.kind}</td><td data-label="environment"><${Text} value=${entity.environment} max=${40} /></td><td data-label="tier">${entity.tier ?? html`<span class="muted">not known</span>`}</td><td data-label="owner"><${Text} value=${entity.owner ?? ''} max=${40} /></td></tr>`;
+
+/** @param {any} row @returns {[string, string][]} */
+const pairs = (row) => (Array.isArray(row) ? row : Object.entries(row.labels ?? row));
+
+function Unplaced() {
+  const held = useData('/unplaced');
+  const rows = items(held.data);
+  if (!rows.length) return null;
+  return html`<section class="section"><h2>Unplaced · ${rows.length}</h2><p class="sentence">These label sets belong to no entity, so nothing is concluded from them. Correct the mapping; <code>mainstay entities explain</code> says which rule applies.</p>
+    <div class="table-scroll"><table><tbody>${rows.slice(-200).map((row) => html`<tr><td class="mono"><${Text} value=${pairs(row).map(([k, v]) => `${k}=${v}`).join('  ')} max=${240} /></td></tr>`)}</tbody></table></div></section>`;
+}
+
+export function Services() {
+  const held = useData('/entities'), alerts = useData('/alerts?status=firing');
+  return html`<${Shown} held=${held} what="services">${(/** @type {any} */ data) => {
+    const bad = worst(items(alerts.data));
+    const rows = items(data.entities ?? data).toSorted((a, b) => Number(bad.has(b.id)) - Number(bad.has(a.id)) || (a.tier ?? 9) - (b.tier ?? 9) || a.name.localeCompare(b.name));
+    return html`<${PageHead} title="Services" sentence=${html`<b>${plural(rows.length, 'entity', 'entities')}</b> known; <b>${bad.size ? `${bad.size} with an alert` : 'all of them well'}</b>.`} />
+      ${rows.length ? html`<div class="table-scroll"><table class="stack"><thead><tr><th>Name</th><th>Health</th><th>Kind</th><th>Environment</th><th>Tier</th><th>Owner</th></tr></thead><tbody>${rows.slice(0, 500).map((e) => html`<${Row} key=${e.id} entity=${e} alert=${bad.get(e.id)} />`)}</tbody></table></div>${rows.length > 500 && html`<p class="muted">${rows.length - 500} more are not shown.</p>`}`
+        : html`<div class="panel"><${Empty} title="Nothing has been heard of yet"><p>Entities appear with their first signal. <code>mainstay connect otel</code> prints what to paste.</p><//></div>`}
+      <${Unplaced} />`;
+  }}<//>`;
+}
+
+/** Neighbours in words: a list is read faster than a graph. @param {{title: string, ids: string[], bad: Map<string, Alert>}} props */
+const Neighbours = ({ title, ids, bad }) => html`<section><h2>${title} · ${ids.length}</h2><ul>${ids.slice(0, 30).map((id) => html`<li><${EntityLink} id=${id} /> <${Health} alert=${bad.get(id)} /></li>`)}${ids.length === 0 && html`<li class="muted">none known</li>`}</ul></section>`;
+
+/** @param {{id: string}} props */
+export function ServicePage({ id }) {
+  const held = useData('/entities'), alerts = useData('/alerts?limit=1000'), changes = useData('/changes?limit=300');
+  const graph = useData('/edges');
+  return html`<${Shown} held=${held} what="service">${(/** @type {any} */ data) => {
+    const entity = /** @type {Entity | undefined} */ (items(data.entities ?? data).find((e) => e.id === id));
+    if (!entity) return html`<p><a href=${to('services')}>Services</a></p><div class="panel"><${Empty} title="Not known"><p>No entity has the id <${Text} value=${id} />.</p><//></div>`;
+    const edges = /** @type {import('../types.d.ts').Edge[]} */ (items(data.edges ?? graph.data)), bad = worst(items(alerts.data));
+    const own = /** @type {Alert[]} */ (items(alerts.data).filter((a) => a.entity === id)), did = items(changes.data).filter((c) => c.entity === id);
+    const firing = own.filter((a) => a.status === 'firing').length;
+    return html`<p><a href=${to('services')}>Services</a></p>
+      <${PageHead} title=${html`<${Text} value=${entity.name} max=${120} />`} sentence=${html`${entity.kind}${entity.environment && ` in ${plain(entity.environment)}`}${entity.tier ? `, tier ${entity.tier}` : ''}${entity.owner ? `, owned by ${plain(entity.owner)}` : ''}; <b>${firing ? plural(firing, 'alert fires', 'alerts fire') : 'no alert fires'}</b>.`} />
+      <div class="neighbours"><${Neighbours} title="Called by" ids=${edges.filter((e) => e.callee === id).map((e) => e.caller)} bad=${bad} /><${Neighbours} title="Depends on" ids=${edges.filter((e) => e.caller === id).map((e) => e.callee)} bad=${bad} /></div>
+      <section class="section"><h2>Alerts</h2><${AlertTable} alerts=${own} /></section>
+      <section class="section"><h2>Changes</h2>${did.length ? html`<ul>${did.map((c) => html`<li><${Ago} ms=${c.at_ms} /> <span class="strong">${c.kind}</span> <${Text} value=${`${c.version} ${c.summary}`} max=${160} /></li>`)}</ul>` : html`<p class="muted">None known.</p>`}</section>`;
+  }}<//>`;
+}
+
+/** @param {{alerts: Alert[]}} props */
+export function AlertTable({ alerts }) {
+  if (!alerts.length) return html`<p class="muted">None.</p>`;
+  return html`<div class="table-scroll"><table class="stack"><thead><tr><th>Alert</th><th>State</th><th>Where</th><th>Since</th><th>Decided by</th></tr></thead><tbody>${alerts.slice(0, 300).map((a) => html`<tr key=${a.id} data-row tabindex="-1">
+    <td><span class="strong"><${Text} value=${a.name} max=${120} /></span>${(a.summary || a.suppressed_why) && html`<div class="small muted"><${Text} value=${a.suppressed ? `not paged: ${a.suppressed_why}` : a.summary} max=${200} /></div>`}</td>
+    <td><${State} is=${a.status === 'firing' ? a.severity : 'resolved'} word=${a.status === 'firing' ? `${a.severity}, firing` : 'resolved'} /></td><td><${EntityLink} id=${a.entity} /></td><td class="nowrap"><${Ago} ms=${a.since_ms} /></td><td><${Version} of=${a.decided_by} /></td></tr>`)}</tbody></table></div>`;
+}
+
+/** What was held back, and why: suppression must never be silent. */
+export function Alerts() {
+  const held = useData('/alerts?limit=1000');
+  return html`<${Shown} held=${held} what="alerts">${(/** @type {any} */ data) => {
+    const rows = /** @type {Alert[]} */ (items(data)), quiet = rows.filter((a) => a.suppressed);
+    return html`<${PageHead} title="Alerts" sentence=${html`<b>${plural(quiet.length, 'alert was', 'alerts were')} not paged</b> of the last ${rows.length}. Each says why.`} />
+      <section><h2>Not paged</h2><${AlertTable} alerts=${quiet} /></section>
+      <section class="section"><h2>Part of an incident, or paged</h2><${AlertTable} alerts=${rows.filter((a) => !a.suppressed)} /></section>`;
+  }}<//>`;
+}
