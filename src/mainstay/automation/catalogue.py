@@ -60,6 +60,7 @@ def _offer(runbook: Runbook, **instead: Any) -> dict[str, Any]:
         "min_probability": runbook.min_probability,
         "needs_change": runbook.needs_change,
         "enabled": runbook.enabled,
+        "parameters": dict(runbook.parameters),
     }
     offer.update(instead)
     return {**offer, "causes": list(offer["causes"])}

@@ -6,6 +6,6 @@ an Alertmanager webhook is ours and must not become input.
 """
 
 from mainstay.outbox.delivery import Outbox
-from mainstay.outbox.pages import OWN_LABEL, escalation, pages_for
+from mainstay.outbox.pages import OWN_LABEL, escalation, notification, pages_for
 
-__all__ = ["OWN_LABEL", "Outbox", "escalation", "pages_for"]
+__all__ = ["OWN_LABEL", "Outbox", "escalation", "notification", "pages_for"]

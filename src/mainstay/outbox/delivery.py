@@ -18,8 +18,7 @@ from mainstay.domain.incidents import Incident, IncidentStatus
 from mainstay.domain.ledger import Entry
 from mainstay.domain.pages import Page
 from mainstay.domain.protocols import Clock
-from mainstay.domain.runbooks import Plan
-from mainstay.outbox.pages import OVER, notice, utc
+from mainstay.outbox.pages import OVER, utc
 from mainstay.outbox.wire import Wire
 from mainstay.settings import Receiver
 
@@ -41,7 +40,6 @@ class PageStore(Protocol):
     def mark_page(self, page: Page, entries: Sequence[Entry] = ()) -> None: ...
     def incident(self, incident: str, /) -> Incident | None: ...
     def incidents(self, status: IncidentStatus | None = None, limit: int = BATCH) -> Sequence[Incident]: ...
-    def plan(self, plan: str, /) -> Plan | None: ...
 
 
 class Outbox:
@@ -85,15 +83,6 @@ class Outbox:
     async def close(self) -> None:
         """Close the connections; for those who call `deliver` themselves."""
         await self._wire.close()
-
-    def notify(self, key: str, plan: str, text: str) -> None:
-        """Keep what a runbook's `notify` step says for delivery; a key that is there already is left as it is."""
-        made = self._control.plan(plan)
-        incident = made.incident if made else plan
-        known = {page.key for page in self._control.pages(incident)}
-        for page in notice(incident, key, text, self._now_ms(), self._receiver):
-            if page.key not in known:
-                self._control.mark_page(page)
 
     async def _one(self, page: Page, now_ms: int) -> None:
         if self._paused_until_ms.get(page.receiver, 0) > now_ms or not self._has_room(page.receiver, now_ms):

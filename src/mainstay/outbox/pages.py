@@ -10,6 +10,7 @@ from mainstay.domain.alerts import SEVERITIES
 from mainstay.domain.entities import DEFAULT_TENANT
 from mainstay.domain.incidents import Incident
 from mainstay.domain.pages import Page
+from mainstay.domain.protocols import Clock
 from mainstay.settings import Receiver
 
 OWN_LABEL = "mainstay_incident"
@@ -42,25 +43,26 @@ def escalation(incident: Incident, plan: str, says: str, at_ms: int, receiver: R
     return pages
 
 
-def notice(incident: str, key: str, text: str, at_ms: int, receiver: Receiver) -> list[Page]:
-    """What a runbook's `notify` step says."""
+def notification(key: str, plan: str, text: str, receiver: Receiver, clock: Clock) -> list[Page]:
+    """What a runbook's `notify` step says. The step's key is the page's: saved twice, it is one page."""
+    at_ms = clock.now_ns() // 1_000_000
+    url = f"{receiver.console_url.rstrip('/')}/plans/{plan}"
     pages = []
     for name in _configured(receiver):
-        url = f"{receiver.console_url.rstrip('/')}/incidents/{incident}"
         if name == "alertmanager":
-            labels = {"alertname": "MainstayNotice", "severity": "info", OWN_LABEL: incident, "notice": key[-40:]}
+            labels = {"alertname": "MainstayNotice", "severity": "info", OWN_LABEL: plan, "notice": key[-40:]}
             body = _alerts("notice", labels, {"summary": text, "description": text}, url, at_ms)
         else:
-            body = {"event": "notice", "incident": {"id": incident, "url": url}, "says": text}
-        page = Page(
-            key=f"{incident}/{name}/notice-{key}",
+            body = {"event": "notice", "plan": plan, "url": url, "says": text}
+        notice = Page(
+            key=f"{plan}/{name}/notice-{key}",
             receiver=name,
-            incident=incident,
+            incident=plan,
             body=body,
             created_ms=at_ms,
-            tenant=DEFAULT_TENANT,
+            next_try_ms=at_ms,
         )
-        pages.append(page)
+        pages.append(notice)
     return pages
 
 
