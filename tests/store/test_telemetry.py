@@ -72,7 +72,7 @@ def test_uncommitted_rows_are_gone_after_a_restart_and_can_come_again(tmp_path: 
 
 
 def test_an_unknown_slot_is_said(store: Telemetry) -> None:
-    with pytest.raises(ValueError, match="know"):
+    with pytest.raises(ValueError, match="not known"):
         store.write(metrics(1), 1)
 
 
@@ -87,7 +87,7 @@ def test_everything_is_found_again_hot_and_sealed(store: Telemetry) -> None:
         new_templates=(Template(5, "boom"),),
     )  # fmt: skip
     store.write(metrics(0), 1)
-    store.write_bands(BandBatch(np.array([1], np.uint32), np.array([T0]), np.array([0.5]), np.array([1.5])))
+    store.write_bands(BandBatch(np.array([1], np.uint32), np.array([T0]), np.array([0.5]), np.array([1.5])), 1)
     store.write(normal, 2)
     store.commit(2)
     for _ in range(2):

@@ -105,7 +105,7 @@ class Metrics:
         mode = self.streams.mode[steps.number]
         gauge = mode == GAUGE
         out.add(*steps.pick(gauge, self.streams.slot, steps.value))
-        rated = np.isin(mode, (COUNTER, DELTA, SUM, COUNT)) & ~np.isnan(steps.increase)
+        rated = np.isin(mode, (COUNTER, DELTA, COUNT)) & ~np.isnan(steps.increase)
         rate = np.divide(steps.increase, steps.seconds, out=np.zeros(len(mode)), where=rated)
         out.add(*steps.pick(rated, self.streams.slot, rate))
         rows: list[tuple[int, int, int, float]] = []

@@ -84,6 +84,7 @@ class Normalizer:
             new_series=self._series.take_new(),
             new_templates=self._logs.miner.take_changed(),
             late=late,
+            at_ns=received_ns,
             unplaced=self._directory.take_unplaced(),
         )
 
@@ -96,6 +97,7 @@ class Normalizer:
         metrics: MetricBatch | None = self._red.close(since_ns, at_ns)
         return Normal(
             metrics=metrics,
+            at_ns=at_ns,
             edges=edges,
             templates=self._logs.close(since_ns, at_ns),
             changes=self._found_at_last(),
@@ -141,6 +143,11 @@ class Normalizer:
             "unplaced": len(self._directory.unplaced),
             "templates": len(self._logs.miner),
         }
+
+    def last_heard_ms(self, entity: str) -> int | None:
+        """When telemetry of an entity was last received; None when it never was."""
+        heard = self._red.last_heard_ns(entity)
+        return None if heard is None else heard // 1_000_000
 
     def explain(self, labels: Mapping[str, str]) -> Explanation:
         """Which rule places a label set, and why (`mainstay entities explain`)."""

@@ -44,12 +44,19 @@ class Peers:
         return self.directory.named_entity("service", environment, named) if named else ""
 
     def learned(self, caller: str, address: str) -> str:
-        """Who answered at this address before; "" when nobody did."""
-        return self._learned.get((caller, address), "") if address else ""
+        """Who answered at this address, or at any port of this named host, before; "" when nobody did."""
+        if not address:
+            return ""
+        found = self._learned.get((caller, address), "")
+        host = host_of(address)
+        return found or ("" if _NO_NAME.match(host) else self._learned.get((caller, host), ""))
 
     def learn(self, caller: str, address: str, callee: str) -> None:
-        if address and (len(self._learned) < MAX_ADDRESSES or (caller, address) in self._learned):
-            self._learned[caller, address] = callee
+        """Remember who answered. Of a host with a name any port will do: a stopped service leaves its port."""
+        host = host_of(address)
+        for place in (address, "" if _NO_NAME.match(host) else host):
+            if place and (len(self._learned) < MAX_ADDRESSES or (caller, place) in self._learned):
+                self._learned[caller, place] = callee
 
     def guessed(self, address: str, environment: str) -> str:
         """By the host's name alone: a known entity, else an outside service of that name; an IP address names nobody."""

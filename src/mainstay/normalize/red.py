@@ -41,9 +41,9 @@ class Work:
 class Red:
     """Counts server and consumer spans; at a tick they become samples of ordinary series.
 
-    `service.requests.rate` (1/s), `service.errors.ratio` (0…1), `service.latency.p95` (ms), and `telemetry.silence_s`: seconds
-    since anything was heard of an entity, 0 as long as the pause is not unusual for it, so that a flat series rises only
-    when something stopped.
+    `service.requests.rate` (1/s), `service.error.ratio` (0…1), `service.latency.p95` (ms), and `telemetry.availability`: 1 as
+    long as an entity (service or host) is heard of, 0 when it has been silent for longer than is usual for it. So a flat line
+    falls when something stopped, and not when it was restarted.
     """
 
     def __init__(self, series: SeriesTable) -> None:
@@ -72,6 +72,11 @@ class Red:
                 heard.pause_ns = max(0.9 * heard.pause_ns, float(min(pause, GONE_NS)))
                 heard.last_ns = at_ns
 
+    def last_heard_ns(self, entity: str) -> int | None:
+        """When an entity last spoke (the time of receipt); None when it never did, or a day ago."""
+        heard = self._heard.get(entity)
+        return heard.last_ns if heard else None
+
     def close(self, since_ns: int, until_ns: int) -> MetricBatch | None:
         """The samples of the closed window, all at its end."""
         rows: list[tuple[int, float]] = []
@@ -94,18 +99,17 @@ class Red:
             rows.append((self.series.slot(entity, "service.requests.rate", (), "1/s", "both"), rate))
             if done.count:
                 p95 = float(np.quantile(done.latency.values(), 0.95))
-                rows.append((self.series.slot(entity, "service.errors.ratio", (), "1", "up"), done.errors / done.count))
+                rows.append((self.series.slot(entity, "service.error.ratio", (), "1", "up"), done.errors / done.count))
                 rows.append((self.series.slot(entity, "service.latency.p95", (), "ms", "up"), p95))
 
     def _silence(self, until_ns: int, rows: list[tuple[int, float]]) -> None:
         self._heard = {e: h for e, h in self._heard.items() if until_ns - h.last_ns <= GONE_NS}
         for entity, heard in sorted(self._heard.items()):
-            if heard.last_ns - heard.first_ns < SETTLED_NS:
-                continue
-            silent = until_ns - heard.last_ns
-            is_unusual = silent > max(QUIET_NS, CADENCES * heard.pause_ns)
-            slot = self.series.slot(entity, "telemetry.silence_s", (), "s", "up")
-            rows.append((slot, silent / 1e9 if is_unusual else 0.0))
+            is_settled = heard.last_ns - heard.first_ns >= SETTLED_NS
+            is_silent = until_ns - heard.last_ns > max(QUIET_NS, CADENCES * heard.pause_ns)
+            if is_settled or not is_silent:
+                slot = self.series.slot(entity, "telemetry.availability", (), "1", "down")
+                rows.append((slot, 0.0 if is_silent else 1.0))
 
     def state(self) -> dict[str, Any]:
         return {

@@ -111,6 +111,7 @@ class SeriesTable:
         return {"refused": self.refused, "series": [(s.id, s.entity, s.metric, s.labels, s.unit, s.direction) for s in self._series]}
 
     def load(self, state: dict[str, Any]) -> None:
+        """Take up a state. All series count as new again: store and detectors learn from the next `Normal` who has which slot."""
         self.refused = state["refused"]
         self._series = [
             Series(slot, identity, entity, metric, tuple((k, v) for k, v in labels), unit, direction)
@@ -118,4 +119,4 @@ class SeriesTable:
         ]
         self._slots = {(s.entity, s.metric, s.labels): s.slot for s in self._series}
         self._ids = {s.id for s in self._series}
-        self._told = len(self._series)
+        self._told = 0

@@ -19,18 +19,22 @@ NEVER = np.iinfo(np.int64).min
 MAX_LABEL = 256
 MAX_LABELS = 64
 
-# Names that are drawn anew at each start: UUIDs, hashes and container ids, pods of replica sets, process ids.
+# Names that are drawn anew at each start: UUIDs, hashes and container ids, pods of replica sets, process ids. The last
+# piece of a name is taken for drawn when it is hexadecimal with a digit in it, or letters and digits in no order of words.
 _VOLATILE = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-|^(?=[0-9a-f]*\d)[0-9a-f]{8,}$|-[a-z0-9]{8,10}-[a-z0-9]{5}$|^\d+$|[:@-]\d{3,}$", re.IGNORECASE
+    r"[0-9a-f]{8}-[0-9a-f]{4}-|^(?=[0-9a-f]*\d)[0-9a-f]{8,}$|-[a-z0-9]{8,10}-[a-z0-9]{5}$|^\d+$|[:@_-]\d{4,}$"
+    r"|[@_-](?=[a-f]*\d)[0-9a-f]{4,}$|[@_-](?=[a-z]*\d)(?=\d*[a-z])(?![a-z]+\d{1,3}$)[a-z0-9]{5,}$",
+    re.IGNORECASE,
 )
+_DURATION = re.compile(r"[._](?:duration|latency|time|elapsed)(?:[._](?:seconds|milliseconds|s|ms))?$")
 _ADDRESS = re.compile(r":\d+$")
 
 
 def is_volatile(value: str) -> bool:
     """Whether a copy's name will be another one after its next start.
 
-    >>> [is_volatile(v) for v in ("7f0c2d9e41ab", "payments-7d9f8b6c5d-x2x7k", "web-1", "10.0.0.7:9100")]
-    [True, True, False, False]
+    >>> [is_volatile(v) for v in ("7f0c2d9e41ab", "payments-7d9f8b6c5d-x2x7k", "cart-3f2a1", "web-node01", "10.0.0.7:9100")]
+    [True, True, True, False, False]
     """
     return bool(_VOLATILE.search(value)) and not _ADDRESS.search(value)
 
@@ -84,9 +88,14 @@ class Streams:
         return at
 
     def _outputs(self, stream: Stream, mode: int, base: str, entity: str, labels: Labels) -> tuple[int, int]:
-        """(group, slot): the series that this stream feeds, made now so that they exist before their first sample."""
+        """(group, slot): the series that this stream feeds, made now so that they exist before their first sample.
+
+        A histogram's count is a rate of requests, not of durations: `http.server.request.duration` counts as
+        `http.server.request.rate`.
+        """
         unit = stream.unit or unit_of(base)
-        rate_unit = f"{stream.unit or unit_of(stream.name)}/s" if mode in (COUNTER, DELTA, SUM) else "1/s"
+        rate_unit = f"{stream.unit or unit_of(stream.name)}/s" if mode in (COUNTER, DELTA) else "1/s"
+        rate = f"{_DURATION.sub('', base)}.rate"
         if mode == GAUGE:
             return -1, self.series.slot(entity, stream.name, labels, unit)
         if mode in (COUNTER, DELTA):
@@ -94,7 +103,8 @@ class Streams:
         names = {
             BUCKET: ("p50", "p95"), SUM: ("mean",), COUNT: ("mean",), HISTOGRAM: ("p50", "p95", "mean", "rate"),
         }[mode]  # fmt: skip
-        slots = tuple(self.series.slot(entity, f"{base}.{n}", labels, "1/s" if n == "rate" else unit) for n in names)
+        named = [(rate, "1/s") if name == "rate" else (f"{base}.{name}", unit) for name in names]
+        slots = tuple(self.series.slot(entity, name, labels, of) for name, of in named)
         if NO_SLOT in slots:
             return -1, NO_SLOT
         # One group per process that counts, even where the copies of a service feed one series.
@@ -102,9 +112,7 @@ class Streams:
         group = self.groups.setdefault(key, len(self.groups))
         if group == len(self.group_slots):
             self.group_slots.append(slots)
-        own = {SUM: f"{base}_sum.rate", COUNT: f"{base}.rate"}.get(mode)
-        slot = slots[0] if own is None else self.series.slot(entity, own, labels, rate_unit)
-        return group, slot
+        return group, self.series.slot(entity, rate, labels, "1/s") if mode == COUNT else slots[0]
 
     def _labels(self, stream: Stream, spent: frozenset[str]) -> Labels:
         """What tells this series from its sisters: the point's labels, less what the entity says already, plus the copy's name."""

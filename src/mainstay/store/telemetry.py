@@ -37,48 +37,45 @@ class Telemetry(Reads):
         hot_s: Rows older than this move into blocks, a stretch of `min(hot_s, 1 h)` at a time.
         memory_limit: DuckDB's own bound; what does not fit spills beside the file.
 
+    Attributes:
+        applied_seq: The last sequence whose rows are committed; 0 when there is none.
+
     Raises:
         Corrupt: The file cannot be opened or was written by another format.
     """
 
     def __init__(self, directory: Path, *, retention_s: float, hot_s: float = HOUR_S, memory_limit: str = "256MB") -> None:
         self.directory = directory
+        self.applied_seq = 0
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._retention_ns, self._hot_ns = int(retention_s * 1e9), int(hot_s * 1e9)
         self._stretch_ns = min(self._hot_ns, HOUR_S * 10**9)
         self._blocks = Blocks(directory / "blocks")
         self._connection = _open(directory, memory_limit)
         self._writing, self._opening = RLock(), Lock()
-        self._applied = self._prepare()
+        self.applied_seq = self._prepare()
         self._arrived: dict[str, list[pa.Table]] = {}
         self._series: list[Series] = []
         self._templates: dict[int, Template] = {}
         self._ids = np.zeros(1024, np.uint64)
         self._known = 0
         self._sealed_ns = 0
-        self._is_repeat = False
         super().__init__(self._new_cursor, self._blocks, self._blocks.tidy(self._connection))
 
-    @property
-    def applied_seq(self) -> int:
-        """The last sequence whose rows are committed; 0 when there is none."""
-        return self._applied
-
     def know(self, series: Sequence[Series]) -> None:
-        """Learn which slot is which series. To be told once after the normaliser restored its state, with all of its series."""
+        """Learn which slot is which series; `write` does it with the series that come with a record."""
         for one in series:
             if one.slot >= len(self._ids):
                 self._ids = np.concatenate([self._ids, np.zeros(max(len(self._ids), one.slot), np.uint64)])
             self._ids[one.slot] = one.id
             self._known = max(self._known, one.slot + 1)
-        with self._writing:
+        if series:
             self._series.extend(series)
 
     def write(self, normal: Normal, seq: int) -> None:
         """Take the rows of one record; kept by the next `commit`. One whose sequence is applied already is dropped."""
-        self._is_repeat = seq <= self._applied
         self.know(normal.new_series)
-        if self._is_repeat:
+        if seq <= self.applied_seq:
             return
         self._templates.update((template.id, template) for template in normal.new_templates)
         if normal.metrics is not None and len(normal.metrics):
@@ -91,15 +88,15 @@ class Telemetry(Reads):
         if normal.edges:
             self._keep("edge_windows", tables.edges(normal.edges))
 
-    def write_bands(self, bands: BandBatch) -> None:
-        """Take the expected bands that belong to the record written last (dropped when that was)."""
-        if not self._is_repeat and len(bands.series):
+    def write_bands(self, bands: BandBatch, seq: int) -> None:
+        """Take the expected bands of one record; dropped when its sequence is applied already."""
+        if seq > self.applied_seq and len(bands.series):
             self._check(bands.series)
             self._keep("bands", tables.bands(self._ids, bands))
 
     def commit(self, seq: int) -> None:
         """Make everything written durable, together with `seq`. On an error nothing changed, and it may be tried again."""
-        if seq <= self._applied:
+        if seq <= self.applied_seq:
             return
         with self._writing:
             self._connection.begin()
@@ -110,7 +107,7 @@ class Telemetry(Reads):
             except BaseException:
                 self._connection.rollback()
                 raise
-            self._applied = seq
+            self.applied_seq = seq
             self._arrived, self._series, self._templates = {}, [], {}
 
     def seal(self, now_ns: int) -> int:
@@ -179,7 +176,7 @@ class Telemetry(Reads):
 
     def _check(self, slots: Any) -> None:
         if int(slots.max()) >= self._known:
-            raise ValueError(f"series slot {int(slots.max())} is not known; tell know() all series after a restore")
+            raise ValueError(f"series slot {int(slots.max())} is not known: its series was never told")
 
     def _keep(self, name: str, rows: pa.Table) -> None:
         self._arrived.setdefault(name, []).append(rows)
