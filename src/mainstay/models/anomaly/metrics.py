@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import numpy as np
@@ -11,10 +11,10 @@ import numpy as np
 from mainstay.domain.alerts import Band
 from mainstay.domain.protocols import BandBatch, Scored, Transition
 from mainstay.domain.signals import MetricBatch, Normal, Series
+from mainstay.domain.state import pack, unpack
 from mainstay.models.anomaly.judgement import Judged, judgement
 from mainstay.models.anomaly.rules import Parameters, row_of, shipped, table, unit_of, ways_of
 from mainstay.models.anomaly.state import CHANNELS, ROW, freeze, grown, new_rows, thaw
-from mainstay.models.packed import pack, unpack
 
 FORMAT = 1
 BAND_EVERY_S = 32  # of a calm series one band in this time is kept (of those slower than that, some)
@@ -32,24 +32,19 @@ class RobustSeason:
     or repeated times are not judged (score NaN): silence is another detector's subject.
     """
 
-    algorithm = "robust-season"
-    state_format = f"robust-season/{FORMAT}"
+    ALGORITHM: ClassVar[str] = "robust-season"
+    STATE: ClassVar[str] = f"robust-season/{FORMAT}"
+    DEFAULTS: ClassVar[dict[str, Any]] = msgspec.to_builtins(shipped())
 
-    def __init__(self, parameters: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
         from mainstay.models.anomaly import kernel  # numba: only when a detector is really built
 
         self._kernel = kernel
-        self._parameters = msgspec.convert(parameters, Parameters) if parameters else shipped()
+        self._parameters = msgspec.convert({**self.DEFAULTS, **parameters}, Parameters)
         self._rules = table(self._parameters)
         self._rows = new_rows(0)
         self._seasons = np.zeros((2, kernel.SEASON_WIDTH))
         self._series: dict[int, Series] = {}
-
-    @staticmethod
-    def defaults() -> dict[str, Any]:
-        """Parameters of the shipped version, as JSON."""
-        values: dict[str, Any] = msgspec.to_builtins(shipped())
-        return values
 
     def score(self, normal: Normal) -> Scored:
         """Score one batch; samples of ignored or unknown series, repeats and NaN score NaN."""
@@ -78,18 +73,21 @@ class RobustSeason:
         judged = Judged(event, channel, at_ns, value, out[0], rows, int(inputs["state"]["since_ns"]))
         return judgement(self._parameters, series, judged)
 
-    def firing(self) -> tuple[str, ...]:
-        """Subjects that are anomalous now."""
-        return tuple(f"metric:{self._series[int(i)].id}" for i in np.flatnonzero(self._rows["firing"]))
+    def firing(self) -> tuple[tuple[str, str], ...]:
+        """(subject, channel) of what is anomalous now."""
+        return tuple(
+            (f"metric:{self._series[int(i)].id}", CHANNELS[int(self._rows["firing"][i])])
+            for i in np.flatnonzero(self._rows["firing"])
+        )
 
     def snapshot(self) -> bytes:
-        return pack(self.algorithm, FORMAT, {
+        return pack(self.ALGORITHM, FORMAT, {
             "rows": self._rows.tobytes(), "seasons": self._seasons.tobytes(),
             "series": [msgspec.to_builtins(_plain(s)) for s in self._series.values()],
         })  # fmt: skip
 
     def restore(self, state: bytes) -> None:
-        kept = unpack(state, self.algorithm, FORMAT)
+        kept = unpack(self.ALGORITHM, FORMAT, state, dict[str, Any])
         self._rows = np.frombuffer(kept["rows"], dtype=ROW).copy()
         self._seasons = np.frombuffer(kept["seasons"]).reshape(-1, self._kernel.SEASON_WIDTH).copy()
         self._series = {}

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
 from mainstay.domain.alerts import Band
 from mainstay.domain.protocols import Scored, Signal, Transition
 from mainstay.domain.signals import EdgeWindow, Normal
-from mainstay.models.packed import pack, unpack
+from mainstay.domain.state import pack, unpack
+from mainstay.models.passing import WindowClock
 from mainstay.models.traces.channels import CHANNELS, Finding, noted
 from mainstay.models.traces.edge import EdgeState, Firing, Reference, Window, is_warm, learn, window_of
 from mainstay.models.traces.parameters import EdgeParameters
@@ -18,7 +19,6 @@ from mainstay.models.words import clock, quantity, short, span
 
 FORMAT = 1
 FORGET_AFTER = 17_280  # windows without a call after which an edge is forgotten: a day of 5 s
-FAR_NS = 600_000_000_000  # the record clock and the windows' clock are not compared beyond this
 NAMES = {"latency": "calls slow", "errors": "calls fail", "traffic": "calls stopped"}
 
 
@@ -32,32 +32,22 @@ class EdgeShift:
     time passed in the callee itself: near 0 the trouble is further down.
     """
 
-    algorithm = "edge-shift"
-    state_format = f"edge-shift/{FORMAT}"
+    ALGORITHM: ClassVar[str] = "edge-shift"
+    STATE: ClassVar[str] = f"edge-shift/{FORMAT}"
+    DEFAULTS: ClassVar[dict[str, Any]] = msgspec.to_builtins(EdgeParameters())
 
-    def __init__(self, parameters: Mapping[str, Any] | None = None) -> None:
-        self._parameters = msgspec.convert(dict(parameters or {}), EdgeParameters)
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self._parameters = msgspec.convert(dict(parameters), EdgeParameters)
         self._edges: dict[tuple[str, str], EdgeState] = {}
-        self._clock_ns = 0  # end of the newest window of all edges
-        self._lag_ns = 0  # by how much the record that brought it came later (or senders' clocks are off)
-
-    @staticmethod
-    def defaults() -> dict[str, Any]:
-        """Parameters of the shipped version, as JSON."""
-        values: dict[str, Any] = msgspec.to_builtins(EdgeParameters())
-        return values
+        self._clock = WindowClock(window_ns=int(self._parameters.window_s * 1e9))
 
     def score(self, normal: Normal) -> Scored:
         """Take closed windows in; an edge without one in a period that others had counts as silent."""
         found: list[Transition] = []
         for seen in normal.edges:
-            if seen.until_ns > self._clock_ns:
-                found += self._advance(seen.until_ns)
+            found += self._silences(self._clock.saw(seen.until_ns))
             found += self._take(seen)
-        if normal.at_ns and self._clock_ns:
-            if normal.edges:
-                self._lag_ns = normal.at_ns - self._clock_ns
-            found += self._advance(normal.at_ns - self._lag_ns, whole=True)
+        found += self._silences(self._clock.received(normal.at_ns, brought=bool(normal.edges)))
         return Scored(tuple(found))
 
     def decide(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,49 +56,29 @@ class EdgeShift:
         window = msgspec.convert(inputs["window"], Window, str_keys=True)
         return _step(state, window, self._parameters)[inputs["channel"]]
 
-    def firing(self) -> tuple[str, ...]:
-        """Subjects that are anomalous now."""
-        return tuple(sorted(state.subject for state in self._edges.values() if state.firing))
+    def firing(self) -> tuple[tuple[str, str], ...]:
+        """(subject, channel) of what is anomalous now."""
+        return tuple((state.subject, channel) for state in self._edges.values() for channel in state.firing)
 
     def snapshot(self) -> bytes:
         edges = [msgspec.to_builtins(state) for state in self._edges.values()]
-        return pack(self.algorithm, FORMAT, {"clock_ns": self._clock_ns, "lag_ns": self._lag_ns, "edges": edges})
+        return pack(self.ALGORITHM, FORMAT, {"clock": self._clock, "edges": edges})
 
     def restore(self, state: bytes) -> None:
-        kept = unpack(state, self.algorithm, FORMAT)
+        kept = unpack(self.ALGORITHM, FORMAT, state, dict[str, Any])
         edges = msgspec.convert(kept["edges"], list[EdgeState])
         self._edges = {(e.caller, e.callee): e for e in edges}
-        self._clock_ns, self._lag_ns = kept["clock_ns"], kept["lag_ns"]
+        self._clock = msgspec.convert(kept["clock"], WindowClock)
 
-    @property
-    def _window_ns(self) -> int:
-        return int(self._parameters.window_s * 1e9)
-
-    def _advance(self, until_ns: int, *, whole: bool = False) -> list[Transition]:
-        """Time has passed: edges that had no window until now were silent.
-
-        `whole`: it is the record's time that has passed, without any window; four windows' patience for late spans.
-        """
+    def _silences(self, periods: list[int]) -> list[Transition]:
+        """Edges without a window in a period that is over had no call in it."""
         found: list[Transition] = []
-        if whole:
-            until_ns = self._clock_ns + (until_ns - self._clock_ns - 4 * self._window_ns) // self._window_ns * self._window_ns
-        if self._clock_ns and until_ns - self._clock_ns > FAR_NS:
-            for state in self._edges.values():  # we were away: nobody's silence
-                state.last_ns = max(state.last_ns, until_ns - self._window_ns)
-            self._clock_ns = until_ns
-        while self._clock_ns and self._clock_ns < until_ns:
-            found += self._silences()
-            self._clock_ns = min(self._clock_ns + self._window_ns, until_ns)
-        self._clock_ns = self._clock_ns or until_ns
-        return found
-
-    def _silences(self) -> list[Transition]:
-        found: list[Transition] = []
-        for key, state in list(self._edges.items()):
-            if state.last_ns < self._clock_ns:
-                found += self._apply(state, Window(until_ns=self._clock_ns))
-                if state.silent > FORGET_AFTER and not state.firing:
-                    del self._edges[key]
+        for until_ns in periods:
+            for key, state in list(self._edges.items()):
+                if state.last_ns < until_ns:
+                    found += self._apply(state, Window(until_ns=until_ns))
+                    if state.silent > FORGET_AFTER and not state.firing:
+                        del self._edges[key]
         return found
 
     def _take(self, seen: EdgeWindow) -> list[Transition]:

@@ -1,0 +1,6 @@
+"""Models as versions: registered once, immutable, reached only through what is deployed."""
+
+from mainstay.mlops.registry import Registry
+from mainstay.mlops.serving import Serving
+
+__all__ = ["Registry", "Serving"]

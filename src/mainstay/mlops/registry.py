@@ -1,0 +1,130 @@
+"""The registry: which model versions exist, byte for byte, and who made them why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import mainstay
+from mainstay.domain.errors import Corrupt, NotFound
+from mainstay.domain.ledger import Entry
+from mainstay.domain.models import Deployment, ModelKind, ModelVersion, VersionRef
+from mainstay.domain.protocols import Clock
+from mainstay.mlops.artefacts import Artefacts, canonical
+from mainstay.models.catalogue import SHIPPED, build, defaults_of, state_of
+from mainstay.models.checks import Pure, Streaming
+
+KINDS: tuple[ModelKind, ...] = ("metrics", "logs", "edges", "correlator", "diagnoser", "planner")
+
+
+class Keeps(Protocol):
+    """What the registry needs of the control store."""
+
+    def versions(self, model: str | None = None) -> Sequence[ModelVersion]: ...
+    def version(self, ref: VersionRef) -> ModelVersion | None: ...
+    def save_version(self, version: ModelVersion, entries: Iterable[Entry] = ()) -> None: ...
+    def deployments(self, kind: ModelKind | None = None) -> Sequence[Deployment]: ...
+    def save_deployment(self, deployment: Deployment, entries: Iterable[Entry] = ()) -> None: ...
+
+
+class Registry:
+    """Registers immutable versions and loads them again.
+
+    A version is its artefact: algorithm, state format and parameters as canonical JSON under its digest. The same
+    content registered twice is the same version, so nothing gets a second name by being trained again.
+    """
+
+    def __init__(self, control: Keeps, artefacts: Path, clock: Clock) -> None:
+        self._control, self._clock = control, clock
+        self.artefacts = Artefacts(artefacts)
+
+    def register(
+        self, kind: ModelKind, algorithm: str, parameters: Mapping[str, Any], *, by: str, why: str, **facts: Any
+    ) -> ModelVersion:
+        """Make a version of these parameters, or find the one that has them.
+
+        Args:
+            facts: What else is known of it: `dataset`, `metrics`, `parent`, `model` (its name if not that of the kind).
+
+        Raises:
+            NotFound: No such algorithm.
+            msgspec.ValidationError: The algorithm does not accept these parameters.
+        """
+        build(algorithm, parameters)  # whatever it refuses is refused here, not when it is deployed
+        model = str(facts.pop("model", kind))
+        content = {"format": 1, "kind": kind, "algorithm": algorithm, "state": state_of(algorithm), "parameters": dict(parameters)}
+        digest = self.artefacts.keep(canonical(content))
+        known = self._control.versions(model)
+        for version in known:
+            if version.artefact == digest:
+                return version
+        ref = VersionRef(model, max((v.ref.version for v in known), default=0) + 1)
+        version = ModelVersion(
+            ref=ref, kind=kind, algorithm=algorithm, artefact=digest, parameters=dict(parameters), created_by=by, why=why,
+            code_version=mainstay.__version__, created_ms=self._now_ms(), **facts,
+        )  # fmt: skip
+        self._control.save_version(version, [self._entry(version)])
+        return version
+
+    def version(self, ref: VersionRef) -> ModelVersion:
+        """The metadata of one version."""
+        found = self._control.version(ref)
+        if found is None:
+            raise NotFound(f"there is no model version {ref}; `mainstay models list` shows those that exist")
+        return found
+
+    def versions(self, model: str | None = None) -> Sequence[ModelVersion]:
+        """Every version, or those of one model."""
+        return self._control.versions(model)
+
+    def deployments(self) -> dict[ModelKind, Deployment]:
+        """What serves each kind; at first start the shipped defaults are registered and deployed."""
+        kept = {d.kind: d for d in self._control.deployments() if d.scope == "*"}
+        for kind in KINDS:
+            shipped = self.register_shipped(kind)
+            if kind not in kept:
+                kept[kind] = Deployment(kind=kind, live=shipped.ref, since_ms=self._now_ms())
+                self._control.save_deployment(kept[kind], [deployed(kept[kind], None, "mainstay", "first start")])
+        return kept
+
+    def register_shipped(self, kind: ModelKind) -> ModelVersion:
+        """The version that this release ships for a kind. A newer release registers its own beside the old one, and
+        leaves it to people to deploy it."""  # noqa: D205, D209
+        algorithm = SHIPPED[kind]
+        return self.register(kind, algorithm, defaults_of(algorithm), by="mainstay", why=f"shipped with {mainstay.__version__}")
+
+    def load(self, ref: VersionRef) -> Streaming | Pure:
+        """The algorithm of exactly this version, built from its artefact.
+
+        Raises:
+            NotFound: No such version, artefact or algorithm.
+            Corrupt: The artefact's bytes are not what was registered, or speak of another algorithm.
+        """
+        version = self.version(ref)
+        content = self.artefacts.load(version.artefact)
+        if content.get("algorithm") != version.algorithm or content.get("kind") != version.kind:
+            raise Corrupt(f"the artefact of {ref} is of {content.get('algorithm')!r}, not {version.algorithm!r}: refused")
+        return build(version.algorithm, content["parameters"])
+
+    def _entry(self, version: ModelVersion) -> Entry:
+        return Entry(
+            id=f"version-{version.ref}", kind="version", at_ms=version.created_ms, actor=version.created_by, subject=str(version.ref),
+            output={"artefact": version.artefact, "algorithm": version.algorithm, "kind": version.kind, "why": version.why},
+            rests_on=tuple(str(p) for p in (version.parent,) if p) + tuple(d for d in (version.dataset,) if d),
+        )  # fmt: skip
+
+    def _now_ms(self) -> int:
+        return self._clock.now_ns() // 1_000_000
+
+
+def deployed(now: Deployment, before: Deployment | None, by: str, why: str) -> Entry:
+    """The ledger's word for a change of what serves."""
+    return Entry(
+        id=f"deployment-{now.kind}-{now.since_ms}-{now.live}-{now.shadow or 'none'}", kind="deployment", at_ms=now.since_ms, actor=by,
+        subject=now.kind, rests_on=tuple(f"version-{ref}" for ref in (now.live, now.shadow) if ref),
+        output={
+            "live": str(now.live), "shadow": str(now.shadow) if now.shadow else None, "scope": now.scope, "why": why,
+            "before": str(before.live) if before else None,
+        },
+    )  # fmt: skip

@@ -1,0 +1,31 @@
+"""What every algorithm must offer beyond the domain's protocols, so that a version can be registered, served and swapped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
+
+from mainstay.domain.protocols import Detector, Judge
+
+
+class Streaming(Detector, Protocol):
+    """A detector as the catalogue holds it. `STATE` names the format of its state: equal names can take over from each other."""
+
+    ALGORITHM: ClassVar[str]
+    STATE: ClassVar[str]
+    DEFAULTS: ClassVar[dict[str, Any]]
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None: ...
+
+    def firing(self) -> tuple[tuple[str, str], ...]:
+        """(subject, channel) of what is anomalous now: what a version that takes over cold would forget."""
+        ...
+
+
+class Pure(Judge, Protocol):
+    """A judge as the catalogue holds it: no state, parameters only."""
+
+    ALGORITHM: ClassVar[str]
+    DEFAULTS: ClassVar[dict[str, Any]]
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None: ...

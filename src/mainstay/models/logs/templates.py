@@ -1,0 +1,245 @@
+"""The log detector: templates never heard before, and templates heard much more often than usual."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import msgspec
+
+from mainstay.domain.alerts import Band, Severity
+from mainstay.domain.protocols import Scored, Transition
+from mainstay.domain.signals import Normal, TemplateWindow
+from mainstay.domain.state import pack, unpack
+from mainstay.models.logs.voice import ERROR, WARN, LogParameters, Rate, Voice, gravity, take
+from mainstay.models.passing import WindowClock
+from mainstay.models.tails import poisson
+from mainstay.models.words import clock, short
+
+FORMAT = 1
+FORGET_NS = 7 * 86_400_000_000_000  # a template not heard for a week is new again
+NAMES = {"new-template": "new log line", "rate": "log line far more often"}
+
+
+class Hearing(msgspec.Struct, kw_only=True):
+    """All lines of one entity: how it talks in general, which a wave of traffic raises for every template at once."""
+
+    first_ns: int
+    open_ns: int
+    open: int = 0
+    newest: list[int] = []
+    rate: Rate
+
+
+class TemplateWatch:
+    """Whether an entity says something new and grave, or repeats something far more often than traffic explains.
+
+    New: a template's first two minutes, only for lines of grave severity, several lines in at least two windows (a
+    single new error is everyday). Rate: quasi-Poisson tail of 15 s against the learned rate times the entity's own traffic factor.
+    Lines below WARN never make more than an `info` alert: a deploy that logs differently is harmless.
+    That a line is *not* said any more is not told.
+    """
+
+    ALGORITHM: ClassVar[str] = "template-watch"
+    STATE: ClassVar[str] = f"template-watch/{FORMAT}"
+    DEFAULTS: ClassVar[dict[str, Any]] = msgspec.to_builtins(LogParameters())
+
+    def __init__(self, parameters: Mapping[str, Any]) -> None:
+        self._parameters = msgspec.convert(dict(parameters), LogParameters)
+        self._clock = WindowClock(window_ns=int(self._parameters.window_s * 1e9))
+        self._voices: dict[tuple[str, int], Voice] = {}
+        self._hearing: dict[str, Hearing] = {}
+        self._started_ns = 0
+
+    def score(self, normal: Normal) -> Scored:
+        """Take closed template windows in."""
+        found: list[Transition] = []
+        for seen in normal.templates:
+            self._started_ns = self._started_ns or seen.since_ns
+            found += self._passed(self._clock.saw(seen.until_ns))
+            found += self._take(seen)
+        found += self._passed(self._clock.received(normal.at_ns, brought=bool(normal.templates)))
+        return Scored(tuple(found))
+
+    def decide(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """One window (or the passing of one) against the frozen state of its template."""
+        voice = msgspec.convert(inputs["voice"], Voice)
+        return _step(voice, _Moment(**inputs["moment"]), self._parameters)
+
+    def firing(self) -> tuple[tuple[str, str], ...]:
+        """(subject, channel) of what is anomalous now."""
+        return tuple((voice.subject, voice.firing) for voice in self._voices.values() if voice.firing)
+
+    def snapshot(self) -> bytes:
+        return pack(self.ALGORITHM, FORMAT, {
+            "clock": self._clock, "started_ns": self._started_ns, "voices": list(self._voices.values()), "hearing": self._hearing,
+        })  # fmt: skip
+
+    def restore(self, state: bytes) -> None:
+        kept = unpack(self.ALGORITHM, FORMAT, state, dict[str, Any])
+        self._clock = msgspec.convert(kept["clock"], WindowClock)
+        self._started_ns = kept["started_ns"]
+        self._voices = {(v.entity, v.template): v for v in msgspec.convert(kept["voices"], list[Voice])}
+        self._hearing = msgspec.convert(kept["hearing"], dict[str, Hearing])
+
+    def _take(self, seen: TemplateWindow) -> list[Transition]:
+        key = (seen.entity, seen.template)
+        voice = self._voices.get(key)
+        if voice is None:
+            voice = self._voices[key] = Voice(
+                entity=seen.entity, template=seen.template, text=seen.text, severity=0, first_ns=seen.since_ns, last_ns=0,
+                rate=Rate(), ring=[],
+            )  # fmt: skip
+        voice.text, voice.severity = seen.text, max(voice.severity, gravity(seen.severity, seen.text))
+        factor, heard_since_ns = self._traffic(seen)
+        patient = seen.until_ns - self._started_ns >= self._parameters.warm_s * 1e9
+        known = seen.until_ns - heard_since_ns >= self._parameters.warm_s * 1e9
+        # A line that was there from the start of our listening is not new, only newly known to us.
+        old = voice.first_ns - self._started_ns < self._parameters.warm_s * 1e9
+        moment = _Moment(
+            until_ns=seen.until_ns, count=seen.count, factor=factor, judged=patient and (known or voice.severity >= ERROR), old=old,
+            example=seen.example[:200],
+        )  # fmt: skip
+        return self._apply(voice, moment)
+
+    def _passed(self, periods: list[int]) -> list[Transition]:
+        """Periods are over: what fires and was not heard in them comes nearer to calm; what is old is forgotten."""
+        found: list[Transition] = []
+        for until_ns in periods:
+            for voice in [v for v in self._voices.values() if v.firing and v.last_ns < until_ns]:
+                found += self._apply(voice, _Moment(until_ns=until_ns))
+            if until_ns // self._clock.window_ns % 720 == 0:  # once an hour
+                gone = [key for key, v in self._voices.items() if not v.firing and until_ns - v.last_ns > FORGET_NS]
+                for key in gone:
+                    del self._voices[key]
+        return found
+
+    def _apply(self, voice: Voice, moment: _Moment) -> list[Transition]:
+        frozen = msgspec.to_builtins(voice)
+        output = _step(voice, moment, self._parameters)
+        if output["event"] == "none":
+            return []
+        return [_transition(voice, {"voice": frozen, "moment": msgspec.to_builtins(moment)}, output)]
+
+    def _traffic(self, seen: TemplateWindow) -> tuple[float, int]:
+        """How much more than usual the entity talks (1–3, by complete windows), and since when it is known."""
+        hearing = self._hearing.get(seen.entity)
+        if hearing is None:
+            hearing = self._hearing[seen.entity] = Hearing(first_ns=seen.since_ns, open_ns=seen.until_ns, rate=Rate())
+        if seen.until_ns > hearing.open_ns:
+            hearing.newest = [*hearing.newest, hearing.open][-self._parameters.pool :]
+            hearing.rate.learn(float(hearing.open), self._parameters.memory)
+            hearing.open_ns, hearing.open = seen.until_ns, 0
+        if seen.severity < WARN:
+            hearing.open += seen.count
+        if hearing.rate.windows < 12 or hearing.rate.mean < 1.0:
+            return 1.0, hearing.first_ns
+        now = sum(hearing.newest) / len(hearing.newest)
+        return min(max(now / hearing.rate.mean, 1.0), 3.0), hearing.first_ns
+
+
+class _Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """One window as a template's decision sees it. `old`: the template was there when we began to listen."""
+
+    until_ns: int
+    count: int = 0
+    factor: float = 1.0
+    judged: bool = False
+    old: bool = False
+    example: str = ""
+
+
+def _step(voice: Voice, moment: _Moment, parameters: LogParameters) -> dict[str, Any]:
+    take(voice, moment.until_ns, moment.count, parameters)
+    if voice.firing:
+        return _still(voice, moment, parameters)
+    if not moment.judged or not moment.count:
+        return {"firing": False, "event": "none"}
+    new = not moment.old and moment.until_ns - voice.first_ns <= parameters.trial_s * 1e9
+    return _new(voice, moment, parameters) if new else _more(voice, moment, parameters)
+
+
+def _new(voice: Voice, moment: _Moment, parameters: LogParameters) -> dict[str, Any]:
+    needed = parameters.new_error if voice.severity >= ERROR else parameters.new_warn
+    windows = 2 if voice.severity >= ERROR else 3
+    count = sum(heard.count for heard in voice.ring)
+    if voice.severity < WARN or count < needed or len(voice.ring) < windows:
+        return {"firing": False, "event": "none"}
+    severity: Severity = "minor" if voice.severity < ERROR or count < 2 * needed else "major"
+    p_value = poisson(count, parameters.new_rate * parameters.ring)
+    return _start(voice, moment, "new-template", severity, (count, 0.0, p_value))
+
+
+def _more(voice: Voice, moment: _Moment, parameters: LogParameters) -> dict[str, Any]:
+    recent = voice.recent(parameters.pool, int(parameters.window_s * 1e9))
+    count, expected = sum(heard.count for heard in recent), _expected(voice, moment, parameters)
+    grave, warns = voice.severity >= ERROR, voice.severity >= WARN
+    least = parameters.least_error if grave else parameters.least_warn if warns else parameters.least_info
+    if not count - expected >= least or count < parameters.ratio * expected or len(recent) < 2:
+        return {"firing": False, "event": "none"}
+    dispersion = max(1.0, voice.rate.variance / max(voice.rate.mean, 1e-3))
+    p_value = poisson(count, expected, dispersion)
+    if p_value >= parameters.rate_p:
+        return {"firing": False, "event": "none"}
+    strong = grave and count >= 10 * expected and count >= 3 * least
+    severity: Severity = "major" if strong else "minor" if warns else "info"
+    return _start(voice, moment, "rate", severity, (count, expected, p_value))
+
+
+def _expected(voice: Voice, moment: _Moment, parameters: LogParameters) -> float:
+    """Lines in the pool's time: the learned rate plus what a young one may lack, raised by traffic; NaN when too young."""
+    window_ns, rate = int(parameters.window_s * 1e9), voice.rate
+    silent = max((voice.ring[0].until_ns - (rate.until_ns or voice.first_ns)) // window_ns - 1, 0)
+    windows = rate.windows + silent
+    if windows < parameters.warm_s / parameters.window_s:
+        return math.nan
+    per_window = rate.mean * rate.windows / windows + 6.0 / (windows + 12.0)
+    return parameters.pool * moment.factor * per_window
+
+
+def _start(
+    voice: Voice, moment: _Moment, channel: str, severity: Severity, numbers: tuple[float, float, float]
+) -> dict[str, Any]:
+    count, expected, p_value = numbers
+    voice.firing, voice.loud_ns, voice.told = channel, moment.until_ns, int(count)
+    window_ns = 5_000_000_000 if len(voice.ring) < 2 else min(5_000_000_000, voice.ring[-1].until_ns - voice.ring[-2].until_ns)
+    voice.since_ns = voice.ring[0].until_ns - window_ns
+    what = f"new in {short(voice.entity)}" if channel == "new-template" else f"{short(voice.entity)} says it {count:g}× in 15 s"
+    usual = "" if channel == "new-template" else f", expected {expected:.1f}"
+    text = f"{what}{usual}, since {clock(voice.since_ns)}: {voice.text[:160]}"
+    return {
+        "firing": True, "event": "started", "channel": channel, "severity": severity, "since_ns": voice.since_ns,
+        "at_ns": voice.last_ns, "count": count, "expected": round(expected, 3), "p_value": p_value, "name": NAMES[channel],
+        "effect": round(min(count / max(expected, 0.3), 1e3), 2), "summary": text, "example": moment.example,
+    }  # fmt: skip
+
+
+def _still(voice: Voice, moment: _Moment, parameters: LogParameters) -> dict[str, Any]:
+    recent = sum(h.count for h in voice.recent(parameters.pool, int(parameters.window_s * 1e9)))
+    if recent > max(2.0, 0.4 * voice.told):
+        voice.loud_ns = voice.last_ns
+    adopted = voice.last_ns - voice.since_ns > parameters.adopt_s * 1e9
+    if not adopted and voice.last_ns - voice.loud_ns < parameters.calm_s * 1e9:
+        return {"firing": True, "event": "none"}
+    channel, voice.firing = voice.firing, ""
+    if adopted:
+        voice.rate = Rate(mean=recent / parameters.pool, variance=recent / parameters.pool, windows=12, until_ns=voice.last_ns)
+    ends = "now taken as normal" if adopted else f"calm again at {clock(voice.last_ns)}"
+    return {
+        "firing": False, "event": "adopted" if adopted else "calm", "channel": channel, "severity": "info",
+        "since_ns": voice.since_ns, "at_ns": voice.last_ns, "count": float(recent), "expected": 0.0, "p_value": None,
+        "name": NAMES[channel], "effect": 1.0, "summary": f"{short(voice.entity)}, {ends}: {voice.text[:160]}", "example": "",
+    }  # fmt: skip
+
+
+def _transition(voice: Voice, inputs: dict[str, Any], output: dict[str, Any]) -> Transition:
+    band = Band(low=0.0, high=output["expected"], value=output["count"], unit="1") if output["firing"] else None
+    labels = {"template": str(voice.template), "text": voice.text[:200], "log_severity": str(voice.severity)}
+    if output["example"]:
+        labels["example"] = output["example"]
+    return Transition(
+        subject=voice.subject, entity=voice.entity, firing=output["firing"], since_ns=output["since_ns"], at_ns=output["at_ns"],
+        name=output["name"], signal="logs", severity=output["severity"], summary=output["summary"], channel=output["channel"],
+        inputs=inputs, output=output, band=band, p_value=output["p_value"], labels=labels,
+    )  # fmt: skip

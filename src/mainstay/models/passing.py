@@ -1,0 +1,44 @@
+"""How a detector of windows knows that time passes: by the windows themselves, and by the record's time when none come."""
+
+from __future__ import annotations
+
+import msgspec
+
+FAR_NS = 600_000_000_000
+PATIENCE = 4  # windows; the normaliser may still wait for late senders
+
+
+class WindowClock(msgspec.Struct, kw_only=True):
+    """Which periods are over. Independent of how the windows of one period are cut into batches.
+
+    Attributes:
+        now_ns: End of the newest period that a window was seen of.
+        lag_ns: By how much the record that brought it was later (or senders' clocks differ from ours).
+    """
+
+    window_ns: int = 5_000_000_000
+    now_ns: int = 0
+    lag_ns: int = 0
+
+    def saw(self, until_ns: int) -> list[int]:
+        """A window that ends here; returns the ends of the periods that are complete now.
+
+        >>> clock = WindowClock(window_ns=5)
+        >>> clock.saw(10), clock.saw(10), clock.saw(25)
+        ([], [], [10, 15, 20])
+        """
+        if not self.now_ns or until_ns - self.now_ns > FAR_NS:  # the first, or we were away: nobody's silence
+            self.now_ns = max(self.now_ns, until_ns)
+            return []
+        over = list(range(self.now_ns, until_ns, self.window_ns))
+        self.now_ns = max(self.now_ns, until_ns)
+        return over
+
+    def received(self, at_ns: int, *, brought: bool) -> list[int]:
+        """A record of this time came, with windows or without; returns the periods that passed in silence."""
+        if not at_ns or not self.now_ns:
+            return []
+        if brought:
+            self.lag_ns = at_ns - self.now_ns
+        quiet = (at_ns - self.lag_ns - self.now_ns) // self.window_ns - PATIENCE
+        return self.saw(self.now_ns + quiet * self.window_ns) if quiet > 0 else []
