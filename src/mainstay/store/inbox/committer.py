@@ -48,6 +48,7 @@ class Committer:
         self._wake = threading.Condition()
         self._queue: list[Pending] = []
         self._is_stopping = self._has_news = False
+        self._failure = ""
         self.queued_bytes = 0
         self._thread = threading.Thread(target=self._run, name="inbox-committer", daemon=True)
         self._thread.start()
@@ -121,21 +122,26 @@ class Committer:
         self._owner.publish(sorted(done, key=lambda pending: pending.record.seq))
 
     def _keep(self, files: LaneFiles, mine: list[Pending]) -> bool:
+        if self._failure:  # a second sync may well succeed, and would claim what the first one lost
+            return self._fail(mine, self._failure)
         try:
             files.append([(pending.record, frame(pending.record)) for pending in mine])
         except SyncFailed as error:
-            self._owner.give_up(mine, str(error), is_final=True)
-            return False
+            return self._fail(mine, str(error))
         except OSError as error:
             return self._undo(files, mine, error)
         return True
+
+    def _fail(self, mine: list[Pending], says: str) -> bool:
+        self._failure = says
+        self._owner.give_up(mine, says, is_final=True)
+        return False
 
     def _undo(self, files: LaneFiles, mine: list[Pending], error: OSError) -> bool:
         """A write that failed (disk full) is cut off again and may be tried later; if even that fails, it is final."""
         try:
             files.undo()
         except OSError as worse:
-            self._owner.give_up(mine, f"{error}, and it could not be undone: {worse}", is_final=True)
-        else:
-            self._owner.give_up(mine, f"the disk did not take it: {error}", is_final=False)
+            return self._fail(mine, f"{error}, and it could not be undone: {worse}")
+        self._owner.give_up(mine, f"the disk did not take it: {error}", is_final=False)
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import threading
 from collections.abc import Mapping
@@ -21,6 +22,7 @@ from mainstay.store.inbox.mark import Mark, read_mark, write_mark
 from mainstay.store.inbox.repeats import Repeats, digest_of, known
 from mainstay.store.inbox.segments import LANES, frame_size
 
+log = logging.getLogger(__name__)
 MiB = 1 << 20
 QUEUE_BYTES = 128 * MiB  # bodies that may wait for the disk at one moment
 
@@ -287,7 +289,10 @@ class Inbox:
         if not is_first:
             return
         self._committer.stop()
-        self._write_mark()
+        try:
+            self._write_mark()
+        except OSError:
+            log.warning("the inbox's mark could not be written; more is replayed at the next start", exc_info=True)
         with self._taking:
             for files in self._lanes.values():
                 files.close()

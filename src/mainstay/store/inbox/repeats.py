@@ -37,7 +37,7 @@ class Repeats:
         """The answer that the same body got or is about to get; None when it is new or that one failed."""
         self._expire(now_ns)
         found = self._seen.get(digest) if digest is not None else None
-        return found[2] if found is not None else None
+        return found[2] if found is not None and now_ns - found[1] < WINDOW_NS else None
 
     def add(self, digest: bytes | None, seq: int, received_ns: int, future: Future[int]) -> None:
         """Remember a body."""
