@@ -1,0 +1,163 @@
+"""What people ask of incidents: acknowledge, resolve, merge, split, and their word about the cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from mainstay.correlate import entries
+from mainstay.correlate.grouping import add, merge, worst
+from mainstay.correlate.state import Held, State
+from mainstay.domain.effects import Effects
+from mainstay.domain.incidents import Grouping, Incident, TimelineEntry
+from mainstay.domain.ledger import Entry
+from mainstay.domain.models import VersionRef
+from mainstay.domain.records import Command
+
+
+def obey(command: Command, state: State, effects: Effects) -> str:
+    """Do what was asked; says what was done, or why nothing."""
+    kind = command.arguments.get("kind", "") if command.kind == "verdict" else command.kind
+    incident = command.arguments.get("incident", "") if command.kind == "plan-outcome" else command.subject
+    held = state.held.get(incident)
+    act = _ACTS.get(kind)
+    if act is None:
+        return f"{kind} is nothing that an incident knows"
+    if held is None:
+        return f"{incident} is not among the open or lately resolved incidents"
+    return act(held, command, state, effects)
+
+
+def _acknowledge(held: Held, command: Command, _state: State, effects: Effects) -> str:
+    if held.incident.status != "open":
+        return f"{held.incident.id} is {held.incident.status}"
+    held.change(command.at_ms, status="acknowledged", acknowledged_by=command.by)
+    _tell(held, command, f"acknowledged by {command.by}")
+    effects.entries.append(_entry(held, command, "acknowledged"))
+    return "acknowledged"
+
+
+def _resolve(held: Held, command: Command, _state: State, effects: Effects) -> str:
+    if not held.is_open:
+        return f"{held.incident.id} is {held.incident.status}"
+    held.change(command.at_ms, status="resolved", resolved_ms=command.at_ms)
+    _tell(held, command, f"resolved by {command.by}")
+    why = f"{command.by} says it is over"
+    rests_on = [held.entry, *(kept.entry for kept in held.alerts.values())]
+    effects.entries.append(entries.resolution(held.incident.id, _actor(command), rests_on, command.at_ms, why))
+    return "resolved"
+
+
+def _merge(held: Held, command: Command, state: State, effects: Effects) -> str:
+    target = command.arguments.get("into") or command.arguments.get("target", "")
+    into = state.held.get(target)
+    if into is None or into is held or not held.is_open or not into.is_open:
+        return f"{held.incident.id} and {target or 'nothing'} are not two open incidents"
+    merge(held, into, effects, command.at_ms, actor=_actor(command))
+    return f"merged into {target}"
+
+
+def _split(held: Held, command: Command, state: State, effects: Effects) -> str:
+    """One alert leaves and becomes an incident of its own; what stays keeps its name."""
+    alert = command.arguments.get("alert") or command.arguments.get("target", "")
+    if not held.is_open or alert not in held.alerts or len(held.alerts) < 2:
+        return f"{alert or 'no alert'} cannot leave {held.incident.id}: it is not in it, or it is all there is"
+    kept = held.alerts.pop(alert)
+    name = f"INC-{state.next_number}"
+    state.next_number += 1
+    incident = Incident(
+        id=name, status="open", severity=kept.alert.severity, title=kept.alert.summary or kept.alert.name,
+        since_ms=kept.alert.since_ms, opened_ms=command.at_ms, updated_ms=command.at_ms,
+        decided_by=person(command.by), tenant=held.incident.tenant,
+    )  # fmt: skip
+    opened = entries.incident(name, "split", _actor(command), [held.entry, kept.entry], command.at_ms,
+                              of=held.incident.id, alert=alert)  # fmt: skip
+    effects.entries.append(opened)
+    other = state.held[name] = Held(incident, entry=opened.id)
+    why = f"split from {held.incident.id} by {command.by}"
+    add(other, kept, Grouping(alert=alert, at_ms=command.at_ms, why=why, decided_by=person(command.by)), command.at_ms)
+    other.calm_ms = None if other.firing() else command.at_ms
+    _without(held, alert, command.at_ms)
+    _tell(held, command, f"{kept.alert.name} split off into {name} by {command.by}")
+    return f"split into {name}"
+
+
+def _without(held: Held, alert: str, at_ms: int) -> None:
+    """What the incident is once an alert has left."""
+    left = [kept.alert for kept in held.alerts.values()]
+    held.change(
+        at_ms,
+        groupings=tuple(g for g in held.incident.groupings if g.alert != alert),
+        entities=tuple(e for e in held.incident.entities if any(e == a.entity or e in a.subject for a in left)),
+        severity=worst(a.severity for a in left),
+        since_ms=min(a.since_ms for a in left),
+    )
+    held.seen, held.diagnosed_ms = [], 0
+    held.calm_ms = None if held.firing() else at_ms
+
+
+def _wrong_cause(held: Held, command: Command, _state: State, _effects: Effects) -> str:
+    """The person's cause comes first from now on; without one, the first suspect is out."""
+    target = command.arguments.get("target", "")
+    if target:
+        held.confirmed, held.confirmed_by = target, command.by
+        held.ruled_out = [entity for entity in held.ruled_out if entity != target]
+        says = f"{command.by} says the cause is {target.rpartition('/')[2]}"
+    elif held.incident.suspects:
+        first = held.incident.suspects[0].entity
+        held.ruled_out = sorted({*held.ruled_out, first})
+        held.confirmed = "" if held.confirmed == first else held.confirmed
+        says = f"{command.by} says {first.rpartition('/')[2]} is not the cause"
+    else:
+        return "there is no suspect to be wrong about"
+    held.diagnosed_ms = 0
+    _tell(held, command, says, kind="verdict")
+    return says
+
+
+def _right_cause(held: Held, command: Command, _state: State, _effects: Effects) -> str:
+    if not held.incident.suspects:
+        return "there is no suspect to be right about"
+    first = held.incident.suspects[0].entity
+    held.confirmed, held.confirmed_by = first, command.by
+    says = f"{command.by} confirms {first.rpartition('/')[2]} as the cause"
+    _tell(held, command, says, kind="verdict")
+    return says
+
+
+def _outcome(held: Held, command: Command, _state: State, _effects: Effects) -> str:
+    says = command.arguments.get("says") or f"plan {command.subject}: {command.arguments.get('status', 'ended')}"
+    _tell(held, command, says, kind="action")
+    return says
+
+
+_ACTS: Mapping[str, Callable[[Held, Command, State, Effects], str]] = {
+    "acknowledge": _acknowledge,
+    "resolve": _resolve,
+    "merge": _merge,
+    "split": _split,
+    "wrong-cause": _wrong_cause,
+    "right-cause": _right_cause,
+    "plan-outcome": _outcome,
+}
+
+
+def person(name: str) -> VersionRef:
+    """A person as the one who decided, where a model version usually stands: `user/ada@0`, like `rule/NAME@0`.
+
+    >>> str(person("ada"))
+    'user/ada@0'
+    """
+    return VersionRef(f"user/{name}", 0)
+
+
+def _actor(command: Command) -> str:
+    return command.by if ":" in command.by or command.by == "mainstay" else f"user:{command.by}"
+
+
+def _tell(held: Held, command: Command, says: str, *, kind: str = "decision") -> None:
+    line_kind = {"verdict": "verdict", "action": "action"}.get(kind, "decision")
+    held.tell(TimelineEntry(at_ms=command.at_ms, kind=line_kind, says=says[:300], ref=command.subject))  # type: ignore[arg-type]
+
+
+def _entry(held: Held, command: Command, event: str) -> Entry:
+    return entries.incident(held.incident.id, event, _actor(command), [held.entry], command.at_ms)

@@ -1,0 +1,93 @@
+"""When to ask for the cause, and what to make of the answer."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mainstay.correlate import entries
+from mainstay.correlate.moment import Moment
+from mainstay.correlate.state import Held, State
+from mainstay.correlate.views import call_of, case
+from mainstay.domain.alerts import Evidence
+from mainstay.domain.incidents import Suspect, TimelineEntry
+from mainstay.domain.models import Decision
+
+AGAIN_MS = 10_000
+YOUNG_MS = 90_000
+LATER_MS = 60_000
+AT_MOST_EVERY_MS = 2_000
+MOVED = 0.15  # a probability that moved by less is the same opinion
+
+
+def is_due(held: Held, at_ms: int) -> bool:
+    """New evidence, or time for another look: in the first minute and a half much of the evidence is still to come."""
+    if not held.is_open or held.calm_ms is not None:
+        return False
+    waited_ms = at_ms - held.diagnosed_ms
+    if not held.diagnosed_ms or (symptoms(held) != held.seen and waited_ms >= AT_MOST_EVERY_MS):
+        return True
+    is_young = at_ms - held.incident.opened_ms < YOUNG_MS
+    return waited_ms >= (AGAIN_MS if is_young else LATER_MS)
+
+
+def symptoms(held: Held) -> list[str]:
+    """What kinds of alerts the incident has, and where."""
+    return sorted({f"{call_of(k.alert)[1] or k.alert.entity}|{k.alert.signal}" for k in held.alerts.values()})
+
+
+def diagnose(held: Held, moment: Moment) -> None:
+    """Ask the diagnoser and take up its suspects; a changed opinion is a line of the timeline, never silent."""
+    at_ms = moment.at_ms
+    decision = moment.models.decide("diagnoser", case(held, moment.state, moment.chart, at_ms))
+    held.diagnosed_ms, held.seen = at_ms, symptoms(held)
+    suspects = _suspects(decision)
+    evidence = tuple(msgspec.convert(decision.output["evidence"], list[Evidence]))
+    if suspects == held.incident.suspects and evidence == held.incident.evidence:
+        return
+    is_news = _is_news(held.incident.suspects, suspects)
+    held.change(at_ms, suspects=suspects, evidence=evidence)
+    if is_news or f"diagnosis:{held.incident.id}" not in held.told:
+        held.told.append(f"diagnosis:{held.incident.id}")
+        held.tell(_line(decision, suspects, at_ms))
+    _tell_changes(held, moment.state)
+    rests_on = [held.entry, *(kept.entry for kept in held.alerts.values()), *(s.change for s in suspects if s.change)]
+    moment.write(entries.diagnosis(held.incident.id, decision, rests_on, at_ms))
+
+
+def _suspects(decision: Decision) -> tuple[Suspect, ...]:
+    return tuple(
+        msgspec.convert({**said, "decided_by": msgspec.to_builtins(decision.decided_by)}, Suspect)
+        for said in decision.output["suspects"]
+    )
+
+
+def _is_news(before: tuple[Suspect, ...], after: tuple[Suspect, ...]) -> bool:
+    if not before or not after:
+        return bool(before) != bool(after)
+    old, new = before[0], after[0]
+    is_other = (old.entity, old.cause, old.change) != (new.entity, new.cause, new.change)
+    return is_other or abs(old.probability - new.probability) >= MOVED
+
+
+def _line(decision: Decision, suspects: tuple[Suspect, ...], at_ms: int) -> TimelineEntry:
+    if not suspects:
+        says = "no suspect yet: not enough evidence"
+    else:
+        first = suspects[0]
+        name = first.entity.rpartition("/")[2]
+        cause = first.cause if first.cause != "unknown" else "cause unknown"
+        says = f"suspect {name} ({cause}, {first.probability:.0%}): {first.says}"
+    return TimelineEntry(at_ms=at_ms, kind="decision", says=says[:300], decided_by=decision.decided_by)
+
+
+def _tell_changes(held: Held, state: State) -> None:
+    """Changes on what is involved belong into the timeline, guilty or not."""
+    involved = {*held.incident.entities, *(s.entity for s in held.incident.suspects)}
+    since_ms = held.incident.since_ms - 1_800_000
+    for change in state.changes:
+        if change.entity in involved and change.at_ms > since_ms and change.id not in held.told:
+            held.told.append(change.id)
+            by = " by Mainstay" if change.by_mainstay else f" by {change.author}" if change.author else ""
+            name = change.entity.rpartition("/")[2]
+            says = f"{change.kind} {name}{'@' + change.version if change.version else ''}{by}"
+            held.tell(TimelineEntry(at_ms=change.at_ms, kind="change", says=says, ref=change.id))

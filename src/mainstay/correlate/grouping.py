@@ -1,0 +1,142 @@
+"""What becomes of an alert once the correlator has decided: it waits, joins, opens, reopens, or ties two incidents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from mainstay.correlate import entries
+from mainstay.correlate.moment import Moment
+from mainstay.correlate.state import Held, Kept
+from mainstay.correlate.views import call_of, scene
+from mainstay.domain.alerts import SEVERITIES, Alert, Severity
+from mainstay.domain.effects import Effects
+from mainstay.domain.incidents import Grouping, Incident, TimelineEntry
+from mainstay.domain.models import Decision
+
+
+def take(kept: Kept, moment: Moment) -> None:
+    """Ask the correlator about one alert and do what it says."""
+    alert, state = kept.alert, moment.state
+    decision = moment.models.decide("correlator", scene(alert, state, moment.chart, moment.at_ms))
+    said = decision.output
+    along = [state.pending[name] for name in said["with"] if name in state.pending]
+    rests_on = [kept.entry, *(one.entry for one in along)]
+    entry = moment.write(entries.grouping(alert, decision, rests_on, moment.at_ms))
+    held = state.held.get(str(said["incident"] or ""))
+    if said["action"] == "open":
+        held = _open(kept, along, decision, entry, moment)
+    if said["action"] == "hold" or held is None:
+        state.pending[alert.id] = kept
+        return
+    if said["reopen"] and not held.is_open:
+        _reopen(held, entry, moment, said["why"])
+    _bring_in(held, kept, along, decision, moment)
+    for name in said["merge"]:
+        other = state.held.get(name)
+        if other is not None and other.is_open and other is not held:
+            merge(other, held, moment.effects, moment.at_ms, actor=str(decision.decided_by), rests_on=[entry])
+
+
+def _bring_in(held: Held, kept: Kept, along: list[Kept], decision: Decision, moment: Moment) -> None:
+    said = str(decision.output["why"])
+    for one in [kept, *along]:
+        why = said if one is kept else f"waited, and came along with {kept.alert.name or kept.alert.id}: {said}"
+        grouping = Grouping(alert=one.alert.id, at_ms=moment.at_ms, why=why, decided_by=decision.decided_by)
+        add(held, one, grouping, moment.at_ms)
+        moment.state.pending.pop(one.alert.id, None)
+
+
+def add(held: Held, kept: Kept, why: Grouping, at_ms: int) -> None:
+    """Put an alert into an incident."""
+    alert, incident = kept.alert, held.incident
+    held.alerts[alert.id] = kept
+    held.calm_ms = None if alert.status == "firing" else held.calm_ms
+    held.change(
+        at_ms,
+        groupings=(*(g for g in incident.groupings if g.alert != alert.id), why),
+        entities=tuple(dict.fromkeys((*incident.entities, *_entities(alert)))),
+        since_ms=min(incident.since_ms, alert.since_ms),
+        severity=worst([incident.severity, alert.severity]),
+    )
+    held.tell(line_of(alert))
+
+
+def line_of(alert: Alert) -> TimelineEntry:
+    """An alert as a line of the timeline, at its onset."""
+    says = alert.summary or f"{alert.name} ({alert.signal})"
+    return TimelineEntry(at_ms=alert.since_ms, kind="alert", says=says[:300], ref=alert.id, decided_by=alert.decided_by)
+
+
+def merge(source: Held, into: Held, effects: Effects, at_ms: int, *, actor: str, rests_on: Iterable[str] = ()) -> None:
+    """One incident becomes part of another; nothing of it is lost."""
+    for grouping in source.incident.groupings:
+        kept = source.alerts.get(grouping.alert)
+        if kept is not None:
+            add(into, kept, grouping, at_ms)
+    name, target = source.incident.id, into.incident.id
+    into.confirmed = into.confirmed or source.confirmed
+    into.confirmed_by = into.confirmed_by or source.confirmed_by
+    if source.incident.status == "acknowledged" and into.incident.status == "open":
+        into.change(at_ms, status="acknowledged", acknowledged_by=source.incident.acknowledged_by)
+    into.change(at_ms, opened_ms=min(into.incident.opened_ms, source.incident.opened_ms))
+    into.tell(_decided(at_ms, f"{name} merged into this incident", name))
+    source.tell(_decided(at_ms, f"merged into {target}", target))
+    source.change(at_ms, status="merged", merged_into=target)
+    source.alerts = {}
+    into.seen = []  # its evidence changed: diagnose again
+    effects.entries.append(
+        entries.incident(name, "merged", actor, [*rests_on, source.entry, into.entry], at_ms, into=target)
+    )
+
+
+def worst(severities: Iterable[Severity]) -> Severity:
+    """The most severe of them.
+
+    >>> worst(["minor", "critical"])
+    'critical'
+    """
+    return min(severities, key=SEVERITIES.index)
+
+
+def _open(kept: Kept, along: list[Kept], decision: Decision, entry: str, moment: Moment) -> Held:
+    alert, at_ms, state = kept.alert, moment.at_ms, moment.state
+    name = f"INC-{state.next_number}"
+    state.next_number += 1
+    why = str(decision.output["why"])
+    onset_ms = min(one.alert.since_ms for one in [kept, *along])
+    incident = Incident(
+        id=name, status="open", severity=alert.severity, title=alert.summary or alert.name, since_ms=onset_ms,
+        opened_ms=at_ms, updated_ms=at_ms, decided_by=decision.decided_by, tenant=alert.tenant,
+    )  # fmt: skip
+    actor = str(decision.decided_by)
+    opened = moment.write(entries.incident(name, "opened", actor, [entry], at_ms, why=why, since_ms=onset_ms))
+    held = state.held[name] = Held(incident, entry=opened)
+    held.tell(
+        TimelineEntry(at_ms=at_ms, kind="decision", says=f"opened: {why}", ref=name, decided_by=decision.decided_by)
+    )
+    return held
+
+
+def _reopen(held: Held, entry: str, moment: Moment, why: str) -> None:
+    name, at_ms = held.incident.id, moment.at_ms
+    status = "acknowledged" if held.incident.acknowledged_by else "open"
+    held.change(at_ms, status=status, resolved_ms=None)
+    held.calm_ms, held.seen = None, []
+    held.tell(_decided(at_ms, f"reopened: {why}", name))
+    moment.write(entries.incident(name, "reopened", "mainstay", [entry, held.entry], at_ms, why=why))
+
+
+def _entities(alert: Alert) -> tuple[str, ...]:
+    callee = call_of(alert)[1]
+    return (callee or alert.entity,)
+
+
+def _decided(at_ms: int, says: str, ref: str) -> TimelineEntry:
+    return TimelineEntry(at_ms=at_ms, kind="decision", says=says, ref=ref)
+
+
+def replaced(kept: Kept, alert: Alert) -> Kept:
+    """The same alert in its newer state; its entry stays the one that raised it."""
+    return msgspec.structs.replace(kept, alert=alert)

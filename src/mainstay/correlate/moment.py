@@ -1,0 +1,26 @@
+"""One record being taken: what is remembered, the map, whom to ask, where decisions go, and what time it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mainstay.correlate.state import Map, State
+from mainstay.domain.effects import Effects
+from mainstay.domain.ledger import Entry
+from mainstay.domain.protocols import Models
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Handed down through the functions of one record. `at_ms` is the record's time."""
+
+    state: State
+    chart: Map
+    models: Models
+    effects: Effects
+    at_ms: int
+
+    def write(self, entry: Entry) -> str:
+        """Put an entry into the ledger of this record; its id, for what rests on it."""
+        self.effects.entries.append(entry)
+        return entry.id

@@ -1,0 +1,141 @@
+"""Memory, processor, disk, queue and silence of every entity over the last minutes, taken from its ordinary metrics."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from mainstay.domain.entities import Entity, entity_id
+from mainstay.domain.signals import MetricBatch, Series
+
+KEEP = 72
+EVERY_MS = 5_000
+MOST_SERIES = 20_000
+SILENT_S = 8.0  # the normaliser counts only unusual silence; a pause shorter than two windows is a restart
+
+# Searched in the lower-case metric name, the first that matches holds. `limit` is what another series cannot exceed.
+_KINDS: tuple[tuple[str, str], ...] = (
+    ("", r"(^|[._])(go|python|jvm)[._]gc|_bucket$|_count$|\.count$"),
+    ("silence", r"^telemetry\.silence_s$"),
+    ("limit", r"(memory|filesystem|disk|queue|storage)[a-z._]*[._](limit|capacity|max)(_bytes)?$"),
+    ("queue", r"queue[._]?(depth|length|size|messages)|backlog|consumer[._]lag|oldest[._]age"),
+    ("disk", r"(disk|filesystem|volume|storage|quota)[a-z._]*(usage|utili[sz]ation|used)"),
+    ("memory", r"memory[a-z._]*(usage|used|working_set|rss|utili[sz]ation)|resident_memory|heap[._]used"),
+    ("delay", r"scheduling[._]delay|run[._]?queue|throttl"),
+    ("cpu", r"cpu[a-z._]*(utili[sz]ation|usage|percent|load)|load_?1$"),
+)
+
+
+def kind_of(metric: str) -> str:
+    """Which resource a metric is about; "" for none.
+
+    >>> [kind_of(m) for m in ("process.memory.usage", "system.filesystem.limit", "http.server.requests")]
+    ['memory', 'limit', '']
+    """
+    name = metric.lower()
+    return next((kind for kind, pattern in _KINDS if re.search(pattern, name)), "")
+
+
+class Vital(msgspec.Struct):
+    """One resource series: who, what, and at most one sample per 5 s."""
+
+    id: int
+    entity: str
+    metric: str
+    kind: str
+    unit: str
+    queue: str = ""
+    at_ms: list[int] = []
+    value: list[float] = []
+
+
+class Vitals(msgspec.Struct):
+    """Resource series by slot."""
+
+    by_slot: dict[int, Vital] = {}
+
+    def learn(self, series: Iterable[Series]) -> None:
+        """Watch those of new series that are about a resource."""
+        for one in series:
+            kind = kind_of(one.metric)
+            if kind and len(self.by_slot) < MOST_SERIES:
+                queue = dict(one.labels).get("messaging.destination.name", "")
+                self.by_slot[one.slot] = Vital(one.id, one.entity, one.metric, kind, one.unit, queue)
+
+    def observe(self, batch: MetricBatch) -> None:
+        """Take in samples; at most one per series and 5 s is kept, the first."""
+        if not self.by_slot:
+            return
+        mine = np.isin(batch.series, np.fromiter(self.by_slot, np.uint32, len(self.by_slot)))
+        columns = (batch.series[mine].tolist(), batch.at_ns[mine].tolist(), batch.value[mine].tolist())
+        for slot, at_ns, value in zip(*columns, strict=True):
+            vital, at_ms = self.by_slot[slot], at_ns // 1_000_000
+            if value != value or (vital.at_ms and at_ms < vital.at_ms[-1] + EVERY_MS - 500):  # noqa: PLR0124 - NaN
+                continue
+            vital.at_ms.append(at_ms)
+            vital.value.append(value)
+            del vital.at_ms[:-KEEP], vital.value[:-KEEP]
+
+    def by_id(self, series_id: str) -> Vital | None:
+        """The resource series with this durable id."""
+        return next((v for v in self.by_slot.values() if str(v.id) == series_id), None)
+
+    def silent(self, entities: set[str]) -> dict[str, int]:
+        """Those of these entities that stopped speaking, with the time of their last word."""
+        found = {}
+        for vital in self.by_slot.values():
+            if vital.kind == "silence" and vital.entity in entities and vital.value and vital.value[-1] >= SILENT_S:
+                found[vital.entity] = vital.at_ms[-1] - int(vital.value[-1] * 1000)
+        return dict(sorted(found.items()))
+
+    def facts(self, entities: set[str], onset_ms: int, known: Mapping[str, Entity]) -> list[dict[str, Any]]:
+        """How the resources of these entities stand against before the onset."""
+        limits = {(v.entity, _stem(v), v.queue): v.value[-1] for v in self._of(entities, ("limit",)) if v.value}
+        found = []
+        for vital in self._of(entities, ("memory", "cpu", "disk", "queue", "delay")):
+            fact = _fact(vital, onset_ms)
+            if fact:
+                limit = limits.get((vital.entity, _stem(vital), vital.queue))
+                found.append({**fact, "entity": owner(vital, known), "limit": limit})
+        return sorted(found, key=lambda f: (f["entity"], f["kind"], f["metric"], f["series"]))
+
+    def _of(self, entities: set[str], kinds: Sequence[str]) -> list[Vital]:
+        return [v for v in self.by_slot.values() if v.kind in kinds and v.entity in entities]
+
+
+def owner(vital: Vital, known: Mapping[str, Entity]) -> str:
+    """A broker tells of its queues: when the queue itself is known, the number is about the queue."""
+    if vital.kind == "queue" and vital.queue:
+        environment = vital.entity.partition(":")[2].rpartition("/")[0]
+        queue = entity_id("queue", environment, vital.queue)
+        if queue in known:
+            return queue
+    return vital.entity
+
+
+def _stem(vital: Vital) -> str:
+    return re.split(r"[._](usage|limit|used|capacity|max|depth|length|size)", vital.metric.lower())[0]
+
+
+def _fact(vital: Vital, onset_ms: int) -> dict[str, Any] | None:
+    """Before is the older half of what was before the onset: a ramp may have begun long before it was felt."""
+    pairs = list(zip(vital.at_ms, vital.value, strict=True))
+    past = [v for at, v in pairs if at <= onset_ms - EVERY_MS]
+    recent = [(at, v) for at, v in pairs if at > onset_ms - EVERY_MS] or pairs[-1:]
+    if len(past) < 3:
+        return None
+    base = past[: max(3, len(past) // 2)]
+    low, high = np.percentile(past, [10, 90])
+    now = median(v for _, v in recent[-3:])
+    minutes = max(recent[-1][0] - pairs[0][0] if len(recent) < 3 else recent[-1][0] - recent[0][0], EVERY_MS) / 60_000
+    first = recent[0][1] if len(recent) >= 3 else pairs[0][1]
+    return {
+        "kind": vital.kind, "metric": vital.metric, "series": vital.id, "unit": vital.unit,
+        "before": round(median(base), 6), "now": round(now, 6), "spread": round(float(high - low) / 2, 6),
+        "per_min": round((recent[-1][1] - first) / minutes, 6),
+    }  # fmt: skip
