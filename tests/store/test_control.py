@@ -14,11 +14,11 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.store import control_samples as some
+from tests.store.control_samples import T0, FixedClock
 
 from mainstay.domain.errors import Corrupt, NotFound
 from mainstay.store.control import Control
-from tests.store import control_samples as some
-from tests.store.control_samples import T0, FixedClock
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from mainstay.domain.signals import F64, I64
 from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
 from mainstay.domain.views import Explained, LogLine, Reperformed, SpanLine, Status
+from mainstay.settings import Settings
 from mainstay.store.control import Control
 
 Scope = MutableMapping[str, Any]
@@ -54,6 +55,11 @@ class PlatformApi(Protocol):
     @property
     def clock(self) -> Clock:
         """Where the time comes from."""
+        ...
+
+    @property
+    def settings(self) -> Settings:
+        """What the operator set; the API reads `allowed_hosts`."""
         ...
 
     @property

@@ -74,6 +74,7 @@ class Control:
             write.save_new(doc.PAGE, effects.pages.values())
             write.save_new(doc.VERDICT, effects.verdicts.values())
             write.save(doc.LABEL, effects.labels.values())
+            write.save(doc.DEPLOYMENT, effects.deployments.values())
             write.append(effects.entries)
             write.set_meta("decided_seq", str(effects.decided_seq))
         self._decided_seq = effects.decided_seq
@@ -248,6 +249,11 @@ class Control:
         """Every page about one incident."""
         return self._find(doc.PAGE, incident=incident)
 
+    def save_pages(self, pages: Iterable[Page]) -> None:
+        """Keep pages that no batch decided (a runbook's notice, the heartbeat); a key that is kept stays as it is."""
+        with self._writing() as write:
+            write.save_new(doc.PAGE, pages)
+
     def mark_page(self, page: Page, entries: Iterable[Entry] = ()) -> None:
         """Keep what became of a page: sent, or tried and when to try again."""
         self._save(doc.PAGE, page, entries)
@@ -332,7 +338,8 @@ class Control:
             write.set_meta(name, value)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, and of everybody who listens."""
+        self.feed.close()
         self.database.close()
 
     @contextmanager

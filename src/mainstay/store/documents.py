@@ -92,13 +92,15 @@ class Kind(Generic[T]):
         return [d for part in in_parts(known) for d in self.find(connection, tenant, [self.table.c.id.in_(part)])]
 
     def older_than(self, connection: Connection, tenant: str, before: str) -> ColumnElement[bool]:
-        """What comes after the document `before` in a list that is ordered by (-time, -id).
+        """What comes after the document `before`, or before a time in ms, in a list ordered by (-time, -id).
 
         Raises:
             NotFound: There is no such document.
         """
         table = self.table.c
         at = table[self.order[0].removeprefix("-")]
+        if before.isascii() and before.isdigit() and len(before) < 19:
+            return at < int(before)
         query = select(at).where(table.tenant == tenant, table.id == storable(before))
         at_ms = connection.execute(query).scalar()
         if at_ms is None:

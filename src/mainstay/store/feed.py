@@ -31,7 +31,7 @@ class Subscription:
         self._waiting: OrderedDict[tuple[str, str], Event] = OrderedDict()
         self._lock = threading.Lock()
         self._ready = asyncio.Event()
-        self.is_dropped = False
+        self.is_ended = False
 
     def offer(self, events: Iterable[Event]) -> bool:
         """Take events from any thread; False when this client is too far behind and gets no more."""
@@ -40,16 +40,24 @@ class Subscription:
                 self._waiting.pop((event.kind, event.id), None)
                 self._waiting[event.kind, event.id] = event
             if len(self._waiting) > _WAITING:
-                self.is_dropped = True
                 self._waiting.clear()
+                self.is_ended = True
+        return self._wake() and not self.is_ended
+
+    def end(self) -> None:
+        """No more will come."""
+        self.is_ended = True
+        self._wake()
+
+    def _wake(self) -> bool:
         try:
             self._loop.call_soon_threadsafe(self._ready.set)
         except RuntimeError:  # its event loop has ended
             return False
-        return not self.is_dropped
+        return True
 
     async def take(self, timeout_s: float) -> list[Event]:
-        """What is new, as soon as there is something; empty after `timeout_s` or when this client was dropped."""
+        """What is new, as soon as there is something; empty after `timeout_s` or when no more will come."""
         try:
             async with asyncio.timeout(timeout_s):
                 await self._ready.wait()
@@ -103,6 +111,13 @@ class Feed:
         """Stop listening."""
         with self._lock:
             self._subscriptions.discard(one)
+
+    def close(self) -> None:
+        """End every subscription, so that a server that stops need not wait for its listeners."""
+        with self._lock:
+            for one in self._subscriptions:
+                one.end()
+            self._subscriptions = set()
 
     def __len__(self) -> int:
         return len(self._subscriptions)

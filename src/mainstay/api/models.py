@@ -1,0 +1,113 @@
+"""Models: which version decides what, how its shadow agrees with it, how it fared, and the way back."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+from litestar import get, post
+from litestar.params import FromPath, JSONBody
+
+from mainstay.api.incidents import Accepted
+from mainstay.api.parameters import Asking, Platform, found, now_ms, readable
+from mainstay.api.platform import PlatformApi
+from mainstay.domain.errors import NotFound, Refused
+from mainstay.domain.models import Deployment, ModelVersion, VersionRef
+from mainstay.domain.records import Command
+
+
+class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One model.
+
+    Attributes:
+        deployment: Of the scope `*`; `deployments` holds those of all scopes.
+        agreement: How live and shadow agreed, as serving tells it; null without a word from it.
+        scorecard: What verdicts and outcomes say of each version.
+    """
+
+    name: str
+    kind: str
+    deployment: Deployment | None
+    deployments: list[Deployment]
+    versions: list[ModelVersion]
+    agreement: Any = None
+    scorecard: list[Any] = []
+
+
+class Deploy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which version should serve as what."""
+
+    version: int
+    role: Literal["live", "shadow"] = "shadow"
+
+
+def _pages(platform: PlatformApi) -> list[ModelPage]:
+    versions = platform.control.versions()
+    deployments = platform.control.deployments()
+    agreement, scores = readable(dict(platform.agreement())), readable(list(platform.scorecard()))
+    pages = []
+    for name in dict.fromkeys(version.ref.model for version in versions):
+        mine = [version for version in versions if version.ref.model == name]
+        kind = mine[0].kind
+        serving = [one for one in deployments if one.kind == kind and one.live.model == name]
+        pages.append(
+            ModelPage(
+                name=name,
+                kind=kind,
+                deployment=next((one for one in serving if one.scope == "*"), None),
+                deployments=serving,
+                versions=mine,
+                agreement=agreement.get(kind) or agreement.get(name),
+                scorecard=[score for score in scores if _is_about(score, name)],
+            )
+        )
+    return pages
+
+
+def _is_about(score: Any, name: str) -> bool:
+    ref = score.get("ref", score) if isinstance(score, dict) else {}
+    model = ref.get("model", "") if isinstance(ref, dict) else str(ref).rpartition("@")[0]
+    return bool(model == name)
+
+
+@get("/models", role="viewer", sync_to_thread=True)
+def list_models(platform: Platform) -> list[ModelPage]:
+    """Every model with its deployment and versions."""
+    return _pages(platform)
+
+
+@get("/models/{name:str}", role="viewer", sync_to_thread=True)
+def show_model(platform: Platform, name: FromPath[str]) -> ModelPage:
+    """One model."""
+    return found(next((page for page in _pages(platform) if page.name == name), None), "model", name)
+
+
+@post("/models/{name:str}/deploy", role="admin", status_code=202)
+async def deploy(platform: Platform, request: Asking, name: FromPath[str], data: JSONBody[Deploy]) -> Accepted:
+    """Serve a version from the next batch on, live or as a shadow."""
+    ref = VersionRef(name, data.version)
+    version = found(platform.control.version(ref), "version", str(ref))
+    return await _tell(platform, request, "deploy", name, {"kind": version.kind, data.role: str(ref)})
+
+
+@post("/models/{name:str}/rollback", role="responder", status_code=202)
+async def roll_back(platform: Platform, request: Asking, name: FromPath[str]) -> Accepted:
+    """Serve the version before, from the next batch on."""
+    versions = platform.control.versions(name)
+    if not versions:
+        raise NotFound(f"there is no model {name[:200]!r}")
+    kind = versions[0].kind
+    if all(one.previous is None for one in platform.control.deployments(kind)):
+        raise Refused(f"{name} has had no other live version: there is nothing to go back to")
+    return await _tell(platform, request, "rollback", name, {"kind": kind})
+
+
+async def _tell(
+    platform: PlatformApi, asking: Asking, kind: Literal["deploy", "rollback"], name: str, arguments: dict[str, str]
+) -> Accepted:
+    at_ms = now_ms(platform)
+    command = Command(kind=kind, by=asking.user.name, at_ms=at_ms, subject=name, arguments=arguments)
+    return Accepted(seq=await platform.command(command))
+
+
+ROUTES = [list_models, show_model, deploy, roll_back]

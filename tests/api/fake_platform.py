@@ -1,0 +1,135 @@
+"""A platform without a pipeline: the real control store, made-up telemetry, and a record of what it was told to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from mainstay.api.platform import PlatformApi, Receive, Scope, Send
+from mainstay.domain.entities import Labels
+from mainstay.domain.errors import NotFound, Overloaded, Refused
+from mainstay.domain.models import VersionRef
+from mainstay.domain.records import Command
+from mainstay.domain.runbooks import Approval, Runbook
+from mainstay.domain.users import User
+from mainstay.domain.verdicts import Verdict
+from mainstay.domain.views import Explained, LogLine, Reperformed, SourceHealth, SpanLine, StageHealth, Status, Watching
+from mainstay.settings import Settings
+from mainstay.store.control import Control
+from tests.store.control_samples import DIAGNOSER, T0, FixedClock
+
+
+class FakeDoor:
+    """Answers on one path, as the ingest door does."""
+
+    def handles(self, path: str) -> bool:
+        return path == "/v1/metrics"
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+        await send({"type": "http.response.body", "body": b"taken"})
+
+
+class FakePlatform:
+    """What the API may ask for, over a real store in `directory`."""
+
+    def __init__(self, directory: Path, settings: Settings | None = None) -> None:
+        self.clock = FixedClock()
+        self.control = Control(directory / "control.sqlite", self.clock)
+        self.settings = settings or Settings()
+        self.ingest_door = FakeDoor()
+        self.told: list[Command] = []
+        self.is_ready = True
+        self.is_full = False
+
+    def status(self) -> Status:
+        return Status(
+            version="0.1.0",
+            now_ms=self.clock.at_ms,
+            started_ms=T0,
+            watching=Watching(series=1, entities=2, services=2, since_ms=T0),
+            funnel=self.control.funnel(T0 - 86_400_000),
+            stages=(StageHealth(name="detect", lag_s=0.5, last_ok_ms=T0),),
+            sources=(SourceHealth(source='otlp"\n\\', requests=3, records=40, refused=1, last_ms=T0),),
+            inbox_records={"signals": 7},
+            is_ready=self.is_ready,
+            not_ready_why="" if self.is_ready else "detect stalls",
+        )
+
+    def points(self, series_id: int, since_ms: int, until_ms: int) -> tuple[Any, Any]:
+        at_ms = np.arange(since_ms, min(until_ms, since_ms + 5000) + 1, 1000, dtype=np.int64)
+        return at_ms, np.where(np.arange(len(at_ms)) == 1, np.nan, 5.0)
+
+    def bands(self, series_id: int, since_ms: int, until_ms: int) -> tuple[Any, Any, Any]:
+        return np.array([since_ms + 2000]), np.array([1.0]), np.array([9.0])
+
+    def logs(self, entity: str, since_ms: int, until_ms: int, limit: int) -> Sequence[LogLine]:
+        return [LogLine(at_ms=until_ms, entity=entity, severity=17, body="<img onerror=x>")][:limit]
+
+    def spans(self, trace_id: str) -> Sequence[SpanLine]:
+        if trace_id != "ab" * 16:
+            return []
+        return [
+            SpanLine(
+                trace_id=trace_id, span_id="cd" * 8, parent_id="", entity="service:prod/payments", name="GET /",
+                kind=2, is_error=False, start_ms=T0 + 0.5, duration_ms=3.25,
+            )
+        ]  # fmt: skip
+
+    def explain(self, labels: Mapping[str, str]) -> Explained:
+        return Explained(entity="", rule="", says=f"no rule knows {sorted(labels)}")
+
+    def unplaced(self) -> Sequence[Labels]:
+        return [(("job", "node"),)]
+
+    def runbooks(self) -> Sequence[Runbook]:
+        return []
+
+    def agreement(self) -> Mapping[str, Any]:
+        return {"metrics": {"judged": 2**60, "agreed": 7}}
+
+    def scorecard(self) -> Sequence[Any]:
+        return [{"ref": VersionRef("metrics", 1), "right": 3, "wrong": 1, "precision": 0.75}]
+
+    def reperform(self, entry_id: str) -> Reperformed:
+        return Reperformed(entry=entry_id, decided_by=DIAGNOSER, is_same=True, recorded={"a": 2**63}, output={"a": 2**63})
+
+    async def command(self, command: Command) -> int:
+        if self.is_full:
+            raise Overloaded("the inbox is full", retry_after_s=7)
+        self.told.append(command)
+        return len(self.told)
+
+    async def approve(self, plan: str, digest: str, user: User, comment: str) -> Approval:
+        return self._decide(plan, digest, user, comment, "approved")
+
+    async def reject(self, plan: str, digest: str, user: User, comment: str) -> Approval:
+        return self._decide(plan, digest, user, comment, "rejected")
+
+    def _decide(self, plan: str, digest: str, user: User, comment: str, decision: Any) -> Approval:
+        known = self.control.plan(plan)
+        if known is None:
+            raise NotFound(plan)
+        if known.digest != digest:
+            raise Refused("the plan has changed since you looked at it")
+        approval = Approval(
+            id=f"AP-{plan}", plan=plan, digest=digest, decision=decision, by=user.name, at_ms=self.clock.at_ms,
+            expires_ms=self.clock.at_ms + 900_000, comment=comment,
+        )  # fmt: skip
+        self.control.save_approval(approval)
+        return approval
+
+    async def dry_run(self, plan: str, user: User) -> tuple[str, ...]:
+        return (f"would do {plan}",)
+
+    async def verdict(self, verdict: Verdict) -> Verdict:
+        return msgspec.structs.replace(verdict, about=(DIAGNOSER,))
+
+
+def is_a_platform(fake: FakePlatform) -> PlatformApi:
+    """mypy holds the fake against the protocol here."""
+    return fake
