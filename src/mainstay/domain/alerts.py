@@ -74,3 +74,16 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     suppressed: bool = False
     suppressed_why: str = ""
     generator_url: str = ""
+
+    @property
+    def call(self) -> tuple[str, str]:
+        """Caller and callee when the subject is a call (a caller "" is the outside world); ("", "") when it is none."""
+        if not self.subject.startswith("edge:"):
+            return "", ""
+        caller, _, callee = self.subject.removeprefix("edge:").partition(">")
+        return caller, callee
+
+    @property
+    def about(self) -> str:
+        """The entity whose behaviour it describes: of a call the callee."""
+        return self.call[1] or self.entity

@@ -1,0 +1,112 @@
+"""The incident in three to five sentences, each with the evidence behind it; and in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from mainstay.domain.alerts import Alert
+from mainstay.domain.changes import Change
+from mainstay.domain.incidents import Incident, Suspect
+from mainstay.intelligence.symptoms import is_user_facing, says, state, states
+from mainstay.intelligence.wording import CAUSES, blamed, cited, clock, clock_s, counted, lasted, listed, short
+
+SURE, LIKELY = 0.75, 0.5
+
+
+def title(incident: Incident, alerts: Sequence[Alert], worst: Alert, changes: Sequence[Change]) -> str:
+    """`payments slow since 02:14 — deploy v42 of payments (91 %)`."""
+    first = _first(incident)
+    subject = worst.about
+    if first is not None and first.probability >= LIKELY and states(alerts, first.entity):
+        subject = first.entity
+    what = states(alerts, subject)[0] if states(alerts, subject) else state(worst)
+    head = f"{short(subject)} {what} since {clock(incident.since_ms)}"
+    if first is None:
+        return f"{head} — cause not known yet"
+    return f"{head} — {blamed(first, _version(first, changes))}"
+
+
+def summary(incident: Incident, alerts: Sequence[Alert], worst: Alert, changes: Sequence[Change], at_ms: int) -> str:
+    """Plain language: what is felt, why we think so, who suffers, how it stands."""
+    sentences = [
+        _felt(incident, worst),
+        *_why(incident, changes),
+        *_suffering(incident, alerts),
+        _standing(incident, alerts, at_ms),
+    ]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def _felt(incident: Incident, worst: Alert) -> str:
+    seen = "Users feel it: " if is_user_facing(worst) else ""
+    line = says(worst)
+    line = line if seen else line[:1].upper() + line[1:]
+    return f"{seen}{line}, since {clock_s(incident.since_ms)}{_cite(incident, worst.id)}."
+
+
+def _why(incident: Incident, changes: Sequence[Change]) -> list[str]:
+    first = _first(incident)
+    if first is None:
+        return ["There is not enough evidence to name a cause yet."]
+    name, sure = short(first.entity), f"{first.probability * 100:.0f} %"
+    words = CAUSES[first.cause]
+    if first.cause == "unknown":
+        lead = f"It seems to begin at {name} ({sure}), but nothing says yet what is wrong there"
+    elif first.probability >= SURE:
+        lead = f"The cause is very likely {words} of {name} ({sure})"
+    elif first.probability >= LIKELY:
+        lead = f"The cause is probably {words} of {name} ({sure})"
+    else:
+        lead = f"The best guess is {words} of {name} ({sure}), which is not sure enough to act on"
+    sentences = [f"{lead}{cited(first.evidence)}."]
+    change = next((c for c in changes if c.id == first.change), None)
+    if change is not None:
+        sentences.append(_changed(incident, first, change))
+    elif first.says:
+        reasons = first.says.partition(": ")[2] or first.says
+        sentences.append(f"What speaks for it: {reasons}.")
+    return sentences
+
+
+def _changed(incident: Incident, first: Suspect, change: Change) -> str:
+    version = f" {change.version}" if change.version else ""
+    before_ms = incident.since_ms - change.at_ms
+    when = f"{lasted(before_ms)} before it began" if before_ms >= 1000 else "as it began"
+    author = f" by {change.author}" if change.author else ""
+    what = {"deploy": "Deploy", "rollback": "Rollback", "config": "Configuration", "flag": "Feature flag"}
+    return (
+        f"{what.get(change.kind, change.kind.capitalize())}{version} of {short(first.entity)} went out{author} at"
+        f" {clock_s(change.at_ms)}, {when}{_cite(incident, change.id)}."
+    )
+
+
+def _suffering(incident: Incident, alerts: Sequence[Alert]) -> list[str]:
+    if not incident.impact:
+        return []
+    names = [short(entity) for entity in incident.impact]
+    first = _first(incident)
+    known = [entity for entity in incident.impact if states(alerts, entity)]
+    how = f", {short(known[0])} is {states(alerts, known[0])[0]}" if len(known) == 1 and len(names) > 1 else ""
+    since = f" because of {short(first.entity)}" if first is not None and first.probability >= LIKELY else ""
+    return [f"{listed(names)} suffer{'s' if len(names) == 1 else ''}{since}{how}."]
+
+
+def _standing(incident: Incident, alerts: Sequence[Alert], at_ms: int) -> str:
+    firing = sum(1 for alert in alerts if alert.status == "firing")
+    whole = counted(len(alerts), "alert")
+    if incident.status == "resolved":
+        length = lasted((incident.resolved_ms or at_ms) - incident.since_ms)
+        return f"It is resolved after {length}; all of its {whole} are calm."
+    return f"{firing} of {whole} still fire{'s' if firing == 1 else ''}, {lasted(at_ms - incident.since_ms)} after the onset."
+
+
+def _first(incident: Incident) -> Suspect | None:
+    return incident.suspects[0] if incident.suspects else None
+
+
+def _version(suspect: Suspect, changes: Sequence[Change]) -> str:
+    return next((change.version for change in changes if change.id == suspect.change), "")
+
+
+def _cite(incident: Incident, ref: str) -> str:
+    return cited([item.id for item in incident.evidence if item.ref == ref], 1)
