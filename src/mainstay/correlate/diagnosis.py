@@ -7,7 +7,7 @@ import msgspec
 from mainstay.correlate import entries
 from mainstay.correlate.moment import Moment
 from mainstay.correlate.state import Held, State
-from mainstay.correlate.views import call_of, case
+from mainstay.correlate.views import case
 from mainstay.domain.alerts import Evidence
 from mainstay.domain.incidents import Suspect, TimelineEntry
 from mainstay.domain.models import Decision
@@ -32,7 +32,7 @@ def is_due(held: Held, at_ms: int) -> bool:
 
 def symptoms(held: Held) -> list[str]:
     """What kinds of alerts the incident has, and where."""
-    return sorted({f"{call_of(k.alert)[1] or k.alert.entity}|{k.alert.signal}" for k in held.alerts.values()})
+    return sorted({f"{k.alert.about}|{k.alert.signal}" for k in held.alerts.values()})
 
 
 def diagnose(held: Held, moment: Moment) -> None:

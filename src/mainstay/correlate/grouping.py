@@ -9,7 +9,7 @@ import msgspec
 from mainstay.correlate import entries
 from mainstay.correlate.moment import Moment
 from mainstay.correlate.state import Held, Kept
-from mainstay.correlate.views import call_of, scene
+from mainstay.correlate.views import scene
 from mainstay.domain.alerts import SEVERITIES, Alert, Severity
 from mainstay.domain.effects import Effects
 from mainstay.domain.incidents import Grouping, Incident, TimelineEntry
@@ -56,7 +56,7 @@ def add(held: Held, kept: Kept, why: Grouping, at_ms: int) -> None:
     held.change(
         at_ms,
         groupings=(*(g for g in incident.groupings if g.alert != alert.id), why),
-        entities=tuple(dict.fromkeys((*incident.entities, *_entities(alert)))),
+        entities=tuple(dict.fromkeys((*incident.entities, alert.about))),
         since_ms=min(incident.since_ms, alert.since_ms),
         severity=worst([incident.severity, alert.severity]),
     )
@@ -126,11 +126,6 @@ def _reopen(held: Held, entry: str, moment: Moment, why: str) -> None:
     held.calm_ms, held.seen = None, []
     held.tell(_decided(at_ms, f"reopened: {why}", name))
     moment.write(entries.incident(name, "reopened", "mainstay", [entry, held.entry], at_ms, why=why))
-
-
-def _entities(alert: Alert) -> tuple[str, ...]:
-    callee = call_of(alert)[1]
-    return (callee or alert.entity,)
 
 
 def _decided(at_ms: int, says: str, ref: str) -> TimelineEntry:

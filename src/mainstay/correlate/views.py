@@ -73,8 +73,8 @@ def case(held: Held, state: State, chart: Map, at_ms: int) -> dict[str, Any]:
 
 def alert_sketch(alert: Alert, state: State, chart: Map) -> dict[str, Any]:
     """An alert as far as grouping cares."""
-    caller, callee = call_of(alert)
-    entity = callee or alert.entity
+    caller, callee = alert.call
+    entity = alert.about
     vital = _vital_owner(alert, state, chart)
     return {
         "id": alert.id,
@@ -94,17 +94,9 @@ def alert_sketch(alert: Alert, state: State, chart: Map) -> dict[str, Any]:
     }
 
 
-def call_of(alert: Alert) -> tuple[str, str]:
-    """Caller and callee of an alert about a call; ("", "") when it is about none."""
-    if alert.subject.startswith("edge:"):
-        caller, _, callee = alert.subject.removeprefix("edge:").partition(">")
-        return caller, callee
-    return "", ""
-
-
 def is_user_facing(alert: Alert, state: State) -> bool:
     """Whether the outside world feels it: a call from outside, or latency and errors of an entry service."""
-    caller, callee = call_of(alert)
+    caller, callee = alert.call
     if callee:
         return not caller
     return alert.entity in state.calls.entries() and alert.signal in ("latency", "errors", "availability")
@@ -119,7 +111,7 @@ def resource_of(alert: Alert) -> str:
 
 
 def _alert_fact(alert: Alert, state: State, chart: Map) -> dict[str, Any]:
-    caller, callee = call_of(alert)
+    caller, callee = alert.call
     entity = _vital_owner(alert, state, chart) or alert.entity
     is_silence = kind_of(alert.labels.get("metric", "")) == "silence"
     return {
@@ -188,8 +180,8 @@ def _incident_sketch(held: Held) -> dict[str, Any]:
     members: dict[str, dict[str, Any]] = {}
     for kept in _in_order(held):
         alert = kept.alert
-        caller, callee = call_of(alert)
-        for entity in dict.fromkeys((callee or alert.entity, caller)):
+        caller, callee = alert.call
+        for entity in dict.fromkeys((alert.about, caller)):
             if entity:
                 member = members.setdefault(entity, {
                     "entity": entity, "first_ms": alert.since_ms, "last_ms": alert.since_ms,
@@ -202,7 +194,7 @@ def _incident_sketch(held: Held) -> dict[str, Any]:
     return {
         "id": held.incident.id,
         "members": list(members.values()),
-        "symptoms": sorted({f"{call_of(k.alert)[1] or k.alert.entity}|{k.alert.signal}" for k in held.alerts.values()}),
+        "symptoms": sorted({f"{k.alert.about}|{k.alert.signal}" for k in held.alerts.values()}),
         "fingerprints": sorted({k.alert.fingerprint for k in held.alerts.values()}),
         "resolved_ms": held.incident.resolved_ms if not held.is_open else None,
     }

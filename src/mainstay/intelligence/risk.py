@@ -41,7 +41,7 @@ def _blast(situation: Situation, impact: Sequence[str]) -> RiskPart:
     services = [e for e in situation.topology.entities.values() if e.kind == "service"]
     share = len(suffering) / max(len(services), len(suffering), 1)
     points = round(15 * (1 - 0.6 ** len(suffering)) + 20 * share)
-    says = f"{counted(len(suffering), 'entity').replace('entitys', 'entities')} affected of {max(len(services), len(suffering))}"
+    says = f"{counted(len(suffering), 'service')} affected of {max(len(services), len(suffering))}"
     return RiskPart(name="blast", points=points, says=says)
 
 
@@ -62,13 +62,11 @@ def _users(situation: Situation) -> RiskPart:
     if seen:
         size = max(ratio(alert) for alert in seen)
         points = 15 + min(10, round(3 * max(0.0, size - 1)))
-        return RiskPart(
-            name="users", points=points, says=f"users see it at {listed(sorted({short(a.about) for a in seen}))}"
-        )
+        where = listed(sorted({short(alert.about) for alert in seen}))
+        return RiskPart(name="users", points=points, says=f"users see it at {where}")
     if felt:
-        return RiskPart(
-            name="users", points=8, says=f"{counted(len(felt), 'symptom')} between services, none seen by users yet"
-        )
+        says = f"{counted(len(felt), 'symptom')} between services, none seen by users yet"
+        return RiskPart(name="users", points=8, says=says)
     return RiskPart(name="users", points=0, says="users feel nothing so far")
 
 

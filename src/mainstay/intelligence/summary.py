@@ -97,7 +97,8 @@ def _standing(incident: Incident, alerts: Sequence[Alert], at_ms: int) -> str:
     if incident.status == "resolved":
         length = lasted((incident.resolved_ms or at_ms) - incident.since_ms)
         return f"It is resolved after {length}; all of its {whole} are calm."
-    return f"{firing} of {whole} still fire{'s' if firing == 1 else ''}, {lasted(at_ms - incident.since_ms)} after the onset."
+    since = lasted(at_ms - incident.since_ms)
+    return f"{firing} of {whole} still fire{'s' if firing == 1 else ''}, {since} after the onset."
 
 
 def _first(incident: Incident) -> Suspect | None:
