@@ -26,13 +26,15 @@ _SHAPES = re.compile(
 )
 _SCHEME = re.compile(r"\b(bearer|basic|digest|negotiate)(\s+|%20)(?=[A-Za-z0-9])[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
 _PAIR = re.compile(
-    rf"""(?P<key>["']?\b[\w.-]*{_KEY}["']?\s*(?:=>|[:=])\s*)(?P<value>(?:(?:bearer|basic|digest|negotiate)\s+)?(?:"[^"]*"|'[^']*'|[^\s,;&"'}}\])]+))""", re.IGNORECASE
+    rf"""(?P<key>["']?\b[\w.-]*{_KEY}["']?\s*(?:=>|[:=])\s*)"""
+    r"""(?P<value>(?:(?:bearer|basic|digest|negotiate)\s+)?(?:"[^"]*"|'[^']*'|[^\s,;&"'}}\])]+))""",
+    re.IGNORECASE,
 )
 _URL = re.compile(r"(?<=://)[^\s/:@]*:[^\s/@]+(?=@)")
 # A quick look that most lines fail: without one of these words there is nothing for the costly expressions.
 _HINT = re.compile(
-    r"eyJ|AKIA|ASIA|gh[pousr]_|github_pat|glpat|xox|[srp]k[-_]|AIza|npm_|PRIVATE KEY|://[^\s/]*:|bearer|basic|digest|negotiate"
-    r"|pass|pwd|secret|token|key|credential|authorization|session|cookie",
+    r"eyJ|AKIA|ASIA|gh[pousr]_|github_pat|glpat|xox|[srp]k[-_]|AIza|npm_|PRIVATE KEY|://[^\s/]*:"
+    r"|bearer|basic|digest|negotiate|pass|pwd|secret|token|key|credential|authorization|session|cookie",
     re.IGNORECASE,
 )
 _DIGITS = re.compile(r"(?<![0-9])[0-9](?:[ -]?[0-9]){12,}(?![0-9])")

@@ -14,16 +14,16 @@ from mainstay.domain.changes import Change
 from mainstay.domain.entities import DEFAULT_TENANT, Edge, Labels, Topology
 from mainstay.domain.errors import Corrupt
 from mainstay.domain.signals import Decoded, EdgeWindow, MetricBatch, Normal, Series, Template
-from mainstay.normalize.catalog import Catalog
-from mainstay.normalize.directory import Directory, Explanation
-from mainstay.normalize.logs import Logs
-from mainstay.normalize.mapping import DEFAULT_MAPPING, EntityMapping
+from mainstay.normalize.entities.catalog import Catalog
+from mainstay.normalize.entities.directory import Directory, Explanation
+from mainstay.normalize.entities.mapping import DEFAULT_MAPPING, EntityMapping
+from mainstay.normalize.logs.lines import Logs
 from mainstay.normalize.masking import mask
-from mainstay.normalize.metrics import Metrics
-from mainstay.normalize.red import Red
-from mainstay.normalize.series import MAX_SERIES, SeriesTable
-from mainstay.normalize.spans import Spans
-from mainstay.normalize.streams import Streams
+from mainstay.normalize.metrics.samples import Metrics
+from mainstay.normalize.metrics.series import MAX_SERIES, SeriesTable
+from mainstay.normalize.metrics.streams import Streams
+from mainstay.normalize.spans.identify import Spans
+from mainstay.normalize.spans.red import Red
 
 FORMAT = 1
 EDGE_KEPT_MS = 24 * 3600 * 1000
@@ -134,7 +134,7 @@ class Normalizer:
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """What happened to the data, for `/metrics`: late, repeated, resets, out_of_time, no_room, series_refused, …"""
+        """What happened to the data, for `/metrics`: late, repeated, resets, out_of_time, no_room, series_refused."""
         return {
             **self._counts,
             "series": len(self._series),
@@ -235,5 +235,3 @@ class Normalizer:
         for change in found:
             del self._pending[change.id]
         return tuple(found)
-
-

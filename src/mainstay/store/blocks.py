@@ -1,8 +1,8 @@
 """Sealed telemetry: Parquet files that are written once, hashed, and end by being unlinked.
 
-The order that survives a kill at any point: write under a temporary name, fsync, rename, fsync the folder, and only then
-commit the one transaction that removes the rows from the hot table and registers the block. A file that no transaction
-registered is removed at the next start; a registered one is whole.
+The order that survives a kill at any point: write under a temporary name, fsync, rename, fsync the folder, and only
+then commit the one transaction that removes the rows from the hot table and registers the block. A file that no
+transaction registered is removed at the next start; a registered one is whole.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class Blocks:
         where = f"FROM {table.name} WHERE {table.time} < {int(cut_ns)}"  # names are constants, the cut is a number
         connection.begin()
         try:
-            first, last, count = connection.execute(f"SELECT min({table.time}), max({table.time}), count(*) {where}").fetchall()[0]
+            query = f"SELECT min({table.time}), max({table.time}), count(*) {where}"
+            first, last, count = connection.execute(query).fetchall()[0]
             if not count:
                 connection.rollback()
                 return None

@@ -28,8 +28,8 @@ THREADS = 2
 class Telemetry(Reads):
     """Writes what normalize says and answers questions about it.
 
-    Rows wait in memory until `commit`, which writes all of them and the applied sequence in one transaction: after a kill
-    everything up to some sequence is there, nothing beyond. `write` of a sequence that is applied already does nothing.
+    Rows wait in memory until `commit`, which writes all of them and the applied sequence in one transaction: after a
+    kill everything up to some sequence is there, nothing beyond. A write that is applied already is dropped.
     One thread writes, seals and expires; any thread reads.
 
     Args:
@@ -44,7 +44,9 @@ class Telemetry(Reads):
         Corrupt: The file cannot be opened or was written by another format.
     """
 
-    def __init__(self, directory: Path, *, retention_s: float, hot_s: float = HOUR_S, memory_limit: str = "256MB") -> None:
+    def __init__(
+        self, directory: Path, *, retention_s: float, hot_s: float = HOUR_S, memory_limit: str = "256MB"
+    ) -> None:
         self.directory = directory
         self.applied_seq = 0
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -95,7 +97,7 @@ class Telemetry(Reads):
             self._keep("bands", tables.bands(self._ids, bands))
 
     def commit(self, seq: int) -> None:
-        """Make everything written durable, together with `seq`. On an error nothing changed, and it may be tried again."""
+        """Make everything written durable, together with `seq`. On an error nothing changed; it may be tried again."""
         if seq <= self.applied_seq:
             return
         with self._writing:
@@ -111,7 +113,7 @@ class Telemetry(Reads):
             self._arrived, self._series, self._templates = {}, [], {}
 
     def seal(self, now_ns: int) -> int:
-        """Move what is older than the hot window into blocks, when a whole stretch is due; how many blocks were made."""
+        """Move what is older than the hot window into blocks, when a whole stretch is due; how many were made."""
         cut_ns = (now_ns - self._hot_ns) // self._stretch_ns * self._stretch_ns
         if cut_ns <= self._sealed_ns:
             return 0
@@ -127,14 +129,15 @@ class Telemetry(Reads):
         before_ns = now_ns - self._retention_ns
         with self._writing:
             for table in tables.TABLES:
-                self._connection.execute(f"DELETE FROM {table.name} WHERE {table.time} < ?", [before_ns])
+                delete = f"DELETE FROM {table.name} WHERE {table.time} < ?"  # noqa: S608 - names of our own
+                self._connection.execute(delete, [before_ns])
             gone = self._blocks.expire(self._connection, before_ns)
             if gone:
                 self._checkpoint()
         return gone
 
     def backup(self, to: Path) -> None:
-        """A consistent copy that `Telemetry` opens again. Blocks are linked where the file system allows: they never change."""
+        """A consistent copy that `Telemetry` opens again. Blocks never change: they are linked where that works."""
         with self._writing, self._blocks.reading():
             (to / "blocks").mkdir(mode=0o700, parents=True, exist_ok=True)
             self._checkpoint()
@@ -164,7 +167,8 @@ class Telemetry(Reads):
     def _prepare(self) -> int:
         for statement in (*(table.create for table in tables.TABLES), *tables.OTHERS):
             self._connection.execute(statement)
-        self._connection.execute("INSERT OR IGNORE INTO meta VALUES ('format_version', ?), ('applied_seq', 0)", [tables.FORMAT])
+        first = "INSERT OR IGNORE INTO meta VALUES ('format_version', ?), ('applied_seq', 0)"
+        self._connection.execute(first, [tables.FORMAT])
         meta: dict[str, int] = dict(self._connection.execute("SELECT key, value FROM meta").fetchall())
         if meta["format_version"] != tables.FORMAT:
             raise Corrupt(f"{self.directory / FILE}: expected format {tables.FORMAT}, got {meta['format_version']}")
@@ -184,7 +188,7 @@ class Telemetry(Reads):
     def _insert(self) -> None:
         for name, parts in self._arrived.items():
             self._connection.register("arriving", pa.concat_tables(parts))
-            self._connection.execute(f"INSERT INTO {name} SELECT * FROM arriving")  # the names of our tables
+            self._connection.execute(f"INSERT INTO {name} SELECT * FROM arriving")  # noqa: S608
             self._connection.unregister("arriving")
         if self._series:
             self._many("series", "INSERT OR IGNORE", tables.series_rows(self._series))
@@ -197,11 +201,11 @@ class Telemetry(Reads):
         kinds = {"id": pa.uint64()}
         arrays = {key: pa.array(values, kinds.get(key, pa.string())) for key, values in columns.items()}
         self._connection.register("arriving", pa.table(arrays))
-        self._connection.execute(f"{verb} INTO {name} SELECT * FROM arriving")
+        self._connection.execute(f"{verb} INTO {name} SELECT * FROM arriving")  # noqa: S608
         self._connection.unregister("arriving")
 
     def _checkpoint(self) -> None:
-        """Give freed pages back for use. A reader in the middle of its question may be in the way: then the next time."""
+        """Give freed pages back for use. A reader in the middle of its question may be in the way: then next time."""
         try:
             self._connection.execute("CHECKPOINT")
         except duckdb.TransactionException:

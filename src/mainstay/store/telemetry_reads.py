@@ -5,40 +5,42 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 
 from mainstay.domain.signals import F64, I64, EdgeWindow, LogBatch, Series, SpanBatch, Template
 from mainstay.store.blocks import Blocks
 from mainstay.store.telemetry_tables import BANDS, EDGES, LOGS, POINTS, SPANS, Table, thin
 
 NO_SLOT = 0xFFFFFFFF
+T = TypeVar("T")
 _MS = 1_000_000
 
 
 class Reads:
-    """The questions that console, judges and verification ask. Safe from any thread, while the writer writes and seals."""
+    """The questions that console, judges and people ask. Safe from any thread, while the writer writes and seals."""
 
     def __init__(self, cursor: Callable[[], duckdb.DuckDBPyConnection], blocks: Blocks, missing: Sequence[str]) -> None:
         self._cursor, self._blocks, self._missing = cursor, blocks, frozenset(missing)
 
     def points(self, series_id: int, since_ms: int, until_ms: int, most: int = 10_000) -> tuple[I64, F64]:
         """(at_ms, value) of one series in time order, both ends included; thinned to the extremes of each stretch."""
-        found = self._select(POINTS, "at_ns, value", "series = ?", [series_id], since_ms, until_ms)
+        found = self._select(POINTS, "at_ns, value", series_id, (since_ms, until_ms))
         order = np.argsort(found["at_ns"], kind="stable")
         return thin(found["at_ns"][order] // _MS, found["value"][order], most)
 
     def bands(self, series_id: int, since_ms: int, until_ms: int) -> tuple[I64, F64, F64]:
         """(at_ms, low, high) of one series in time order."""
-        found = self._select(BANDS, "at_ns, low, high", "series = ?", [series_id], since_ms, until_ms)
+        found = self._select(BANDS, "at_ns, low, high", series_id, (since_ms, until_ms))
         order = np.argsort(found["at_ns"], kind="stable")
         return found["at_ns"][order] // _MS, found["low"][order], found["high"][order]
 
     def logs(self, entity: str, since_ms: int, until_ms: int, limit: int = 1_000) -> LogBatch:
         """The newest `limit` lines of an entity ("": of all), oldest first."""
-        condition, values = ("entity = ?", [entity]) if entity else ("true", [])
+        condition, values = ("entity = $1", [entity]) if entity else ("true", [])
         tail = f"ORDER BY at_ns DESC LIMIT {int(limit)}"
         rows = self._rows(LOGS, condition, values, (since_ms, until_ms), tail)[::-1]
         entities, at, severity, template, body, trace = zip(*rows, strict=True) if rows else ((),) * 6
@@ -49,7 +51,7 @@ class Reads:
 
     def spans(self, trace_id: bytes) -> SpanBatch:
         """All spans of a trace, by their start."""
-        rows = self._rows(SPANS, "trace_id = ?", [trace_id], None, "ORDER BY start_ns, span_id LIMIT 10000")
+        rows = self._rows(SPANS, "trace_id = $1", [trace_id], None, "ORDER BY start_ns, span_id LIMIT 10000")
         trace, span, parent, entity, peer, name, kind, is_error, start, duration = (
             zip(*rows, strict=True) if rows else ((),) * 10
         )
@@ -60,9 +62,12 @@ class Reads:
 
     def edges(self, entity: str, since_ms: int, until_ms: int) -> list[EdgeWindow]:
         """Windows of the calls from and to an entity ("": all), in time order."""
-        condition, values = ("(caller = ? OR callee = ?)", [entity, entity]) if entity else ("true", [])
-        rows = self._rows(EDGES, condition, values, (since_ms, until_ms), "ORDER BY until_ns, caller, callee LIMIT 100000")
-        return [EdgeWindow(*row[:6], np.array(row[6], np.float64), np.array(row[7], np.float64)) for row in rows]
+        condition, values = ("(caller = $1 OR callee = $1)", [entity]) if entity else ("true", [])
+        tail = "ORDER BY until_ns, caller, callee LIMIT 100000"
+        return [
+            EdgeWindow(*row[:6], np.array(row[6], np.float64), np.array(row[7], np.float64))  # type: ignore[call-arg]
+            for row in self._rows(EDGES, condition, values, (since_ms, until_ms), tail)
+        ]
 
     def find_series(self, *, entity: str | None = None, metric: str | None = None, limit: int = 10_000) -> list[Series]:
         """Series of an entity, of a metric, or both; `metric` may hold `*`."""
@@ -74,8 +79,9 @@ class Reads:
             conditions.append("metric GLOB ?" if "*" in metric else "metric = ?")
             values.append(metric)
         where = " AND ".join(conditions)
-        query = f"SELECT id, entity, metric, labels, unit, direction FROM series WHERE {where} ORDER BY entity, metric, labels"
-        rows = self._ask(lambda cursor: cursor.execute(f"{query} LIMIT {int(limit)}", values).fetchall())
+        columns = "id, entity, metric, labels, unit, direction"
+        query = f"SELECT {columns} FROM series WHERE {where} ORDER BY entity, metric, labels LIMIT ?"  # noqa: S608
+        rows = self._ask(lambda cursor: cursor.execute(query, [*values, limit]).fetchall())
         return [Series(NO_SLOT, i, e, m, tuple((k, v) for k, v in json.loads(ls)), u, d) for i, e, m, ls, u, d in rows]
 
     def template(self, number: int) -> Template | None:
@@ -86,17 +92,17 @@ class Reads:
 
     def count(self, table: str) -> int:
         """How many rows a table has, hot and sealed."""
-        hot = f"SELECT count(*) FROM {_TABLES[table].name}"
+        hot = f"SELECT count(*) FROM {_TABLES[table].name}"  # noqa: S608
         sealed = "SELECT coalesce(sum(row_count), 0) FROM blocks WHERE source = ?"
         query = f"SELECT ({hot}) + ({sealed})"
         return int(self._ask(lambda cursor: cursor.execute(query, [table]).fetchall())[0][0])
 
     def _select(
-        self, table: Table, columns: str, condition: str, values: list[Any], since_ms: int, until_ms: int
-    ) -> dict[str, Any]:
-        def ask(cursor: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-            query = self._query(cursor, table, columns, condition, (since_ms, until_ms))
-            return dict(cursor.execute(query, values * query.count(condition)).fetchnumpy())
+        self, table: Table, columns: str, series_id: int, extent: tuple[int, int]
+    ) -> dict[str, npt.NDArray[Any]]:
+        def ask(cursor: duckdb.DuckDBPyConnection) -> dict[str, npt.NDArray[Any]]:
+            query = self._query(cursor, table, columns, "series = $1", extent)
+            return dict(cursor.execute(query, [series_id]).fetchnumpy())
 
         return self._ask(ask)
 
@@ -107,11 +113,11 @@ class Reads:
 
         def ask(cursor: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
             query = self._query(cursor, table, columns, condition, extent)
-            return list(cursor.execute(f"{query} {tail}", values * query.count(condition)).fetchall())
+            return list(cursor.execute(f"{query} {tail}", values).fetchall())
 
         return self._ask(ask)
 
-    def _ask(self, question: Callable[[duckdb.DuckDBPyConnection], Any]) -> Any:
+    def _ask(self, question: Callable[[duckdb.DuckDBPyConnection], T]) -> T:
         with self._blocks.reading():
             cursor = self._cursor()
             try:
@@ -121,18 +127,24 @@ class Reads:
                 cursor.close()
 
     def _query(
-        self, cursor: duckdb.DuckDBPyConnection, table: Table, columns: str, condition: str, extent: tuple[int, int] | None
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        table: Table,
+        columns: str,
+        condition: str,
+        extent: tuple[int, int] | None,
     ) -> str:
         since, until = (extent[0] * _MS, extent[1] * _MS + _MS - 1) if extent else (-(2**62), 2**62)
         within = f"{condition} AND {table.time} BETWEEN {since} AND {until}"
-        query = f"SELECT {columns} FROM {table.name} WHERE {within}"
+        query = f"SELECT {columns} FROM {table.name} WHERE {within}"  # noqa: S608 - our own names, values are bound
         found = cursor.execute(
             "SELECT file FROM blocks WHERE source = ? AND until_ns >= ? AND since_ns <= ? ORDER BY file",
             [table.name, since, until],
         ).fetchall()
         files = [self._path(name) for (name,) in found if name not in self._missing]
         if files:
-            query += f" UNION ALL SELECT {columns} FROM read_parquet([{', '.join(files)}]) WHERE {within}"
+            sealed = f"read_parquet([{', '.join(files)}])"
+            query += f" UNION ALL SELECT {columns} FROM {sealed} WHERE {within}"  # noqa: S608
         return query
 
     def _path(self, name: str) -> str:

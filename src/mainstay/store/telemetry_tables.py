@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from mainstay.domain.protocols import BandBatch
-from mainstay.domain.signals import EdgeWindow, F64, I64, LogBatch, MetricBatch, Series, SpanBatch, Template
+from mainstay.domain.signals import F64, I64, EdgeWindow, LogBatch, MetricBatch, Series, SpanBatch, Template
 
 FORMAT = 1
 
@@ -35,7 +35,8 @@ class Table:
         return pa.schema([(name, kind) for name, _, kind in self.columns])
 
 
-_U64, _I64, _F64, _TEXT = ("UBIGINT", pa.uint64()), ("BIGINT", pa.int64()), ("DOUBLE", pa.float64()), ("VARCHAR", pa.string())
+_U64, _I64, _F64 = ("UBIGINT", pa.uint64()), ("BIGINT", pa.int64()), ("DOUBLE", pa.float64())
+_TEXT = ("VARCHAR", pa.string())
 _BYTES, _U8, _U32 = ("BLOB", pa.binary()), ("UTINYINT", pa.uint8()), ("UINTEGER", pa.uint32())
 _FLOATS = ("DOUBLE[]", pa.list_(pa.float64()))
 
@@ -64,20 +65,22 @@ SPANS = Table(
 EDGES = Table(
     "edge_windows",
     _columns(
-        caller=_TEXT, callee=_TEXT, since_ns=_I64, until_ns=_I64, count=_I64, errors=_I64, latency_ms=_FLOATS, own_ms=_FLOATS
+        caller=_TEXT, callee=_TEXT, since_ns=_I64, until_ns=_I64, count=_I64, errors=_I64, latency_ms=_FLOATS,
+        own_ms=_FLOATS,
     ),
     "until_ns",
     "callee, caller, until_ns",
-)
+)  # fmt: skip
 TABLES = (POINTS, BANDS, LOGS, SPANS, EDGES)
 
 OTHERS = (
     "CREATE TABLE IF NOT EXISTS meta (key VARCHAR PRIMARY KEY, value BIGINT)",
-    "CREATE TABLE IF NOT EXISTS series (id UBIGINT PRIMARY KEY, entity VARCHAR, metric VARCHAR, labels VARCHAR,"
-    " unit VARCHAR, direction VARCHAR)",
+    """CREATE TABLE IF NOT EXISTS series (
+        id UBIGINT PRIMARY KEY, entity VARCHAR, metric VARCHAR, labels VARCHAR, unit VARCHAR, direction VARCHAR)""",
     "CREATE TABLE IF NOT EXISTS templates (id UINTEGER PRIMARY KEY, text VARCHAR)",
-    "CREATE TABLE IF NOT EXISTS blocks (file VARCHAR PRIMARY KEY, source VARCHAR, since_ns BIGINT, until_ns BIGINT,"
-    " row_count BIGINT, bytes BIGINT, sha256 VARCHAR)",
+    """CREATE TABLE IF NOT EXISTS blocks (
+        file VARCHAR PRIMARY KEY, source VARCHAR, since_ns BIGINT, until_ns BIGINT, row_count BIGINT, bytes BIGINT,
+        sha256 VARCHAR)""",
 )
 
 

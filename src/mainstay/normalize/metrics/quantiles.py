@@ -79,7 +79,8 @@ def bucket_quantiles(increases: dict[float, float], shares: Sequence[float]) -> 
     bounds = sorted(increases)
     if len(bounds) < 2 or bounds[-1] != float("inf") or any(np.isnan(v) for v in increases.values()):
         return []
-    rising = np.maximum.accumulate(np.array([increases[b] for b in bounds]))  # scrapes are not atomic: buckets may cross
+    # Scrapes are not atomic: buckets may cross.
+    rising = np.maximum.accumulate(np.array([increases[b] for b in bounds]))
     if rising[-1] <= 0:
         return []
     counts = np.diff(rising, prepend=0.0)

@@ -12,9 +12,9 @@ from typing import Literal
 import msgspec
 
 from mainstay.domain.entities import EntityKind, entity_id
-from mainstay.normalize.document import Document
+from mainstay.normalize.entities.document import Document
 
-DEFAULT_MAPPING = Path(__file__).with_name("mapping.yaml")
+DEFAULT_MAPPING = Path(__file__).parent.parent / "mapping.yaml"
 _PLACE = re.compile(r"\{(?P<label>[^{}|]+)(?:\|(?P<filter>[^{}|]*))?\}")
 _HOST = re.compile(r"^(?:[a-z][a-z0-9+.-]*://)?(?P<host>\[[^\]]+\]|[^/:]+)(?::\d+)?(?:/.*)?$")
 
@@ -159,7 +159,8 @@ def _ready(document: Document, at: int, rule: Rule) -> _Ready:
     for _, filter_ in parts:
         if filter_ and filter_ not in FILTERS:
             raise document.bad(where, f"expected one of the filters {', '.join(FILTERS)}, got {filter_!r}")
-    return _Ready(rule, parts, _compiled(document, at, "when", rule.when), _compiled(document, at, "unless", rule.unless))
+    when, unless = _compiled(document, at, "when", rule.when), _compiled(document, at, "unless", rule.unless)
+    return _Ready(rule, parts, when, unless)
 
 
 def _compiled(

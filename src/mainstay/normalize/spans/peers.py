@@ -6,18 +6,20 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from mainstay.normalize.directory import Directory
-from mainstay.normalize.mapping import host_of
+from mainstay.normalize.entities.directory import Directory
+from mainstay.normalize.entities.mapping import host_of
 
 MAX_ADDRESSES = 20_000
 _NO_NAME = re.compile(r"^(?:localhost|[\d.]+|[0-9a-fA-F:]*:[0-9a-fA-F:]*|\d+)$")
+_HOSTS = ("server.address", "net.peer.name", "http.host")
+_PORTS = ("server.port", "net.peer.port")
 _IN_CLUSTER = re.compile(r"^(?P<service>[a-z0-9-]+)\.[a-z0-9-]+\.svc(?:\..*)?$")
 
 
 def address_of(attributes: Mapping[str, str]) -> str:
     """`host:port` of the other side, by the OTel names new and old; "" when the span does not say."""
-    host = attributes.get("server.address") or attributes.get("net.peer.name") or attributes.get("http.host") or ""
-    port = attributes.get("server.port") or attributes.get("net.peer.port") or ""
+    host = next((attributes[key] for key in _HOSTS if attributes.get(key)), "")
+    port = next((attributes[key] for key in _PORTS if attributes.get(key)), "")
     url = attributes.get("url.full") or attributes.get("http.url") or ""
     if not host and "://" in url:
         return url.split("://", 1)[1].split("/", 1)[0].rsplit("@", 1)[-1]
@@ -25,7 +27,7 @@ def address_of(attributes: Mapping[str, str]) -> str:
 
 
 class Peers:
-    """Names the callee of client spans. An address is learned when a server span answers a client span that called it."""
+    """Names the callee of client spans. An address is learned when a server span answers a client span to it."""
 
     def __init__(self, directory: Directory) -> None:
         self.directory = directory
@@ -59,7 +61,7 @@ class Peers:
                 self._learned[caller, place] = callee
 
     def guessed(self, address: str, environment: str) -> str:
-        """By the host's name alone: a known entity, else an outside service of that name; an IP address names nobody."""
+        """By the host's name alone: a known entity, else an outside service of that name; an address names nobody."""
         host = host_of(address)
         if not host or _NO_NAME.match(host):
             return ""

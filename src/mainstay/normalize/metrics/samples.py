@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mainstay.domain.signals import F64, I64, U32, HistogramPoint, MetricBatch, RawMetrics
-from mainstay.normalize.quantiles import Group, bucket_quantiles, quantile
-from mainstay.normalize.rates import Arrived, Steps, step
-from mainstay.normalize.streams import BUCKET, COUNT, COUNTER, DELTA, GAUGE, SUM, Streams
+from mainstay.normalize.metrics.quantiles import Group, bucket_quantiles, quantile
+from mainstay.normalize.metrics.rates import Arrived, Steps, step
+from mainstay.normalize.metrics.streams import BUCKET, COUNT, COUNTER, DELTA, GAUGE, SUM, Streams
 
 OLDEST_NS = 24 * 3600 * 10**9  # later than this after its time, a sample is counted and not kept
 NEWEST_NS = 10 * 60 * 10**9  # a sender's clock may be ahead by this much
@@ -142,7 +142,7 @@ class Metrics:
         else:
             found = self._increase(number, point, is_delta=stream.temporality == "delta")
             if found is not None:
-                out.add_rows(self._histogram_rows(number, point, len(raw.stream) + at, *found))
+                out.add_rows(self._histogram_rows(number, point, len(raw.stream) + at, found))
         return number
 
     def _increase(self, number: int, point: HistogramPoint, *, is_delta: bool) -> tuple[F64, float, float] | None:
@@ -172,8 +172,9 @@ class Metrics:
         return np.maximum(counts - np.asarray(before.counts), 0.0), point.total - before.total, seconds
 
     def _histogram_rows(
-        self, number: int, point: HistogramPoint, order: int, counts: F64, total: float, seconds: float
+        self, number: int, point: HistogramPoint, order: int, increase: tuple[F64, float, float]
     ) -> list[tuple[int, int, int, float]]:
+        counts, total, seconds = increase
         p50, p95, mean, rate = self.streams.group_slots[int(self.streams.group[number])]
         count = float(counts.sum())
         rows = [(order, rate, point.at_ns, count / seconds)]

@@ -3,8 +3,9 @@
 The rule, sample by sample in the order of arrival, per stream:
 
 * NaN (a stale marker, too) ends the series: no value, and the next sample has nothing before it.
-* A time already seen is a repetition and dropped. A time before the newest is late: a gauge's value is kept, a cumulative
-  counter's has no meaning any more (the increase over it is in the next sample), a delta with its own start is kept.
+* A time already seen is a repetition and dropped. A time before the newest is late: a gauge's value is kept, a
+  cumulative counter's has no meaning any more (the increase over it is in the next sample), a delta with its own start
+  is kept.
 * A cumulative counter that falls, or whose start moved, began anew: what it shows came since the sample before.
 * The first sample with a known start counts since that start (at least a second); without one it only begins.
 
@@ -13,13 +14,13 @@ Most requests hold nothing of this kind: then it is three numpy expressions; els
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from mainstay.domain.signals import F64, I64, U32
-from mainstay.normalize.streams import DELTA, GAUGE, NEVER, Streams
+from mainstay.normalize.metrics.streams import DELTA, GAUGE, NEVER, Streams
 
 Mask = npt.NDArray[np.bool_]
 
@@ -146,14 +147,17 @@ def _walk(streams: Streams, rows: Arrived) -> Steps:
 
 def _joined(a: Steps, b: Steps) -> Steps:
     """Both, in the order of arrival (groups are completed in it)."""
-    columns = (np.concatenate([getattr(a, name), getattr(b, name)]) for name in _COLUMNS)
-    return _in_order(Steps(*columns, a.late + b.late, a.repeated + b.repeated, a.resets + b.resets))
+    joined = replace(a, late=a.late + b.late, repeated=a.repeated + b.repeated, resets=a.resets + b.resets)
+    for name in _COLUMNS:
+        setattr(joined, name, np.concatenate([getattr(a, name), getattr(b, name)]))
+    return _in_order(joined)
 
 
 def _in_order(steps: Steps) -> Steps:
     order = np.argsort(steps.order, kind="stable")
-    columns = (getattr(steps, name)[order] for name in _COLUMNS)
-    return Steps(*columns, steps.late, steps.repeated, steps.resets)
+    for name in _COLUMNS:
+        setattr(steps, name, getattr(steps, name)[order])
+    return steps
 
 
 _COLUMNS = ("order", "number", "at_ns", "value", "increase", "seconds")

@@ -1,13 +1,13 @@
 """Who called whom, how it went, and how long the callee itself took: spans joined across requests.
 
-The two halves of a call come from two processes, in any order, seconds apart. A span waits (in the pipeline's time, decided at
-ticks) for its other half:
+The two halves of a call come from two processes, in any order, seconds apart. A span waits (in the pipeline's time,
+decided at ticks) for its other half:
 
-* a server span whose caller's span is here belongs to that caller at once; one without a parent comes from outside (`""`);
+* a server span whose caller's span is here belongs to that caller at once; one without a parent comes from outside;
 * a server span whose parent is not here yet waits `HOLD_NS`, longer when this service is known to be called by others;
-  then its caller is the outside world: browsers and load generators send trace ids, too, but no spans;
-* a client span is joined by its server span; without one after `HOLD_NS` its address names the callee (that is how calls
-  to a stopped service are still seen). An address that nobody has answered from yet is given longer.
+  then its caller is the outside world (`""`): browsers and load generators send trace ids, too, but no spans;
+* a client span is joined by its server span; without one after `HOLD_NS` its address names the callee (that is how
+  calls to a stopped service are still seen). An address that nobody has answered from yet is given longer.
 
 The call counts in the window in which it was joined. Windows close at every tick, so nothing waits for stragglers.
 """
@@ -20,8 +20,8 @@ from typing import Any
 import msgspec
 
 from mainstay.domain.signals import EdgeWindow
-from mainstay.normalize.peers import Peers
-from mainstay.normalize.reservoir import Reservoir
+from mainstay.normalize.spans.peers import Peers
+from mainstay.normalize.spans.reservoir import Reservoir
 
 INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = 1, 2, 3, 4, 5
 HOLD_NS = 2_500_000_000  # SDKs here export each second; half of a tick more
@@ -179,7 +179,7 @@ class Calls:
         seen.is_counted = True
 
     def _own_ms(self, server: Seen) -> float:
-        """The server span's time less the time in which it only waited for others (their union: calls may be parallel)."""
+        """The server span's time less that in which it waited for others (their union: calls may be parallel)."""
         waits: list[tuple[int, int]] = []
         todo = [(server.trace, server.span)]
         for _ in range(1_000):

@@ -48,5 +48,5 @@ class Reservoir:
     @classmethod
     def of(cls, state: list[Any]) -> Reservoir:
         reservoir = cls()
-        reservoir._kept = [(key, value) for key, value in state]  # noqa: SLF001 - its own
+        reservoir._kept = [(key, value) for key, value in state]
         return reservoir

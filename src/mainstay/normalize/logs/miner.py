@@ -1,8 +1,8 @@
 """Log templates: the constant part of lines, found by a fixed-depth tree (Drain: He et al., ICWS 2017).
 
-Lines of the same length and the same first words are compared word by word; a line that agrees with a template in at least
-half of its words joins it, and the words that differ become `<*>`. Numbers, ids, addresses and quoted strings are
-`<*>` from the start. Everything is bounded, and every choice depends only on the lines before.
+Lines of the same length and the same first word are compared word by word; a line that agrees with a template in at
+least half of its words joins it, and the words that differ become `<*>`. Numbers, ids, addresses and quoted strings
+are `<*>` from the start. Everything is bounded, and every choice depends only on the lines before.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ def words_of(body: str) -> tuple[str, ...]:
 class Miner:
     """Gives each line a template with an id that stays through merges, restarts and replays.
 
-    The id is a hash of the words that founded the template, so the same program gets the same ids on a fresh machine, too,
-    unless two services met in another order.
+    The id is a hash of the words that founded the template, so the same program gets the same ids on a fresh machine,
+    too, unless its lines came in another order.
     """
 
     def __init__(self, most: int = MAX_TEMPLATES) -> None:
@@ -134,7 +134,7 @@ class Miner:
                 return
 
     def _branch(self, words: tuple[str, ...]) -> tuple[int, str]:
-        """Lines of one length and first word are neighbours; a word with a variable in it, and any beyond the bound, is `<*>`."""
+        """Lines of one length and first word are neighbours; a variable word, and any beyond the bound, is `<*>`."""
         first = ANY if ANY in words[0] else words[0]
         branch = (len(words), first)
         if branch not in self._tree and self._branches.get(len(words), 0) >= MAX_BRANCH:

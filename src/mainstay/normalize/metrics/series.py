@@ -17,15 +17,17 @@ MAX_SERIES = 200_000
 Direction = Literal["up", "down", "both"]
 
 _DOWN = re.compile(
-    r"(?<!un)availab|(?<![a-z])up$|(?<!un)success|(?<!un)healthy|(?<!un)ready|(?:^|[._])free(?:$|[._])|idle|hit_ratio|remaining",
+    r"(?<!un)availab|(?<![a-z])up$|(?<!un)success|(?<!un)healthy|(?<!un)ready|(?:^|[._])free(?:$|[._])|idle|hit_ratio"
+    r"|remaining",
     re.IGNORECASE,
 )
 _UP = re.compile(
-    r"duration|latency|elapsed|delay|lag(?:$|[._])|wait|seconds\.(?:p50|p95|mean)|error|fail|exception|dropped|retr(?:y|ies)|timeout"
-    r"|reject|refus|saturation|utili[sz]ation|usage|memory|rss|heap|cpu|load|queue|backlog|depth|pending|in_?flight"
+    r"duration|latency|elapsed|delay|lag(?:$|[._])|wait|seconds\.(?:p50|p95|mean)|error|fail|exception|dropped"
+    r"|retr(?:y|ies)|timeout|reject|refus|saturation|utili[sz]ation|usage|memory|rss|heap|cpu|load|queue|backlog|depth|pending|in_?flight"
     r"|active_requests|open_fds|file_descriptor|restart|gc[._]|throttl|silence|unavailab",
     re.IGNORECASE,
 )
+_UP_AS_RATE = re.compile(r"error|fail|exception|drop|timeout|reject|refus|throttl|restart|cpu", re.IGNORECASE)
 _UNITS = (
     ("_seconds", "s"), ("_milliseconds", "ms"), ("_bytes", "By"), ("_ratio", "1"), ("_percent", "%"),
     ("_celsius", "Cel"), ("_joules", "J"), ("_volts", "V"), ("_amperes", "A"), ("_meters", "m"), ("_grams", "g"),
@@ -40,8 +42,7 @@ def direction_of(metric: str) -> Direction:
     """
     if _DOWN.search(metric):
         return "down"
-    is_count = metric.endswith(".rate")
-    if is_count and not re.search(r"error|fail|exception|drop|timeout|reject|refus|throttl|restart|cpu", metric, re.IGNORECASE):
+    if metric.endswith(".rate") and not _UP_AS_RATE.search(metric):
         return "both"
     return "up" if _UP.search(metric) else "both"
 
@@ -57,7 +58,7 @@ def unit_of(name: str) -> str:
 
 
 def series_id(tenant: str, entity: str, metric: str, labels: Labels) -> int:
-    """The durable u64 identity. Its 63rd bit and below only would do for SQL; u64 is what the store keeps."""
+    """The durable u64 identity of a series."""
     key = msgspec.msgpack.encode((tenant, entity, metric, labels))
     return int.from_bytes(blake2b(key, digest_size=8).digest(), "big")
 
@@ -85,8 +86,10 @@ class SeriesTable:
         """Every series, in slot order."""
         return self._series
 
-    def slot(self, entity: str, metric: str, labels: Labels = (), unit: str = "", direction: Direction | None = None) -> int:
-        """The slot of a series, new if need be; `NO_SLOT` when there is no room (or, once in 10^9 years, its id is taken)."""
+    def slot(
+        self, entity: str, metric: str, labels: Labels = (), unit: str = "", direction: Direction | None = None
+    ) -> int:
+        """The slot of a series, new if need be; `NO_SLOT` when there is no room (or another series has its id)."""
         key = (entity, metric, labels)
         known = self._slots.get(key)
         if known is not None:
@@ -108,10 +111,11 @@ class SeriesTable:
         return new
 
     def state(self) -> dict[str, Any]:
-        return {"refused": self.refused, "series": [(s.id, s.entity, s.metric, s.labels, s.unit, s.direction) for s in self._series]}
+        rows = [(s.id, s.entity, s.metric, s.labels, s.unit, s.direction) for s in self._series]
+        return {"refused": self.refused, "series": rows}
 
     def load(self, state: dict[str, Any]) -> None:
-        """Take up a state. All series count as new again: store and detectors learn from the next `Normal` who has which slot."""
+        """Take up a state. All series count as new again: the next `Normal` tells store and detectors their slots."""
         self.refused = state["refused"]
         self._series = [
             Series(slot, identity, entity, metric, tuple((k, v) for k, v in labels), unit, direction)

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from mainstay.domain.signals import RawSpans, SpanBatch
-from mainstay.normalize.calls import CONSUMER, INTERNAL, SERVER, Calls, Seen
-from mainstay.normalize.directory import Directory
+from mainstay.normalize.entities.directory import Directory
 from mainstay.normalize.masking import mask
-from mainstay.normalize.metrics import NEWEST_NS, OLDEST_NS
-from mainstay.normalize.peers import Peers, address_of
-from mainstay.normalize.red import Red
+from mainstay.normalize.metrics.samples import NEWEST_NS, OLDEST_NS
+from mainstay.normalize.spans.calls import CONSUMER, INTERNAL, SERVER, Calls, Seen
+from mainstay.normalize.spans.peers import Peers, address_of
+from mainstay.normalize.spans.red import Red
 
 ERROR = 2
 MAX_NAME = 256
@@ -53,14 +53,15 @@ class Spans:
 
     def _seen(self, raw: RawSpans, at: int, entity: str, environment: str, received_ns: int) -> Seen:
         kind = int(raw.kind[at]) or INTERNAL
+        parent = raw.parent_id[at] if raw.parent_id[at].strip(b"\0") else b""
         peer = address = ""
         if kind in (3, 4, 5):
             attributes = dict(raw.attributes[at])
             address = mask(address_of(attributes))[:MAX_NAME]
             peer = self.peers.stated(attributes, environment)
         return Seen(
-            raw.trace_id[at], raw.span_id[at], raw.parent_id[at].strip(b"\0") and raw.parent_id[at], entity, environment, kind,
-            bool(raw.status[at] == ERROR), int(raw.start_ns[at]), int(raw.end_ns[at]), received_ns, peer, address,
+            raw.trace_id[at], raw.span_id[at], parent, entity, environment, kind, bool(raw.status[at] == ERROR),
+            int(raw.start_ns[at]), int(raw.end_ns[at]), received_ns, peer, address,
         )  # fmt: skip
 
     def _batch(self, raw: RawSpans, kept: list[int], seen: list[Seen]) -> SpanBatch:

@@ -1,4 +1,4 @@
-"""What every service shows without asking: rate, errors and duration of its requests, and how long it has been silent."""
+"""What every service shows without asking: rate, errors and duration of its requests, and whether it is heard of."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 
 from mainstay.domain.signals import MetricBatch
-from mainstay.normalize.reservoir import Reservoir
-from mainstay.normalize.series import NO_SLOT, SeriesTable
+from mainstay.normalize.metrics.series import NO_SLOT, SeriesTable
+from mainstay.normalize.spans.reservoir import Reservoir
 
 QUIET_NS = 10_000_000_000  # a restart of a few seconds is not silence
 SETTLED_NS = 30_000_000_000  # a job that ran once is not missed
@@ -41,9 +41,9 @@ class Work:
 class Red:
     """Counts server and consumer spans; at a tick they become samples of ordinary series.
 
-    `service.requests.rate` (1/s), `service.error.ratio` (0…1), `service.latency.p95` (ms), and `telemetry.availability`: 1 as
-    long as an entity (service or host) is heard of, 0 when it has been silent for longer than is usual for it. So a flat line
-    falls when something stopped, and not when it was restarted.
+    `service.requests.rate` (1/s), `service.error.ratio` (0…1), `service.latency.p95` (ms) and `telemetry.availability`:
+    1 as long as an entity (service or host) is heard of, 0 when it has been silent for longer than is usual for it. So
+    a flat line falls when something stopped, and not when it was restarted.
     """
 
     def __init__(self, series: SeriesTable) -> None:
@@ -86,7 +86,9 @@ class Red:
         if not kept:
             return None
         slots, values = zip(*kept, strict=True)
-        return MetricBatch(np.array(slots, np.uint32), np.full(len(kept), until_ns, np.int64), np.array(values, np.float64))
+        return MetricBatch(
+            np.array(slots, np.uint32), np.full(len(kept), until_ns, np.int64), np.array(values, np.float64)
+        )
 
     def _requests(self, seconds: float, until_ns: int, rows: list[tuple[int, float]]) -> None:
         work, self._work = self._work, {}

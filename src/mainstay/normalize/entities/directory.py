@@ -1,4 +1,4 @@
-"""Who is there: every entity by its id, its other names, its tier and owner; and why a label set was put where it was."""
+"""Who is there: every entity by its id and other names, with tier and owner; and why a label set was put there."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from mainstay.domain.entities import Entity, EntityKind, Labels, entity_id
-from mainstay.normalize.catalog import Catalog
-from mainstay.normalize.mapping import EntityMapping, Place
+from mainstay.normalize.entities.catalog import Catalog
+from mainstay.normalize.entities.mapping import EntityMapping, Place
 from mainstay.normalize.masking import mask
 
 MAX_ENTITIES = 20_000
@@ -52,7 +52,7 @@ class Directory:
                 self.named_entity(item.kind, item.environment, item.name)
 
     def of_labels(self, labels: Labels) -> str:
-        """The entity id of a label set; an unplaced one is listed and gets the `unplaced:` entity of its environment."""
+        """The entity id of a label set; an unplaced one is listed, under the `unplaced:` entity of its environment."""
         found = self._cache.get(labels)
         if found is None:
             found = self._place(labels)
@@ -86,13 +86,14 @@ class Directory:
             return word
         item = self.catalog.named(environment, word)
         name = item.name if item else word.rsplit("/", 1)[-1]
-        found = [e for e in self._by_name.get(name.lower(), ()) if not environment or self.entities[e].environment == environment]
+        named = self._by_name.get(name.lower(), ())
+        found = [e for e in named if not environment or self.entities[e].environment == environment]
         services = [e for e in found if self.entities[e].kind == "service"]
         found = services or found
         return found[0] if len(found) == 1 else ""
 
     def of_alert(self, labels: Mapping[str, str]) -> str:
-        """The entity of an alert: its labels by the mapping; without an environment label the only entity of that name."""
+        """The entity of an alert, by its labels; without an environment label the only entity of that name."""
         place = self.place(labels)
         if place is None:
             return self.of_labels(tuple(sorted(labels.items())))
@@ -146,14 +147,11 @@ class Directory:
         if len(self.entities) >= MAX_ENTITIES:
             return self._without_place((("name", name),), environment)
         item = self.catalog.find(kind, environment, name)
-        self._add(
-            Entity(
-                id=identity, kind=kind, name=name, environment=environment, tenant=self.tenant,
-                tier=item.tier if item else None, owner=item.owner if item else None,
-            )  # fmt: skip
-        )
+        tier, owner = (item.tier, item.owner) if item else (None, None)
+        entity = Entity(id=identity, kind=kind, name=name, environment=environment, tenant=self.tenant)
+        self._add(msgspec.structs.replace(entity, tier=tier, owner=owner))
         for word in item.depends_on if item else ():
-            self.static_edges.append((identity, self.catalog.dependency(item, word, environment) if item else word))
+            self.static_edges.append((identity, self.catalog.dependency(word, environment)))
         return identity
 
     def _add(self, entity: Entity) -> None:

@@ -10,17 +10,17 @@ import numpy.typing as npt
 
 from mainstay.domain.entities import Labels
 from mainstay.domain.signals import Stream
-from mainstay.normalize.directory import Directory
+from mainstay.normalize.entities.directory import Directory
 from mainstay.normalize.masking import mask
-from mainstay.normalize.series import NO_SLOT, SeriesTable, unit_of
+from mainstay.normalize.metrics.series import NO_SLOT, SeriesTable, unit_of
 
 REFUSED, GAUGE, COUNTER, DELTA, BUCKET, SUM, COUNT, HISTOGRAM = range(8)
 NEVER = np.iinfo(np.int64).min
 MAX_LABEL = 256
 MAX_LABELS = 64
 
-# Names that are drawn anew at each start: UUIDs, hashes and container ids, pods of replica sets, process ids. The last
-# piece of a name is taken for drawn when it is hexadecimal with a digit in it, or letters and digits in no order of words.
+# Names that are drawn anew at each start: UUIDs, hashes, container ids, pods of replica sets, process ids. The last
+# piece of a name is taken for drawn when it is hexadecimal with a digit in it, or letters mixed with digits.
 _VOLATILE = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-|^(?=[0-9a-f]*\d)[0-9a-f]{8,}$|-[a-z0-9]{8,10}-[a-z0-9]{5}$|^\d+$|[:@_-]\d{4,}$"
     r"|[@_-](?=[a-f]*\d)[0-9a-f]{4,}$|[@_-](?=[a-z]*\d)(?=\d*[a-z])(?![a-z]+\d{1,3}$)[a-z0-9]{5,}$",
@@ -33,8 +33,10 @@ _ADDRESS = re.compile(r":\d+$")
 def is_volatile(value: str) -> bool:
     """Whether a copy's name will be another one after its next start.
 
-    >>> [is_volatile(v) for v in ("7f0c2d9e41ab", "payments-7d9f8b6c5d-x2x7k", "cart-3f2a1", "web-node01", "10.0.0.7:9100")]
-    [True, True, True, False, False]
+    >>> [is_volatile(v) for v in ("7f0c2d9e41ab", "payments-7d9f8b6c5d-x2x7k", "cart-3f2a1")]
+    [True, True, True]
+    >>> [is_volatile(v) for v in ("web-1", "web-node01", "10.0.0.7:9100")]
+    [False, False, False]
     """
     return bool(_VOLATILE.search(value)) and not _ADDRESS.search(value)
 
@@ -115,7 +117,7 @@ class Streams:
         return group, self.series.slot(entity, rate, labels, "1/s") if mode == COUNT else slots[0]
 
     def _labels(self, stream: Stream, spent: frozenset[str]) -> Labels:
-        """What tells this series from its sisters: the point's labels, less what the entity says already, plus the copy's name."""
+        """What tells a series from its sisters: the point's labels, less what the entity says, plus the copy's name."""
         copies = self.directory.mapping.file.instance
         own = {k: v for k, v in stream.labels if k != "le" and (stream.resource or k not in spent)}
         if not stream.resource:
@@ -123,7 +125,8 @@ class Streams:
                 own = {k: v for k, v in own.items() if k not in copies}
         else:
             said = dict(stream.resource)
-            copy = next((key for key in copies if key not in spent and said.get(key) and not is_volatile(said[key])), None)
+            stable = (key for key in copies if key not in spent and said.get(key) and not is_volatile(said[key]))
+            copy = next(stable, None)
             if copy:
                 own[copy] = said[copy]
         return tuple(sorted((k[:MAX_LABEL], mask(v)[:MAX_LABEL]) for k, v in list(own.items())[:MAX_LABELS]))
@@ -172,11 +175,13 @@ class Streams:
         self.bounds = list(state["bounds"])
 
 
-_COLUMNS: dict[str, int] = {"mode": 0, "slot": 0, "last_at": int(NEVER), "last_value": 0, "start": 0, "entity": 0, "group": -1}
+_COLUMNS: dict[str, int] = {
+    "mode": 0, "slot": 0, "last_at": int(NEVER), "last_value": 0, "start": 0, "entity": 0, "group": -1,
+}  # fmt: skip
 
 
 def _mode(stream: Stream, *, is_histogram: bool) -> tuple[int, str]:
-    """(mode, name without its Prometheus suffix). Prometheus says no kind: its naming rules do (prometheus.io/docs/practices/naming)."""
+    """(mode, name without its suffix). Prometheus sends no kind: its naming practices tell."""
     if is_histogram:
         return HISTOGRAM, stream.name
     if stream.kind == "counter":

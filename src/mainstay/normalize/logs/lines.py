@@ -10,10 +10,10 @@ import msgspec
 import numpy as np
 
 from mainstay.domain.signals import LogBatch, RawLogs, TemplateWindow
-from mainstay.normalize.directory import Directory
+from mainstay.normalize.entities.directory import Directory
+from mainstay.normalize.logs.miner import Miner
 from mainstay.normalize.masking import mask
-from mainstay.normalize.metrics import NEWEST_NS, OLDEST_NS
-from mainstay.normalize.miner import Miner
+from mainstay.normalize.metrics.samples import NEWEST_NS, OLDEST_NS
 
 MAX_BODY = 4_096
 MAX_SEEN = 50_000

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from mainstay.domain.entities import entity_id
-from mainstay.normalize.document import Document
+from mainstay.normalize.entities.document import Document
 
 
 class CatalogItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,7 +67,7 @@ class Catalog:
         low = name.lower()
         return self._by_any.get((environment, low)) or self._by_any.get(("", low))
 
-    def dependency(self, item: CatalogItem, word: str, environment: str) -> str:
+    def dependency(self, word: str, environment: str) -> str:
         """The entity id that a `depends_on` word means: an id, `kind:name`, or a name (a service unless listed)."""
         kind, colon, rest = word.partition(":")
         if colon and "/" in rest:

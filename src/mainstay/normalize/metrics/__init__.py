@@ -1,0 +1,1 @@
+"""Samples of series: counters as rates, histograms as quantiles."""
