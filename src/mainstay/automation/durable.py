@@ -72,6 +72,12 @@ class Durable:
         status = await DBOS.get_workflow_status_async(run_id)
         return status is not None and status.status in ("PENDING", "ENQUEUED") and status.app_version == COURSE_VERSION
 
+    async def is_known(self, run_id: str) -> bool:
+        """Whether this run was ever started."""
+        from dbos import DBOS
+
+        return await DBOS.get_workflow_status_async(run_id) is not None
+
     async def result(self, run_id: str) -> str:
         """Wait for the end of a run."""
         from dbos import DBOS

@@ -4,21 +4,64 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from mainstay.automation.approvals import Approvals
-from mainstay.automation.course import Course, last_of, step_entry
+from mainstay.automation.course import Course
 from mainstay.automation.durable import Durable
-from mainstay.automation.keeping import PlanStore, Submit, Verifier
+from mainstay.automation.keeping import PlanStore, Probing, Submit, Verifier
+from mainstay.automation.steps import Status, Steps, step_entry
 from mainstay.domain.errors import NotFound, Refused
-from mainstay.domain.protocols import Action, ActionContext, Clock
-from mainstay.domain.runbooks import Approval, Plan, StepResult
+from mainstay.domain.protocols import Action, ActionContext, ActionResult, Clock
+from mainstay.domain.runbooks import Approval, Plan, Step
 from mainstay.domain.users import User
 
 log = logging.getLogger(__name__)
+
+GRACE_S = 10.0
+"""An action keeps its own time limit; this much later it is cut off from outside."""
+
+
+class Hands:
+    """Runs actions. Whatever one raises is a failed step, logged and counted: one bad action stops no other plan."""
+
+    def __init__(self, actions: Mapping[str, Action]) -> None:
+        self._actions = actions
+        self.failures = 0
+
+    def check(self, step: Step) -> Sequence[str]:
+        """What is wrong with the step before it is tried, in words."""
+        action = self._actions.get(step.action)
+        return [f"there is no action {step.action!r}"] if action is None else action.check(step.with_)
+
+    async def act(self, step: Step, context: ActionContext) -> ActionResult:
+        """Run the step's action (or have it say what it would do)."""
+        action = self._actions.get(step.action)
+        if action is None:
+            return ActionResult(is_done=False, says=f"there is no action {step.action!r}")
+        try:
+            async with asyncio.timeout(context.timeout_s + GRACE_S):
+                return await action.run(step.with_, context)
+        except Exception as error:
+            self.failures += 1
+            log.exception("step %s of %s failed", step.name, context.plan)
+            return ActionResult(is_done=False, says=f"{step.action} failed: {type(error).__name__}")
+
+    async def probe(self, step: Step, context: ActionContext) -> bool | None:
+        """Whether a cut-off run of the step took effect; None when that cannot be told."""
+        action = self._actions.get(step.action)
+        if not isinstance(action, Probing):
+            return None
+        try:
+            async with asyncio.timeout(context.timeout_s + GRACE_S):
+                return await action.probe(step.with_, context)
+        except Exception:
+            self.failures += 1
+            log.exception("the probe of step %s of %s failed", step.name, context.plan)
+            return None
 
 
 class Executor:
@@ -41,14 +84,18 @@ class Executor:
         approvals: Approvals,
         submit: Submit,
     ) -> None:
-        self._control, self._actions, self._clock, self._approvals = control, actions, clock, approvals
-        self._course = Course(control, actions, verifier, approvals=approvals, clock=clock, submit=submit)
-        self._durable = Durable(dbos_path, self._course.run)
+        self._control, self._clock, self._approvals = control, clock, approvals
+        self._hands = Hands(actions)
+        steps = Steps(control, self._hands, clock)
+        course = Course(
+            control, steps, verifier, check=self._hands.check, approvals=approvals, clock=clock, submit=submit
+        )
+        self._durable = Durable(dbos_path, course.run)
 
     @property
     def failures(self) -> int:
         """How often an action raised where it should have answered; for `/metrics`."""
-        return self._course.failures
+        return self._hands.failures
 
     async def open(self) -> None:
         """Begin: cut-off runs continue, and what was approved just before a crash starts now."""
@@ -84,7 +131,9 @@ class Executor:
         approvals = [approval for approval in self._control.approvals(plan_id) if approval.decision == "approved"]
         if not approvals:
             raise Refused(f"{plan_id} was never approved")
-        await self._durable.result(approvals[-1].id)
+        last = await self._next_run(approvals[-1]) - 1
+        if last >= 0:
+            await self._durable.result(_run_id(approvals[-1], last))
         return self._plan(plan_id)
 
     async def dry_run(self, plan: Plan) -> tuple[str, ...]:
@@ -94,7 +143,7 @@ class Executor:
             for index, step in enumerate(steps):
                 key = f"{plan.digest[:32]}/dry-run/{index}"
                 context = ActionContext(plan.id, step.name, key, dry_run=True, timeout_s=step.timeout_s)
-                result = await self._course.act(step, context)
+                result = await self._hands.act(step, context)
                 lines.append(f"{part}{step.name}: {'' if result.is_done else 'would fail: '}{result.says}")
         watched = plan.verify.entity or "the incident"
         within = f"within {plan.verify.within_s:g} s and stay so {plan.verify.quiet_s:g} s"
@@ -111,35 +160,41 @@ class Executor:
         if plan.status != "unknown":
             raise Refused(f"{plan.id} is {plan.status}: it asks nothing")
         self._approvals.must_be_allowed("approve", by, plan)
-        steps = self._control.steps(plan_id)
-        asked = next(step for step in reversed(steps) if step.status == "unknown")
-        last = last_of(steps, asked.phase, asked.index)
-        if last is None or last.status != "unknown":
-            raise Refused(f"{plan.id}: step {asked.name!r} was answered already")
+        status: Status = "succeeded" if was_done else "failed"
         says = f"user:{by.name} says that it {'took' if was_done else 'did not take'} effect"
-        status = "succeeded" if was_done else "failed"
-        record: StepResult = msgspec.structs.replace(asked, status=status, says=says, at_ms=self._now_ms())
-        entry = msgspec.structs.replace(step_entry(plan, record), actor=f"user:{by.name}")
-        self._control.save_step(record, (entry,))
-        self._control.save_plan(msgspec.structs.replace(plan, status="running", updated_ms=record.at_ms))
+        for asked in [step for step in self._control.steps(plan_id) if step.status == "unknown"]:
+            record = msgspec.structs.replace(asked, status=status, says=says, at_ms=self._now_ms())
+            entry = step_entry(plan, record, f"user:{by.name}")
+            await asyncio.to_thread(self._control.save_step, record, (entry,))
+        plan = msgspec.structs.replace(plan, status="running", updated_ms=self._now_ms())
+        await asyncio.to_thread(self._control.save_plan, plan)
         await self._again(plan)
 
     async def _take_up(self, plan: Plan) -> None:
         """DBOS resumes its own; a run unknown to it (another version, a lost file) goes by the steps' records."""
-        runs = [approval.id for approval in self._control.approvals(plan.id) if approval.used_ms is not None]
-        for run in runs:
-            for name in (run, *(f"{run}/{number}" for number in range(1, 1 + len(self._control.steps(plan.id))))):
-                if await self._durable.is_going_on(name):
+        for approval in self._used(plan):
+            for number in range(await self._next_run(approval)):
+                if await self._durable.is_going_on(_run_id(approval, number)):
                     return
         await self._again(plan)
 
     async def _again(self, plan: Plan) -> None:
-        used = [approval for approval in self._control.approvals(plan.id) if approval.used_ms is not None]
+        """Another run under the approval that was used: it finds what the earlier ones did."""
+        used = self._used(plan)
         if not used or used[-1].used_ms is None:
             log.error("%s runs without a used approval; it is left alone", plan.id)
             return
-        number = 1 + len([step for step in self._control.steps(plan.id) if step.status != "started"])
-        await self._durable.start(f"{used[-1].id}/{number}", plan.id, used[-1].id, used[-1].used_ms)
+        number = await self._next_run(used[-1])
+        await self._durable.start(_run_id(used[-1], number), plan.id, used[-1].id, used[-1].used_ms)
+
+    async def _next_run(self, approval: Approval) -> int:
+        number = 0
+        while await self._durable.is_known(_run_id(approval, number)):
+            number += 1
+        return number
+
+    def _used(self, plan: Plan) -> list[Approval]:
+        return [approval for approval in self._control.approvals(plan.id) if approval.used_ms is not None]
 
     def _plan(self, plan_id: str) -> Plan:
         plan = self._control.plan(plan_id)
@@ -149,3 +204,8 @@ class Executor:
 
     def _now_ms(self) -> int:
         return self._clock.now_ns() // 1_000_000
+
+
+def _run_id(approval: Approval, number: int) -> str:
+    """One approval, one run; only what a crash or a question cut off has another number."""
+    return approval.id if number == 0 else f"{approval.id}/{number}"
