@@ -73,8 +73,7 @@ def case(held: Held, state: State, chart: Map, at_ms: int) -> dict[str, Any]:
 
 def alert_sketch(alert: Alert, state: State, chart: Map) -> dict[str, Any]:
     """An alert as far as grouping cares."""
-    caller, callee = alert.call
-    entity = alert.about
+    caller, entity = alert.call[0], alert.about
     vital = _vital_owner(alert, state, chart)
     return {
         "id": alert.id,
@@ -180,8 +179,7 @@ def _incident_sketch(held: Held) -> dict[str, Any]:
     members: dict[str, dict[str, Any]] = {}
     for kept in _in_order(held):
         alert = kept.alert
-        caller, callee = alert.call
-        for entity in dict.fromkeys((alert.about, caller)):
+        for entity in dict.fromkeys((alert.about, alert.call[0])):
             if entity:
                 member = members.setdefault(entity, {
                     "entity": entity, "first_ms": alert.since_ms, "last_ms": alert.since_ms,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from mainstay.models.rca.case import ChangeFact, short
 from mainstay.models.rca.clue import Clue, total
@@ -24,7 +25,7 @@ class Charge:
         return total(self.clues)
 
 
-def change_charges(picture: Picture, entity: str) -> list[Charge]:
+def change_charges(picture: Picture, entity: str, brought: Sequence[Clue] = ()) -> list[Charge]:
     """The guiltiest change of each kind. One after the onset cannot be the cause; our own never is."""
     best: dict[str, Charge] = {}
     for change in picture.case.changes:
@@ -33,7 +34,8 @@ def change_charges(picture: Picture, entity: str) -> list[Charge]:
             continue
         clue = _blame(picture, entity, change)
         if clue is not None and (cause not in best or clue.points > best[cause].points):
-            best[cause] = Charge(cause, (clue, *heard(picture, entity, cause)), change.id)
+            follows = _since(picture, entity, change, brought)
+            best[cause] = Charge(cause, (clue, *heard(picture, entity, cause), *follows), change.id)
     return list(best.values())
 
 
@@ -50,3 +52,11 @@ def _blame(picture: Picture, entity: str, change: ChangeFact) -> Clue | None:
     version = f" {change.version}" if change.version else ""
     when = f"{age_s:.0f} s before the onset" if age_s >= 1 else "at the onset"
     return Clue(f"{change.kind}{version} of {short(entity)} {when}", points, "change", change.id, change.at_ms)
+
+
+def _since(picture: Picture, entity: str, change: ChangeFact, brought: Sequence[Clue]) -> list[Clue]:
+    """A resource that began to run out just after the change speaks for the change: restarting would not end it."""
+    weights = picture.weights
+    age_s = max(0.0, (min(picture.onset_ms(entity), picture.first_onset_ms()) - change.at_ms) / 1000)
+    share = weights["since_change"] * math.exp(-age_s / weights["since_change_tau_s"])
+    return [replace(clue, points=share * clue.points) for clue in brought if clue.points > 0]

@@ -11,16 +11,20 @@ from mainstay.models.rca.phrases import heard
 from mainstay.models.rca.picture import Picture
 from mainstay.models.rca.resources import cpu, disk, memory, of_alert, queue, strongest
 
+BROUGHT = ("memory", "cpu", "config")
+"""What a bad release or setting does to the service itself; a full disk or a lock is seldom its doing."""
+
 
 def charges(picture: Picture, entity: str) -> list[Charge]:
     """Every cause for which something speaks, and `unknown`: ill, but nothing says why."""
     found = [Charge("unknown", (Clue("nothing says what kind of trouble it is", picture.weights["unknown_cause"]),))]
-    found += change_charges(picture, entity)
+    others = []
     for cause, collect in _COLLECT.items():
         clues = [*collect(picture, entity), *heard(picture, entity, cause)]
         if clues:
-            found.append(Charge(cause, tuple(clues)))
-    return found
+            others.append(Charge(cause, tuple(clues)))
+    brought = [clue for charge in others if charge.cause in BROUGHT for clue in charge.clues]
+    return [*found, *change_charges(picture, entity, brought), *others]
 
 
 def _database(picture: Picture, entity: str) -> list[Clue]:

@@ -65,6 +65,8 @@ class Diagnoser:
         "change_slack_s": 10.0,  # clocks of pipelines and services differ; onsets are known to a window or two
         "guilt_unknown": 0.7,
         "guilt_victim": 0.15,
+        "since_change": 0.8,  # share of a resource clue that a fresh change takes over: a leak that came with a deploy
+        "since_change_tau_s": 120.0,
         "memory": 2.6,
         "cpu": 2.0,
         "disk": 2.8,
@@ -86,6 +88,10 @@ class Diagnoser:
         "slow_share": 0.5,
         "failing_share": 0.04,
         "order_slack_ms": 10000.0,
+        # whose word counts
+        "witness_window_s": 180.0,
+        "doubtful": 0.35,
+        "lonely": 0.7,
     }
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:

@@ -59,12 +59,51 @@ class Picture:
         return self._ill.get(entity, 0.0)
 
     def _illness(self, entity: str) -> float:
-        alerts = self.alerts_about(entity)
-        seen = max((ILLNESS.get(a.severity, 0.3) * (0.6 if a.signal in ("logs", "traffic") else 1.0) for a in alerts),
-                   default=0.0)  # fmt: skip
-        felt = 0.7 if any(self.is_bad(call) for call in self.calls_to(entity)) else 0.0
+        seen = max((self._gravity(alert) for alert in self.alerts_about(entity)), default=0.0)
+        bad = [call for call in self.calls_to(entity) if self.is_bad(call)]
+        felt = max((0.7 * self.trust(call) for call in bad), default=0.0)
         quiet = 0.8 if entity in self.case.silent else 0.0
         return max(seen, felt, quiet)
+
+    def _gravity(self, alert: AlertFact) -> float:
+        """Fewer calls are what a healthy service has when those who call it are ill; log lines and load only hint."""
+        kind = {"traffic": 0.3, "logs": 0.6}.get(alert.signal, 1.0)
+        return ILLNESS.get(alert.severity, 0.3) * kind * (self.trust_in(alert.caller, alert.callee))
+
+    def trust(self, call: CallFact) -> float:
+        """How far a caller's word about its callee counts."""
+        return self.trust_in(call.caller, call.callee)
+
+    def trust_in(self, caller: str, callee: str) -> float:
+        """A caller that was itself changed just before is a doubtful witness, unless another caller says the same.
+
+        So a timeout set too short, or a wrong address, is not blamed on the service that is called.
+        """
+        if not caller or not callee or callee in self.case.silent or self._own_errors_inside(callee):
+            return 1.0
+        others = [c for c in self.calls_to(callee) if c.caller != caller and c.rate_now > 0]
+        seconded = any(self.is_bad(call) for call in others) or any(
+            alert.callee == callee and alert.caller != caller for alert in self.case.alerts
+        )
+        if seconded:
+            return 1.0
+        if self._was_changed(caller) and not self._was_changed(callee):
+            return self.weights["doubtful"]
+        return self.weights["lonely"] if others else 1.0
+
+    def _was_changed(self, entity: str) -> bool:
+        first = self.first_onset_ms()
+        window_ms = self.weights["witness_window_s"] * 1000
+        slack_ms = self.weights["change_slack_s"] * 1000
+        return any(
+            change.entity == entity and not change.by_mainstay and -slack_ms <= first - change.at_ms <= window_ms
+            for change in self.case.changes
+        )
+
+    def _own_errors_inside(self, entity: str) -> bool:
+        """It complains itself, or its own measurements (not its callers') are strange."""
+        said = any(log.entity == entity and log.severity >= 17 for log in self.case.logs)
+        return said or any(a.entity == entity and not a.callee and a.signal != "traffic" for a in self.case.alerts)
 
     def onset_ms(self, entity: str) -> int:
         """When its trouble began; the incident's onset when it has no alert of its own."""
@@ -96,14 +135,15 @@ class Picture:
 
     def _own_errors(self, entity: str) -> float | None:
         failing = [call for call in self.calls_to(entity) if self.is_failing(call)]
-        if not failing:
+        if not failing or max(self.trust(call) for call in failing) < 1.0:
             return None
         if not self._callees.get(entity):
             return 1.0
         onward = self.calls_from(entity)
         if not onward:
             return None
-        return -1.0 if any(self.is_failing(call) for call in onward) else 1.0
+        trusted = max((self.trust(call) for call in onward if self.is_failing(call)), default=0.0)
+        return 1.0 - 2.0 * trusted
 
     def explained_by(self, entity: str) -> tuple[str, float]:
         """The callee whose own illness explains this entity's, and how well (0–1)."""
