@@ -70,9 +70,11 @@ def structured(headers: Mapping[str, str], body: bytes) -> bytes:
     Raises:
         BadInput: a header cannot be read.
     """
-    event: dict[str, Any] = {
-        name[3:]: unquote(value, errors="strict") for name, value in headers.items() if name.startswith("ce-")
-    }
+    escaped = {name[3:]: value for name, value in headers.items() if name.startswith("ce-")}
+    try:
+        event: dict[str, Any] = {name: unquote(value, errors="strict") for name, value in escaped.items()}
+    except UnicodeDecodeError as error:
+        raise BadInput(f"a ce- header whose %-escapes are not UTF-8: {error}") from None
     if body:
         media_type = headers.get("content-type", "").partition(";")[0].strip()
         is_json = media_type.endswith(("/json", "+json")) or not media_type

@@ -68,6 +68,10 @@ class IngestDoor:
         self._decoders = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
         self.counts: Counter[str] = Counter()
 
+    def close(self) -> None:
+        """Let the decoding threads end."""
+        self._decoders.shutdown(wait=False)
+
     def handles(self, path: str) -> bool:
         """Whether a path is one of ours."""
         return path in PATHS or path.startswith(alertmanager_api.PREFIX)
