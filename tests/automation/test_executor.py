@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import msgspec
 import pytest
@@ -133,10 +134,8 @@ def test_a_second_start_of_one_approval_runs_nothing_twice(world):
         await executor.open()  # starts what is approved
         try:
             for _ in range(3):
-                try:
+                with contextlib.suppress(Refused):
                     await executor.start(made.id)
-                except Refused:
-                    pass
             await executor.result(made.id)
             with pytest.raises(Refused):
                 await executor.start(made.id)

@@ -107,6 +107,8 @@ with open(path, "a") as file:
     file.write(" ".join(argv) + "\\n")
 if "slow" in argv:
     time.sleep(60)
+if argv[0] == "probe":
+    sys.exit(0 if argv[1] in [line.split()[0] for line in open(path)] else 1)
 sys.exit(1 if "broken" in argv else 0)
 """
 
@@ -126,7 +128,9 @@ class Spy:
     @property
     def rule(self) -> CommandRule:
         argv = (sys.executable, str(self.script), str(self.file))
-        return CommandRule(argv=argv, verbs=("redeploy", "restart", "restore", "scale", "clean", "slow", "broken"))
+        return CommandRule(
+            argv=argv, verbs=("redeploy", "restart", "restore", "scale", "clean", "slow", "broken", "probe")
+        )
 
     @property
     def calls(self) -> list[str]:
@@ -165,7 +169,7 @@ class World:
         self.approvals = Approvals(self.control, Policy(), self.clock)
         self.verifier = SignalVerifier(self.control, self.clock, self.last_heard_ms, sleep=self.clock.sleep)
         self.actions = actions_of({"shopctl": self.spy.rule}, lambda *said: self.notified.append(said))
-        self._seq = 1
+        self._seq = self.control.decided_seq
 
     def executor(self) -> Executor:
         return Executor(

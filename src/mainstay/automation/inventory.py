@@ -30,7 +30,7 @@ class Inventory:
         already rolled back, there is nothing to roll back.
         """
         known = self.entities.get(entity)
-        facts = {"entity.id": entity, "entity.name": known.name if known else entity.rpartition("/")[2]}
+        facts = {"entity.id": entity, "entity.name": known.name if known else entity.partition("/")[2]}
         current = self.version(entity)
         previous = self._before(entity, current)
         if current:
