@@ -63,7 +63,9 @@ class Edges:
                 calls = 0 if fault.gone else calls
         if not calls:
             return None
-        return EdgeWindow(f"service:lab/a{edge}", f"service:lab/b{edge}", until - WINDOW_NS, until, calls, errors, latency, own)
+        return EdgeWindow(
+            f"service:lab/a{edge}", f"service:lab/b{edge}", until - WINDOW_NS, until, calls, errors, latency, own
+        )
 
 
 KINDS = (

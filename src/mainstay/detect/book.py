@@ -72,7 +72,9 @@ class Book(msgspec.Struct, kw_only=True):
     def turns(self) -> list[tuple[str, Waiting]]:
         """Held alerts whose turn it is: gravest first, then the oldest."""
         room = max(MOST_PER_TICK - self.new_in_tick, 0)
-        order = sorted(self.held.items(), key=lambda kv: (SEVERITIES.index(kv[1].alert.severity), kv[1].alert.since_ms, kv[0]))
+        order = sorted(
+            self.held.items(), key=lambda kv: (SEVERITIES.index(kv[1].alert.severity), kv[1].alert.since_ms, kv[0])
+        )
         for key, _ in order[:room]:
             del self.held[key]
         self.new_in_tick += min(len(order), room)
@@ -101,10 +103,15 @@ def alert_entry(alert: Alert, inputs: dict[str, object] | None, output: dict[str
     """The ledger's word for an alert that starts or ends."""
     ends = alert.status == "resolved"
     return Entry(
-        id=f"alert-{alert.id}-{alert.status}-{alert.at_ms}", kind="alert-resolved" if ends else "alert", at_ms=alert.at_ms,
-        actor=str(alert.decided_by), subject=alert.id, inputs=inputs, output=output,
+        id=f"alert-{alert.id}-{alert.status}-{alert.at_ms}",
+        kind="alert-resolved" if ends else "alert",
+        at_ms=alert.at_ms,
+        actor=str(alert.decided_by),
+        subject=alert.id,
+        inputs=inputs,
+        output=output,
         rests_on=(f"alert-{alert.id}",) if ends else (_version(alert.decided_by),),
-    )  # fmt: skip
+    )
 
 
 def _version(ref: VersionRef) -> str:

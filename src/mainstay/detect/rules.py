@@ -48,7 +48,9 @@ class Rules:
                 alert = msgspec.structs.replace(alert, id=before.id)
         book.firing[key] = alert
         effects.alerts[alert.id] = alert
-        effects.entries.append(alert_entry(alert, None, {"firing": True, "summary": alert.summary, "severity": alert.severity}))
+        effects.entries.append(
+            alert_entry(alert, None, {"firing": True, "summary": alert.summary, "severity": alert.severity})
+        )
 
     def _resolved(self, key: str, alert: Alert, at_ms: int, effects: Effects) -> None:
         if key in self._book.firing:
@@ -68,7 +70,10 @@ class Rules:
 def _ours(alert: Alert) -> Alert:
     """With the id and the author that it has here; while it fires it has no end."""
     return msgspec.structs.replace(
-        alert, id=digest("rule", alert.fingerprint, alert.since_ms), decided_by=VersionRef(f"rule/{alert.name}", 0), ended_ms=None
+        alert,
+        id=digest("rule", alert.fingerprint, alert.since_ms),
+        decided_by=VersionRef(f"rule/{alert.name}", 0),
+        ended_ms=None,
     )
 
 

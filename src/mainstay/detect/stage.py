@@ -119,7 +119,11 @@ class Detect:
         alert = self._book.firing.pop(key, None)
         if alert is not None:
             ended = msgspec.structs.replace(
-                alert, status="resolved", ended_ms=max(told.at_ns // 1_000_000, alert.since_ms), at_ms=at_ms, decided_by=by
+                alert,
+                status="resolved",
+                ended_ms=max(told.at_ns // 1_000_000, alert.since_ms),
+                at_ms=at_ms,
+                decided_by=by,
             )
             self._end(key, ended, told.inputs, {**told.output, "says": told.summary}, effects)
 
@@ -127,11 +131,22 @@ class Detect:
         since_ms, before = told.since_ns // 1_000_000, self._book.ended.get(key)
         alert = Alert(
             id=before.id if before else digest(kind, told.subject, told.channel, since_ms),
-            fingerprint=digest("detector", told.subject, told.channel), entity=told.entity, name=told.name,
-            severity=told.severity, status="firing", since_ms=before.since_ms if before else since_ms, at_ms=told.at_ns // 1_000_000,
-            decided_by=by, subject=told.subject, signal=told.signal, summary=told.summary, channel=told.channel, band=told.band,
-            p_value=told.p_value, labels=told.labels,
-        )  # fmt: skip
+            fingerprint=digest("detector", told.subject, told.channel),
+            entity=told.entity,
+            name=told.name,
+            severity=told.severity,
+            status="firing",
+            since_ms=before.since_ms if before else since_ms,
+            at_ms=told.at_ns // 1_000_000,
+            decided_by=by,
+            subject=told.subject,
+            signal=told.signal,
+            summary=told.summary,
+            channel=told.channel,
+            band=told.band,
+            p_value=told.p_value,
+            labels=told.labels,
+        )
         effect = float(told.output.get("effect", 1.0))
         alert = self._barred(key, alert, effect)
         self._book.effects[f"{key}#{alert.id}"] = effect
@@ -149,10 +164,17 @@ class Detect:
         effects.alerts[alert.id] = alert
         effects.entries.append(entry)
         if alert.suppressed:
-            effects.entries.append(Entry(
-                id=f"suppression-{alert.id}-{alert.at_ms}", kind="suppression", at_ms=alert.at_ms, actor="mainstay", subject=alert.id,
-                output={"why": alert.suppressed_why}, rests_on=(entry.id,),
-            ))  # fmt: skip
+            effects.entries.append(
+                Entry(
+                    id=f"suppression-{alert.id}-{alert.at_ms}",
+                    kind="suppression",
+                    at_ms=alert.at_ms,
+                    actor="mainstay",
+                    subject=alert.id,
+                    output={"why": alert.suppressed_why},
+                    rests_on=(entry.id,),
+                )
+            )
 
     def _end(
         self, key: str, alert: Alert, inputs: dict[str, object] | None, output: dict[str, object], effects: Effects
@@ -180,7 +202,13 @@ class Detect:
                 book.seen[key] = at_ms
             elif at_ms - last_ms >= SILENT_MS:
                 alert = msgspec.structs.replace(book.firing.pop(key), status="resolved", ended_ms=last_ms, at_ms=at_ms)
-                self._end(key, alert, None, {"firing": False, "event": "silent", "says": "no sample for five minutes"}, effects)
+                self._end(
+                    key,
+                    alert,
+                    None,
+                    {"firing": False, "event": "silent", "says": "no sample for five minutes"},
+                    effects,
+                )
 
     def _release(self, effects: Effects) -> None:
         for key, waiting in self._book.turns():
@@ -190,8 +218,18 @@ class Detect:
         """What the cap newly holds back stands in the ledger at once: nothing is dropped in silence."""
         new = [self._book.held[key].alert for key in self._book.held if key not in before]
         if new:
-            effects.entries.append(Entry(
-                id=f"held-{at_ms}-{new[0].id}", kind="suppression", at_ms=at_ms, actor="mainstay", subject="storm",
-                output={"why": "more than 200 new alerts in five seconds", "count": len(new), "lost": self._book.lost,
-                        "held": [{"alert": a.id, "subject": a.subject, "severity": a.severity} for a in new[:1000]]},
-            ))  # fmt: skip
+            effects.entries.append(
+                Entry(
+                    id=f"held-{at_ms}-{new[0].id}",
+                    kind="suppression",
+                    at_ms=at_ms,
+                    actor="mainstay",
+                    subject="storm",
+                    output={
+                        "why": "more than 200 new alerts in five seconds",
+                        "count": len(new),
+                        "lost": self._book.lost,
+                        "held": [{"alert": a.id, "subject": a.subject, "severity": a.severity} for a in new[:1000]],
+                    },
+                )
+            )

@@ -46,10 +46,19 @@ class Agreement(msgspec.Struct, kw_only=True):
         found = self.live + self.shadow - self.both
         share = self.same / self.decisions if self.decisions else self.both / found if found else None
         return {
-            "since_ms": self.since_ms, "batches": self.batches, "live_alerts": self.live, "shadow_alerts": self.shadow,
-            "both_alerts": self.both, "live_only": self.live - self.both, "shadow_only": self.shadow - self.both,
-            "decisions": self.decisions, "same_decisions": self.same, "agreement": share, "errors": self.errors, "error": self.error,
-        }  # fmt: skip
+            "since_ms": self.since_ms,
+            "batches": self.batches,
+            "live_alerts": self.live,
+            "shadow_alerts": self.shadow,
+            "both_alerts": self.both,
+            "live_only": self.live - self.both,
+            "shadow_only": self.shadow - self.both,
+            "decisions": self.decisions,
+            "same_decisions": self.same,
+            "agreement": share,
+            "errors": self.errors,
+            "error": self.error,
+        }
 
     def _match(self, scored: Scored, *, is_shadow: bool) -> int:
         starts = [(f"{t.subject}|{t.channel}", t.at_ns) for t in scored.transitions if t.firing]

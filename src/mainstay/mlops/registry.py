@@ -53,7 +53,13 @@ class Registry:
         """
         build(algorithm, parameters)  # whatever it refuses is refused here, not when it is deployed
         model = str(facts.pop("model", kind))
-        content = {"format": 1, "kind": kind, "algorithm": algorithm, "state": state_of(algorithm), "parameters": dict(parameters)}
+        content = {
+            "format": 1,
+            "kind": kind,
+            "algorithm": algorithm,
+            "state": state_of(algorithm),
+            "parameters": dict(parameters),
+        }
         digest = self.artefacts.keep(canonical(content))
         known = self._control.versions(model)
         for version in known:
@@ -61,9 +67,17 @@ class Registry:
                 return version
         ref = VersionRef(model, max((v.ref.version for v in known), default=0) + 1)
         version = ModelVersion(
-            ref=ref, kind=kind, algorithm=algorithm, artefact=digest, parameters=dict(parameters), created_by=by, why=why,
-            code_version=mainstay.__version__, created_ms=self._now_ms(), **facts,
-        )  # fmt: skip
+            ref=ref,
+            kind=kind,
+            algorithm=algorithm,
+            artefact=digest,
+            parameters=dict(parameters),
+            created_by=by,
+            why=why,
+            code_version=mainstay.__version__,
+            created_ms=self._now_ms(),
+            **facts,
+        )
         self._control.save_version(version, [self._entry(version)])
         return version
 
@@ -92,7 +106,9 @@ class Registry:
         """The version that this release ships for a kind. A newer release registers its own beside the old one, and
         leaves it to people to deploy it."""  # noqa: D205, D209
         algorithm = SHIPPED[kind]
-        return self.register(kind, algorithm, defaults_of(algorithm), by="mainstay", why=f"shipped with {mainstay.__version__}")
+        return self.register(
+            kind, algorithm, defaults_of(algorithm), by="mainstay", why=f"shipped with {mainstay.__version__}"
+        )
 
     def load(self, ref: VersionRef) -> Streaming | Pure:
         """The algorithm of exactly this version, built from its artefact.
@@ -104,15 +120,26 @@ class Registry:
         version = self.version(ref)
         content = self.artefacts.load(version.artefact)
         if content.get("algorithm") != version.algorithm or content.get("kind") != version.kind:
-            raise Corrupt(f"the artefact of {ref} is of {content.get('algorithm')!r}, not {version.algorithm!r}: refused")
+            raise Corrupt(
+                f"the artefact of {ref} is of {content.get('algorithm')!r}, not {version.algorithm!r}: refused"
+            )
         return build(version.algorithm, content["parameters"])
 
     def _entry(self, version: ModelVersion) -> Entry:
         return Entry(
-            id=f"version-{version.ref}", kind="version", at_ms=version.created_ms, actor=version.created_by, subject=str(version.ref),
-            output={"artefact": version.artefact, "algorithm": version.algorithm, "kind": version.kind, "why": version.why},
+            id=f"version-{version.ref}",
+            kind="version",
+            at_ms=version.created_ms,
+            actor=version.created_by,
+            subject=str(version.ref),
+            output={
+                "artefact": version.artefact,
+                "algorithm": version.algorithm,
+                "kind": version.kind,
+                "why": version.why,
+            },
             rests_on=tuple(str(p) for p in (version.parent,) if p) + tuple(d for d in (version.dataset,) if d),
-        )  # fmt: skip
+        )
 
     def _now_ms(self) -> int:
         return self._clock.now_ns() // 1_000_000
@@ -121,10 +148,17 @@ class Registry:
 def deployed(now: Deployment, before: Deployment | None, by: str, why: str) -> Entry:
     """The ledger's word for a change of what serves."""
     return Entry(
-        id=f"deployment-{now.kind}-{now.since_ms}-{now.live}-{now.shadow or 'none'}", kind="deployment", at_ms=now.since_ms, actor=by,
-        subject=now.kind, rests_on=tuple(f"version-{ref}" for ref in (now.live, now.shadow) if ref),
+        id=f"deployment-{now.kind}-{now.since_ms}-{now.live}-{now.shadow or 'none'}",
+        kind="deployment",
+        at_ms=now.since_ms,
+        actor=by,
+        subject=now.kind,
+        rests_on=tuple(f"version-{ref}" for ref in (now.live, now.shadow) if ref),
         output={
-            "live": str(now.live), "shadow": str(now.shadow) if now.shadow else None, "scope": now.scope, "why": why,
+            "live": str(now.live),
+            "shadow": str(now.shadow) if now.shadow else None,
+            "scope": now.scope,
+            "why": why,
             "before": str(before.live) if before else None,
         },
-    )  # fmt: skip
+    )

@@ -32,9 +32,14 @@ class Seat:
     def told(self) -> dict[str, Any]:
         """For people."""
         said: dict[str, Any] = msgspec.to_builtins(self.deployment)
-        named = {name: str(ref) if ref else None for name, ref in (
-            ("live", self.deployment.live), ("shadow", self.deployment.shadow), ("previous", self.deployment.previous),
-        )}  # fmt: skip
+        named = {
+            name: str(ref) if ref else None
+            for name, ref in (
+                ("live", self.deployment.live),
+                ("shadow", self.deployment.shadow),
+                ("previous", self.deployment.previous),
+            )
+        }
         return {**said, **named, "agreement": self.agreement.told() if self.deployment.shadow else None}
 
 
@@ -81,7 +86,7 @@ def _warmed(old: Seat, ref: VersionRef, registry: Registry) -> Streaming | Pure:
     new = registry.load(ref)
     if not hasattr(new, "snapshot"):
         return new
-    fresh, before = cast(Streaming, new), cast(Streaming, old.live)
+    fresh, before = cast("Streaming", new), cast("Streaming", old.live)
     if fresh.STATE == before.STATE:
         fresh.restore(before.snapshot())
     elif ref == old.deployment.shadow and old.shadow is not None:
@@ -92,5 +97,5 @@ def _warmed(old: Seat, ref: VersionRef, registry: Registry) -> Streaming | Pure:
 def _orphans(before: Streaming | Pure, after: Streaming | Pure) -> list[tuple[str, str]]:
     if before is after or not hasattr(before, "firing") or not hasattr(after, "firing"):
         return []
-    known = set(cast(Streaming, after).firing())
-    return [pair for pair in cast(Streaming, before).firing() if pair not in known]
+    known = set(cast("Streaming", after).firing())
+    return [pair for pair in cast("Streaming", before).firing() if pair not in known]

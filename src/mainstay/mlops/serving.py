@@ -50,7 +50,7 @@ class Serving:
     def score(self, kind: Literal["metrics", "logs", "edges"], normal: Normal) -> Served:
         """Score with the live version; the shadow scores too."""
         seat = self._seats[kind]
-        scored = cast(Streaming, seat.live).score(normal)
+        scored = cast("Streaming", seat.live).score(normal)
         if seat.orphans:
             at_ns = max((t.at_ns for t in scored.transitions), default=normal.at_ns)
             ends = tuple(_orphaned(s, c, at_ns, seat.deployment) for s, c in seat.orphans)
@@ -58,7 +58,7 @@ class Serving:
         shadow = None
         if seat.shadow is not None:
             try:
-                shadow = cast(Streaming, seat.shadow).score(normal)
+                shadow = cast("Streaming", seat.shadow).score(normal)
                 seat.agreement.scored(scored, shadow)
             except SHADOW_FAILS as error:
                 seat.drop_shadow(error)
@@ -83,7 +83,7 @@ class Serving:
             BadInput: Not a command for this stage, a kind that does not exist, or nothing to go back to.
             NotFound, Corrupt: The version cannot be served; what served before goes on.
         """  # noqa: D205
-        kind = cast(ModelKind, command.arguments.get("kind", command.subject))
+        kind = cast("ModelKind", command.arguments.get("kind", command.subject))
         if kind not in KINDS:
             raise BadInput(f"there is no kind of model {kind!r}; give one of {', '.join(KINDS)}")
         seat = self._seats[kind]
@@ -113,21 +113,26 @@ class Serving:
 
     def snapshot(self) -> bytes:
         seats = self._seats
-        return pack("serving", FORMAT, _Saved(
-            {k: s.deployment for k, s in seats.items()},
-            {k: s.live.snapshot() for k, s in seats.items() if hasattr(s.live, "snapshot")},
-            {k: s.shadow.snapshot() for k, s in seats.items() if s.shadow and hasattr(s.shadow, "snapshot")},
-            {k: s.agreement for k, s in seats.items()}, {k: s.orphans for k, s in seats.items()},
-        ))  # fmt: skip
+        return pack(
+            "serving",
+            FORMAT,
+            _Saved(
+                {k: s.deployment for k, s in seats.items()},
+                {k: s.live.snapshot() for k, s in seats.items() if hasattr(s.live, "snapshot")},
+                {k: s.shadow.snapshot() for k, s in seats.items() if s.shadow and hasattr(s.shadow, "snapshot")},
+                {k: s.agreement for k, s in seats.items()},
+                {k: s.orphans for k, s in seats.items()},
+            ),
+        )
 
     def restore(self, state: bytes) -> None:
         saved = unpack("serving", FORMAT, state, _Saved)
         for kind, deployment in saved.deployments.items():
             seat = seat_of(deployment, self._registry)
             if kind in saved.live:
-                cast(Streaming, seat.live).restore(saved.live[kind])
+                cast("Streaming", seat.live).restore(saved.live[kind])
             if kind in saved.shadow and seat.shadow is not None:
-                cast(Streaming, seat.shadow).restore(saved.shadow[kind])
+                cast("Streaming", seat.shadow).restore(saved.shadow[kind])
             seat.agreement, seat.orphans = saved.agreement[kind], saved.orphans[kind]
             if seat.agreement.errors:
                 seat.shadow = None
@@ -152,9 +157,12 @@ def _wanted(command: Command, now: Deployment) -> tuple[Deployment, str]:
     if given.get("shadow"):
         shadow = None if given["shadow"] == "none" else _ref(given["shadow"])
     return Deployment(
-        kind=now.kind, live=live, shadow=None if shadow == live else shadow, previous=now.live if is_swap else now.previous,
+        kind=now.kind,
+        live=live,
+        shadow=None if shadow == live else shadow,
+        previous=now.live if is_swap else now.previous,
         since_ms=command.at_ms,
-    ), why or "deploy"  # fmt: skip
+    ), why or "deploy"
 
 
 def _ref(text: str) -> VersionRef:
@@ -172,9 +180,19 @@ def _orphaned(subject: str, channel: str, at_ns: int, deployment: Deployment) ->
     inputs = {"subject": subject, "channel": channel, "at_ns": at_ns, "live": str(deployment.live)}
     output = _orphan_output(inputs)
     return Transition(
-        subject=subject, entity="", firing=False, since_ns=at_ns, at_ns=at_ns, name="version swapped", signal="other", severity="info",
-        summary=output["summary"], channel=channel, inputs={"swapped": inputs}, output=output,
-    )  # fmt: skip
+        subject=subject,
+        entity="",
+        firing=False,
+        since_ns=at_ns,
+        at_ns=at_ns,
+        name="version swapped",
+        signal="other",
+        severity="info",
+        summary=output["summary"],
+        channel=channel,
+        inputs={"swapped": inputs},
+        output=output,
+    )
 
 
 def _orphan_output(inputs: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,9 +18,13 @@ from mainstay.models.traces.edges import EdgeShift
 DETECTORS: dict[str, type[Streaming]] = {cls.ALGORITHM: cls for cls in (RobustSeason, TemplateWatch, EdgeShift)}
 JUDGES: dict[str, type[Pure]] = {cls.ALGORITHM: cls for cls in (Correlator, Diagnoser, Planner)}
 SHIPPED: dict[ModelKind, str] = {
-    "metrics": RobustSeason.ALGORITHM, "logs": TemplateWatch.ALGORITHM, "edges": EdgeShift.ALGORITHM,
-    "correlator": Correlator.ALGORITHM, "diagnoser": Diagnoser.ALGORITHM, "planner": Planner.ALGORITHM,
-}  # fmt: skip
+    "metrics": RobustSeason.ALGORITHM,
+    "logs": TemplateWatch.ALGORITHM,
+    "edges": EdgeShift.ALGORITHM,
+    "correlator": Correlator.ALGORITHM,
+    "diagnoser": Diagnoser.ALGORITHM,
+    "planner": Planner.ALGORITHM,
+}
 """Which algorithm decides at first start, per kind."""
 
 
@@ -40,7 +44,7 @@ def build(algorithm: str, parameters: Mapping[str, Any]) -> Streaming | Pure:
     return _class_of(algorithm)(parameters)
 
 
-def _class_of(algorithm: str) -> type[Streaming] | type[Pure]:
+def _class_of(algorithm: str) -> type[Streaming | Pure]:
     found = DETECTORS.get(algorithm) or JUDGES.get(algorithm)
     if found is None:
         raise NotFound(f"there is no algorithm {algorithm!r}; known: {', '.join(sorted({*DETECTORS, *JUDGES}))}")

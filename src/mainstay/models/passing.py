@@ -20,19 +20,20 @@ class WindowClock(msgspec.Struct, kw_only=True):
     now_ns: int = 0
     lag_ns: int = 0
 
-    def saw(self, until_ns: int) -> list[int]:
-        """A window that ends here; returns the ends of the periods that are complete now.
+    def saw(self, since_ns: int, until_ns: int) -> list[int]:
+        """A window came; returns the ends of the periods that are complete now.
 
         >>> clock = WindowClock(window_ns=5)
-        >>> clock.saw(10), clock.saw(10), clock.saw(25)
-        ([], [], [10, 15, 20])
+        >>> clock.saw(5, 10), clock.saw(5, 10), clock.saw(10, 15), clock.saw(25, 30)
+        ([], [], [10], [15, 20, 25])
         """
-        if not self.now_ns or until_ns - self.now_ns > FAR_NS:  # the first, or we were away: nobody's silence
-            self.now_ns = max(self.now_ns, until_ns)
+        if until_ns <= self.now_ns:
             return []
-        over = list(range(self.now_ns, until_ns, self.window_ns))
-        self.now_ns = max(self.now_ns, until_ns)
-        return over
+        before, self.now_ns = self.now_ns, until_ns
+        if not before or since_ns - before > FAR_NS:  # the first, or we were away: nobody's silence
+            return []
+        missing = max(round((since_ns - before) / self.window_ns), 0)
+        return [before + i * self.window_ns for i in range(missing + 1)]
 
     def received(self, at_ns: int, *, brought: bool) -> list[int]:
         """A record of this time came, with windows or without; returns the periods that passed in silence."""
@@ -41,4 +42,7 @@ class WindowClock(msgspec.Struct, kw_only=True):
         if brought:
             self.lag_ns = at_ns - self.now_ns
         quiet = (at_ns - self.lag_ns - self.now_ns) // self.window_ns - PATIENCE
-        return self.saw(self.now_ns + quiet * self.window_ns) if quiet > 0 else []
+        if quiet <= 0:
+            return []
+        until_ns = self.now_ns + quiet * self.window_ns
+        return self.saw(until_ns - self.window_ns, until_ns)

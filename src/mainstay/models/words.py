@@ -6,7 +6,16 @@ import math
 from datetime import UTC, datetime
 
 SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
-BYTES = {"By": 1.0, "bytes": 1.0, "B": 1.0, "KiBy": 1024.0, "MiBy": 1024.0**2, "GiBy": 1024.0**3, "kBy": 1e3, "MBy": 1e6}
+BYTES = {
+    "By": 1.0,
+    "bytes": 1.0,
+    "B": 1.0,
+    "KiBy": 1024.0,
+    "MiBy": 1024.0**2,
+    "GiBy": 1024.0**3,
+    "kBy": 1e3,
+    "MBy": 1e6,
+}
 DAYTIME = 86_400_000_000_000
 
 

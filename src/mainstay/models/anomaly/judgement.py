@@ -9,23 +9,24 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mainstay.domain.alerts import Severity
 from mainstay.models.anomaly.rules import Parameters, Rule, find, unit_of
+from mainstay.models.anomaly.state import STRONG
 from mainstay.models.words import clock, quantity, short, span
 
-SAYS = {"level": "outside", "drift": "creeping away", "range": "unsteady"}
+EVENTS = ("none", "started", "calm", "adopted", "worse")
+SAYS = {"drift": " (creeping)", "range": " (unsteady)", "limit": " (near its limit)"}
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the kernel found of one sample. `numbers` is p, low, high, channel, expected; `rows` the state after it."""
+    """What the kernel found of one sample. `numbers` is p, low, high, channel, expected; `after` the row after it."""
 
     event: int
     channel: str
     at_ns: int
     value: float
     numbers: npt.NDArray[np.float64]
-    rows: npt.NDArray[Any]
+    after: npt.NDArray[Any]
     since_before_ns: int
 
 
@@ -33,14 +34,28 @@ def judgement(parameters: Parameters, series: dict[str, Any], judged: Judged) ->
     """The whole output of a decision, JSON-able; the same for live scoring and for repeating it years later."""
     rule = parameters.rules[max(find(parameters, series["metric"]), 0)]
     p, low, high, _, expected = (float(v) if math.isfinite(v) else None for v in judged.numbers)
-    since = int(judged.rows["since_ns"][0]) if judged.event == 1 else judged.since_before_ns
+    event = EVENTS[judged.event]
     factor, effect = _effects(judged.value, low, high, expected)
+    limit = float(judged.after["limit"][0])
+    is_strong = int(judged.after["strong"][0]) > STRONG
     output: dict[str, Any] = {
-        "firing": judged.event == 1, "event": ("none", "started", "calm", "adopted")[judged.event], "rule": rule.name,
-        "channel": judged.channel, "signal": rule.signal, "p_value": p, "low": low, "high": high, "expected": expected,
-        "since_ns": since, "factor": factor, "effect": effect, "name": _name(rule, judged.channel, judged.value, expected),
-        "severity": _severity(rule, series, judged.value, factor),
-    }  # fmt: skip
+        "firing": event in ("started", "worse"),
+        "event": event,
+        "rule": rule.name,
+        "channel": judged.channel,
+        "signal": rule.signal,
+        "severity": rule.strong if is_strong and rule.strong else rule.severity,
+        "p_value": p,
+        "low": low,
+        "high": high,
+        "expected": expected,
+        "limit": limit or None,
+        "near_exhaustion": rule.exhausts and limit > 0 and judged.value >= rule.near * limit,
+        "since_ns": int(judged.after["since_ns"][0]) if event == "started" else judged.since_before_ns,
+        "factor": factor,
+        "effect": effect,
+        "name": _name(rule, judged.channel, judged.value, expected),
+    }
     return {**output, "summary": _summary(series, judged, output)}
 
 
@@ -53,21 +68,10 @@ def _effects(value: float, low: float | None, high: float | None, expected: floa
     return round(min(max(over / under, under / over), 1e3), 3), round(min(abs(value - expected) / half, 1e3), 3)
 
 
-def _severity(rule: Rule, series: dict[str, Any], value: float, factor: float) -> Severity:
-    strong: Severity = rule.strong or rule.severity
-    if rule.limit:
-        share = value / 100.0 if unit_of(series["metric"], series["unit"]) == "%" else value
-        if rule.limit <= share <= 1.5 and unit_of(series["metric"], series["unit"]) in ("", "1", "%"):
-            return strong
-    return strong if factor >= rule.strong_ratio else rule.severity
-
-
 def _name(rule: Rule, channel: str, value: float, expected: float | None) -> str:
-    if channel == "range":
-        return f"{rule.signal} unsteady"
-    if channel == "drift":
-        return f"{rule.signal} creeping"
-    return f"{rule.signal} {'low' if expected is not None and value < expected else 'high'}"
+    words = {"range": "unsteady", "drift": "creeping", "limit": "near its limit"}
+    is_low = expected is not None and value < expected
+    return f"{rule.name} {words.get(channel, 'low' if is_low else 'high')}"
 
 
 def _summary(series: dict[str, Any], judged: Judged, output: dict[str, Any]) -> str:
@@ -76,10 +80,12 @@ def _summary(series: dict[str, Any], judged: Judged, output: dict[str, Any]) -> 
     called = f"{statistic} of {metric}" if statistic in ("p50", "p90", "p95", "p99") else series["metric"]
     text = f"{called} of {short(series['entity'])} {quantity(judged.value, unit)}"
     if output["high"] is not None:
-        low = max(output["low"], 0.0) if output["expected"] is not None and output["expected"] >= 0 else output["low"]
+        low = max(output["low"], 0.0) if (output["expected"] or 0.0) >= 0 else output["low"]
         text += f", expected {span(low, output['high'], unit)}"
+    if output["near_exhaustion"]:
+        text += f", limit {quantity(output['limit'], unit)}"
     if output["event"] == "adopted":
         return f"{text}; outside since {clock(output['since_ns'])}, now taken as the new normal"
     if output["event"] == "calm":
         return f"{text}; calm again at {clock(judged.at_ns)}"
-    return f"{text}{'' if judged.channel == 'level' else ' (' + SAYS.get(judged.channel, '') + ')'}, since {clock(output['since_ns'])}"
+    return f"{text}{SAYS.get(judged.channel, '')}, since {clock(output['since_ns'])}"

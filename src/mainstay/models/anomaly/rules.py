@@ -1,6 +1,6 @@
 """What matters in practice, per kind of metric: a p95 from 5 to 8 ms is rare and still not an incident.
 
-A rule is found by the metric's name; its floors are given in shares, seconds or bytes and put into the unit of the series.
+A rule is found by the metric's name. Its floors are given in shares, seconds or bytes and put into the unit of the series.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from mainstay.domain.alerts import Severity
 from mainstay.domain.protocols import Signal
 from mainstay.models.words import BYTES, SECONDS
 
-RULE = np.dtype(
-    [(name, "f8") for name in (
-        "rel", "abs", "p_fire", "tau_s", "slow_s", "season_s", "min_samples", "min_s", "persist_s", "calm_s", "adopt_s",
-        "drift_rel", "range_ratio",
-    )]
+_FIELDS = (
+    "rel", "abs", "p_fire", "tau_s", "slow_s", "season_s", "min_samples", "min_s", "persist_s", "calm_s", "adopt_s",
+    "drift_rel", "range_ratio", "above", "near", "strong_ratio", "is_limit",
 )  # fmt: skip
+RULE = np.dtype([(name, "f8") for name in _FIELDS])
+UNITS = ("", "%", *SECONDS, *BYTES)
 Direction = Literal["up", "down", "both"]
 
 
@@ -29,84 +29,57 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """How one kind of metric is watched.
 
     Attributes:
-        match: Regular expression, searched in the lower-case metric name.
+        match: Regular expression, searched in the lower-case metric name; the first rule that matches holds.
         rel: A deviation below this share of the expected value is never an anomaly, nor one below …
-        abs, abs_s, abs_bytes: … this much; in the metric's own unit (a share: 1 = 100 %), in seconds, in bytes.
-        limit: Share at which a resource is nearly used up: severity rises there. 0 is none.
-        severity: Of an ordinary deviation; `strong` when it is also `strong_ratio` times the expected value (or at the limit).
-        season_s: History after which the daily and weekly rhythm is used; 0 never.
-        min_s, min_samples: Not judged before both are there.
-        persist_s: How long it must last. calm_s: how long calm must last. adopt_s: after this it is the new normal.
-        drift_rel: Distance from the long memory, relative to it, that counts as a slow ramp; 0 is off.
+        abs, abs_s, abs_bytes: … this much: in the metric's own unit (a share: 1 = 100 %), in seconds, in bytes.
+        p_fire: Chance of one sample this strange in normal operation, below which it is outside.
+        severity: Of an ordinary deviation; `strong` once three samples in a row are `strong_ratio` times the expected
+            value (or its inverse), or at `near` of the limit.
+        near, above: Shares of the limit (of the `.limit` series beside it; a share or percentage has 1 or 100): nearly
+            used up; below `above` nothing of it is told. 0 is off.
+        exhausts: Being near the limit is trouble by itself (disk, memory, queue; not a busy processor).
+        min_samples, min_s: Not judged before both are there.
+        persist_s, calm_s, adopt_s: How long it must last; how long calm must last; after this it is the new normal.
+        tau_s, slow_s: Memory of the level and of the slow reference.
+        season_s: History after which the rhythm of day and week is used; 0 never.
+        drift_rel: Distance from the slow reference, relative to it, that counts as a slow ramp; 0 is off.
+        range_ratio: Times the usual step between samples that counts as unsteady; 0 is off.
+        is_limit: It says what another series can reach at most, and is not judged. ignore: not watched at all.
     """
 
     name: str
     match: str
     signal: Signal
     severity: Severity
-    rel: float
-    abs: float
+    rel: float = 1.0
+    abs: float = 0.0
     abs_s: float = 0.0
     abs_bytes: float = 0.0
     direction: Direction | None = None
-    limit: float = 0.0
     strong: Severity | None = None
     strong_ratio: float = 5.0
+    near: float = 0.0
+    above: float = 0.0
+    exhausts: bool = False
     p_fire: float = 1e-3
     tau_s: float = 600.0
     slow_s: float = 86_400.0
     season_s: float = 259_200.0
-    min_samples: int = 24
-    min_s: float = 60.0
+    min_samples: int = 12
+    min_s: float = 55.0
     persist_s: float = 10.0
     calm_s: float = 10.0
     adopt_s: float = 14_400.0
     drift_rel: float = 0.0
     range_ratio: float = 0.0
+    is_limit: bool = False
     ignore: bool = False
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The parameters of a version of the metric detector: rules in order, the first that matches holds."""
+    """The parameters of a version of the metric detector."""
 
     rules: tuple[Rule, ...]
-
-
-def shipped() -> Parameters:
-    """The rules that Mainstay comes with; hand-set priors, measured on simulated noise (docs/detection.md)."""
-    return Parameters(
-        rules=(
-            Rule(name="ignored", match=r"(_created|_info|\.count|_count|build_info|start_time|scrape_)$|^scrape_|^go_|^python_gc"
-                 r"|(^|[._])gc([._]|$)|uptime|page_faults|context_switches", signal="other", severity="info",
-                 rel=1, abs=0, ignore=True),
-            Rule(name="lag-queue", match=r"queue|backlog|pending|consumer[._]lag|lag$|in_flight|inflight", signal="saturation",
-                 severity="minor", strong="major", strong_ratio=10, rel=1.5, abs=25, direction="up", persist_s=15,
-                 drift_rel=3.0),
-            Rule(name="latency", match=r"duration|latency|response[._]time|wait[._]time|elapsed", signal="latency",
-                 severity="minor", strong="major", strong_ratio=5, rel=1.5, abs=0.05, abs_s=0.05, direction="up",
-                 persist_s=16),
-            Rule(name="error-share", match=r"error[._](rate|ratio|share)|failure[._](rate|ratio)", signal="errors",
-                 severity="major", strong="critical", strong_ratio=20, rel=0.5, abs=0.05,
-                 direction="up", persist_s=10),
-            Rule(name="errors", match=r"error|fail|exception|5xx|timeout|dropped|rejected|abort|refused", signal="errors",
-                 severity="minor", strong="major", strong_ratio=10, rel=2.0, abs=0.5, direction="up", persist_s=12),
-            Rule(name="availability", match=r"^up$|availab|health|[._]up$|ready", signal="availability", severity="major",
-                 rel=0.3, abs=0.3, direction="down", persist_s=10),
-            Rule(name="disk", match=r"disk|filesystem|(^|[._])fs([._]|$)|volume|storage|inode|quota", signal="saturation",
-                 severity="minor", strong="major", strong_ratio=50, limit=0.9, rel=0.15, abs=0.1, abs_bytes=5e6,
-                 direction="up", persist_s=10, drift_rel=0.15),
-            Rule(name="memory", match=r"memory|heap|rss|(^|[._])mem([._]|$)|working_set", signal="saturation",
-                 severity="minor", strong="major", strong_ratio=4, limit=0.92, rel=0.35, abs=0.15, abs_bytes=48 * 2.0**20,
-                 direction="up", persist_s=12, drift_rel=0.4),
-            Rule(name="utilisation", match=r"cpu|utili[sz]ation|load|saturation|usage|throttl|pool", signal="saturation",
-                 severity="info", strong="minor", strong_ratio=6, limit=0.9, rel=0.8, abs=0.3,
-                 direction="up", persist_s=20),
-            Rule(name="traffic", match=r"request|throughput|calls|messages|orders|sessions|connections|(^|[._])rate", signal="traffic",
-                 severity="info", strong="minor", strong_ratio=20, rel=0.7, abs=2.0, persist_s=20),
-            Rule(name="other", match=r"", signal="other", severity="info", rel=1.5, abs=1e-9, p_fire=1e-5, persist_s=30,
-                 min_samples=60, min_s=300),
-        )
-    )  # fmt: skip
 
 
 def find(parameters: Parameters, metric: str) -> int:
@@ -115,16 +88,13 @@ def find(parameters: Parameters, metric: str) -> int:
     return next((i for i, rule in enumerate(parameters.rules) if re.search(rule.match, name)), -1)
 
 
-UNITS = ("", "%", *SECONDS, *BYTES)
-
-
 def table(parameters: Parameters) -> npt.NDArray[Any]:
     """The parameter table of the kernel: row 0 is "not watched", then one row per rule and unit."""
     rows = np.zeros(1 + len(parameters.rules) * len(UNITS), dtype=RULE)
     for i, rule in enumerate(parameters.rules):
         for j, unit in enumerate(UNITS):
             row = rows[1 + i * len(UNITS) + j]
-            for name in RULE.names or ():
+            for name in _FIELDS:
                 row[name] = getattr(rule, name)
             row["abs"] = floor_in(rule, unit)
     return rows
@@ -152,6 +122,19 @@ def row_of(parameters: Parameters, metric: str, unit: str) -> int:
     return 1 + i * len(UNITS) + (UNITS.index(unit) if unit in UNITS else 0)
 
 
+def ways_of(parameters: Parameters, metric: str, direction: Direction) -> int:
+    """Bits of the bad directions: 1 up, 2 down. A rule that names its direction knows better than the sender."""
+    rule = parameters.rules[find(parameters, metric)]
+    return {"up": 1, "down": 2, "both": 3}[rule.direction or direction]
+
+
+def own_limit(parameters: Parameters, metric: str, unit: str) -> float:
+    """The limit that the unit itself gives: 1 of a share, 100 of a percentage, 0 (unknown) of everything else."""
+    if not parameters.rules[find(parameters, metric)].near:
+        return 0.0
+    return {"1": 1.0, "%": 100.0}.get(unit_of(metric, unit), 0.0)
+
+
 def unit_of(metric: str, unit: str) -> str:
     """The unit that is meant: as sent, or as the Prometheus suffix of the name says.
 
@@ -163,9 +146,3 @@ def unit_of(metric: str, unit: str) -> str:
     suffixes = {"seconds": "s", "milliseconds": "ms", "ms": "ms", "bytes": "By", "percent": "%", "ratio": "1"}
     words = re.split(r"[._]", metric.lower())
     return next((suffixes[w] for w in reversed(words) if w in suffixes), "")
-
-
-def ways_of(parameters: Parameters, metric: str, direction: Direction) -> int:
-    """Bits of the bad directions: 1 up, 2 down. A rule that names its direction knows better than the sender."""
-    rule = parameters.rules[find(parameters, metric)]
-    return {"up": 1, "down": 2, "both": 3}[rule.direction or direction]

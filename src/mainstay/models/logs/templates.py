@@ -57,7 +57,7 @@ class TemplateWatch:
         found: list[Transition] = []
         for seen in normal.templates:
             self._started_ns = self._started_ns or seen.since_ns
-            found += self._passed(self._clock.saw(seen.until_ns))
+            found += self._passed(self._clock.saw(seen.since_ns, seen.until_ns))
             found += self._take(seen)
         found += self._passed(self._clock.received(normal.at_ns, brought=bool(normal.templates)))
         return Scored(tuple(found))
@@ -72,9 +72,16 @@ class TemplateWatch:
         return tuple((voice.subject, voice.firing) for voice in self._voices.values() if voice.firing)
 
     def snapshot(self) -> bytes:
-        return pack(self.ALGORITHM, FORMAT, {
-            "clock": self._clock, "started_ns": self._started_ns, "voices": list(self._voices.values()), "hearing": self._hearing,
-        })  # fmt: skip
+        return pack(
+            self.ALGORITHM,
+            FORMAT,
+            {
+                "clock": self._clock,
+                "started_ns": self._started_ns,
+                "voices": list(self._voices.values()),
+                "hearing": self._hearing,
+            },
+        )
 
     def restore(self, state: bytes) -> None:
         kept = unpack(self.ALGORITHM, FORMAT, state, dict[str, Any])
@@ -88,9 +95,15 @@ class TemplateWatch:
         voice = self._voices.get(key)
         if voice is None:
             voice = self._voices[key] = Voice(
-                entity=seen.entity, template=seen.template, text=seen.text, severity=0, first_ns=seen.since_ns, last_ns=0,
-                rate=Rate(), ring=[],
-            )  # fmt: skip
+                entity=seen.entity,
+                template=seen.template,
+                text=seen.text,
+                severity=0,
+                first_ns=seen.since_ns,
+                last_ns=0,
+                rate=Rate(),
+                ring=[],
+            )
         voice.text, voice.severity = seen.text, max(voice.severity, gravity(seen.severity, seen.text))
         factor, heard_since_ns = self._traffic(seen)
         patient = seen.until_ns - self._started_ns >= self._parameters.warm_s * 1e9
@@ -98,9 +111,13 @@ class TemplateWatch:
         # A line that was there from the start of our listening is not new, only newly known to us.
         old = voice.first_ns - self._started_ns < self._parameters.warm_s * 1e9
         moment = _Moment(
-            until_ns=seen.until_ns, count=seen.count, factor=factor, judged=patient and (known or voice.severity >= ERROR), old=old,
+            until_ns=seen.until_ns,
+            count=seen.count,
+            factor=factor,
+            judged=patient and (known or voice.severity >= ERROR),
+            old=old,
             example=seen.example[:200],
-        )  # fmt: skip
+        )
         return self._apply(voice, moment)
 
     def _passed(self, periods: list[int]) -> list[Transition]:
@@ -190,7 +207,7 @@ def _more(voice: Voice, moment: _Moment, parameters: LogParameters) -> dict[str,
 def _expected(voice: Voice, moment: _Moment, parameters: LogParameters) -> float:
     """Lines in the pool's time: the learned rate plus what a young one may lack, raised by traffic; NaN when too young."""
     window_ns, rate = int(parameters.window_s * 1e9), voice.rate
-    silent = max((voice.ring[0].until_ns - (rate.until_ns or voice.first_ns)) // window_ns - 1, 0)
+    silent = max(round((voice.ring[0].until_ns - (rate.until_ns or voice.first_ns)) / window_ns) - 1, 0)
     windows = rate.windows + silent
     if windows < parameters.warm_s / parameters.window_s:
         return math.nan
@@ -203,16 +220,32 @@ def _start(
 ) -> dict[str, Any]:
     count, expected, p_value = numbers
     voice.firing, voice.loud_ns, voice.told = channel, moment.until_ns, int(count)
-    window_ns = 5_000_000_000 if len(voice.ring) < 2 else min(5_000_000_000, voice.ring[-1].until_ns - voice.ring[-2].until_ns)
+    window_ns = (
+        5_000_000_000 if len(voice.ring) < 2 else min(5_000_000_000, voice.ring[-1].until_ns - voice.ring[-2].until_ns)
+    )
     voice.since_ns = voice.ring[0].until_ns - window_ns
-    what = f"new in {short(voice.entity)}" if channel == "new-template" else f"{short(voice.entity)} says it {count:g}× in 15 s"
+    what = (
+        f"new in {short(voice.entity)}"
+        if channel == "new-template"
+        else f"{short(voice.entity)} says it {count:g}× in 15 s"
+    )
     usual = "" if channel == "new-template" else f", expected {expected:.1f}"
     text = f"{what}{usual}, since {clock(voice.since_ns)}: {voice.text[:160]}"
     return {
-        "firing": True, "event": "started", "channel": channel, "severity": severity, "since_ns": voice.since_ns,
-        "at_ns": voice.last_ns, "count": count, "expected": round(expected, 3), "p_value": p_value, "name": NAMES[channel],
-        "effect": round(min(count / max(expected, 0.3), 1e3), 2), "summary": text, "example": moment.example,
-    }  # fmt: skip
+        "firing": True,
+        "event": "started",
+        "channel": channel,
+        "severity": severity,
+        "since_ns": voice.since_ns,
+        "at_ns": voice.last_ns,
+        "count": count,
+        "expected": round(expected, 3),
+        "p_value": p_value,
+        "name": NAMES[channel],
+        "effect": round(min(count / max(expected, 0.3), 1e3), 2),
+        "summary": text,
+        "example": moment.example,
+    }
 
 
 def _still(voice: Voice, moment: _Moment, parameters: LogParameters) -> dict[str, Any]:
@@ -224,13 +257,25 @@ def _still(voice: Voice, moment: _Moment, parameters: LogParameters) -> dict[str
         return {"firing": True, "event": "none"}
     channel, voice.firing = voice.firing, ""
     if adopted:
-        voice.rate = Rate(mean=recent / parameters.pool, variance=recent / parameters.pool, windows=12, until_ns=voice.last_ns)
+        voice.rate = Rate(
+            mean=recent / parameters.pool, variance=recent / parameters.pool, windows=12, until_ns=voice.last_ns
+        )
     ends = "now taken as normal" if adopted else f"calm again at {clock(voice.last_ns)}"
     return {
-        "firing": False, "event": "adopted" if adopted else "calm", "channel": channel, "severity": "info",
-        "since_ns": voice.since_ns, "at_ns": voice.last_ns, "count": float(recent), "expected": 0.0, "p_value": None,
-        "name": NAMES[channel], "effect": 1.0, "summary": f"{short(voice.entity)}, {ends}: {voice.text[:160]}", "example": "",
-    }  # fmt: skip
+        "firing": False,
+        "event": "adopted" if adopted else "calm",
+        "channel": channel,
+        "severity": "info",
+        "since_ns": voice.since_ns,
+        "at_ns": voice.last_ns,
+        "count": float(recent),
+        "expected": 0.0,
+        "p_value": None,
+        "name": NAMES[channel],
+        "effect": 1.0,
+        "summary": f"{short(voice.entity)}, {ends}: {voice.text[:160]}",
+        "example": "",
+    }
 
 
 def _transition(voice: Voice, inputs: dict[str, Any], output: dict[str, Any]) -> Transition:
@@ -239,7 +284,19 @@ def _transition(voice: Voice, inputs: dict[str, Any], output: dict[str, Any]) ->
     if output["example"]:
         labels["example"] = output["example"]
     return Transition(
-        subject=voice.subject, entity=voice.entity, firing=output["firing"], since_ns=output["since_ns"], at_ns=output["at_ns"],
-        name=output["name"], signal="logs", severity=output["severity"], summary=output["summary"], channel=output["channel"],
-        inputs=inputs, output=output, band=band, p_value=output["p_value"], labels=labels,
-    )  # fmt: skip
+        subject=voice.subject,
+        entity=voice.entity,
+        firing=output["firing"],
+        since_ns=output["since_ns"],
+        at_ns=output["at_ns"],
+        name=output["name"],
+        signal="logs",
+        severity=output["severity"],
+        summary=output["summary"],
+        channel=output["channel"],
+        inputs=inputs,
+        output=output,
+        band=band,
+        p_value=output["p_value"],
+        labels=labels,
+    )

@@ -8,7 +8,8 @@ import msgspec
 
 ERROR, WARN = 17, 13  # OpenTelemetry severity numbers
 WORDS = re.compile(
-    r"\b(error|exception|fail(ed|ure|s)?|time(d )?out|refused|panic|fatal|denied|no space|out of memory|oom|deadlock)\b", re.IGNORECASE
+    r"\b(error|exception|fail(ed|ure|s)?|time(d )?out|refused|panic|fatal|denied|no space|out of memory|oom|deadlock)\b",
+    re.IGNORECASE,
 )
 
 
@@ -98,7 +99,7 @@ class Voice(msgspec.Struct, kw_only=True):
 
     def recent(self, windows: int, window_ns: int) -> list[Heard]:
         """What was said in the newest windows, those with lines only."""
-        return [heard for heard in self.ring if heard.until_ns > self.last_ns - windows * window_ns]
+        return [heard for heard in self.ring if heard.until_ns > self.last_ns - (windows - 0.5) * window_ns]
 
 
 def gravity(severity: int, text: str) -> int:
@@ -116,7 +117,7 @@ def take(voice: Voice, until_ns: int, count: int, parameters: LogParameters) -> 
     voice.last_ns = max(voice.last_ns, until_ns)
     if count:
         voice.ring.append(Heard(until_ns, count))
-    border = voice.last_ns - parameters.ring * window_ns
+    border = voice.last_ns - (parameters.ring - 0.5) * window_ns  # ticks are not exact to the millisecond
     while voice.ring and voice.ring[0].until_ns <= border:
         _learn(voice, voice.ring.pop(0), window_ns, parameters.memory)
 
@@ -127,6 +128,6 @@ def _learn(voice: Voice, heard: Heard, window_ns: int, memory: float) -> None:
         rate.until_ns = heard.until_ns  # what was said while it fires is not learned, nor the silence before it
         return
     if rate.until_ns:
-        rate.silent(max((heard.until_ns - rate.until_ns) // window_ns - 1, 0), memory)
+        rate.silent(max(round((heard.until_ns - rate.until_ns) / window_ns) - 1, 0), memory)
     rate.learn(float(heard.count), memory)
     rate.until_ns = heard.until_ns

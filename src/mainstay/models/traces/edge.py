@@ -6,6 +6,7 @@ import math
 
 import msgspec
 
+from mainstay.domain.alerts import Severity
 from mainstay.domain.signals import EdgeWindow
 from mainstay.models.traces.histogram import Counts, blended, counted
 from mainstay.models.traces.parameters import EdgeParameters
@@ -51,6 +52,7 @@ class Firing(msgspec.Struct, kw_only=True):
     """A condition that is told and not yet over."""
 
     since_ns: int
+    severity: Severity
     calm: int = 0
 
 
@@ -74,9 +76,15 @@ def window_of(seen: EdgeWindow) -> Window:
     """A closed window, its durations as counts."""
     latencies, own = seen.latency_ms.tolist(), seen.own_ms.tolist()
     return Window(
-        until_ns=seen.until_ns, calls=seen.count, errors=seen.errors, latency=counted(latencies), timed=len(latencies),
-        latency_ms=_sum(latencies), own_ms=_sum(own), owned=len(own),
-    )  # fmt: skip
+        until_ns=seen.until_ns,
+        calls=seen.count,
+        errors=seen.errors,
+        latency=counted(latencies),
+        timed=len(latencies),
+        latency_ms=_sum(latencies),
+        own_ms=_sum(own),
+        owned=len(own),
+    )
 
 
 def is_warm(reference: Reference, parameters: EdgeParameters) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from mainstay.domain.alerts import Band
+from mainstay.domain.alerts import SEVERITIES, Band
 from mainstay.domain.protocols import Scored, Signal, Transition
 from mainstay.domain.signals import EdgeWindow, Normal
 from mainstay.domain.state import pack, unpack
@@ -45,7 +45,7 @@ class EdgeShift:
         """Take closed windows in; an edge without one in a period that others had counts as silent."""
         found: list[Transition] = []
         for seen in normal.edges:
-            found += self._silences(self._clock.saw(seen.until_ns))
+            found += self._silences(self._clock.saw(seen.since_ns, seen.until_ns))
             found += self._take(seen)
         found += self._silences(self._clock.received(normal.at_ns, brought=bool(normal.edges)))
         return Scored(tuple(found))
@@ -91,7 +91,11 @@ class EdgeShift:
         return self._apply(state, window_of(seen))
 
     def _apply(self, state: EdgeState, window: Window) -> list[Transition]:
-        frozen = msgspec.to_builtins(state, str_keys=True) if state.firing or is_warm(state.reference, self._parameters) else {}
+        frozen = (
+            msgspec.to_builtins(state, str_keys=True)
+            if state.firing or is_warm(state.reference, self._parameters)
+            else {}
+        )
         plain = msgspec.to_builtins(window, str_keys=True) if frozen else {}
         outputs = _step(state, window, self._parameters)
         return [
@@ -123,7 +127,7 @@ def _judge(state: EdgeState, channel: str, parameters: EdgeParameters) -> dict[s
         found = find(state, parameters) if is_warm(state.reference, parameters) else None
         if found is None:
             return {"firing": False, "event": "none"}
-        state.firing[channel] = Firing(since_ns=found.since_ns)
+        state.firing[channel] = Firing(since_ns=found.since_ns, severity=found.severity)
         for window in state.ring:
             window.strange = window.strange or window.until_ns > found.since_ns
         return _said(state, channel, "started", found)
@@ -131,6 +135,10 @@ def _judge(state: EdgeState, channel: str, parameters: EdgeParameters) -> dict[s
         del state.firing[channel]
         _adopt(state)
         return _said(state, channel, "adopted", None, firing.since_ns)
+    worse = find(state, parameters)
+    if worse is not None and SEVERITIES.index(worse.severity) < SEVERITIES.index(firing.severity):
+        firing.severity = worse.severity
+        return _said(state, channel, "worse", msgspec.structs.replace(worse, since_ns=firing.since_ns))
     firing.calm = 0 if is_still(state, parameters) else firing.calm + 1
     if firing.calm < parameters.calm_windows:
         return {"firing": True, "event": "none"}
@@ -148,15 +156,23 @@ def _adopt(state: EdgeState) -> None:
 def _said(state: EdgeState, channel: str, event: str, found: Finding | None, since_ns: int = 0) -> dict[str, Any]:
     since_ns = found.since_ns if found else since_ns
     output: dict[str, Any] = {
-        "firing": event == "started", "event": event, "channel": channel, "since_ns": since_ns, "at_ns": state.last_ns,
-        "name": NAMES[channel], "severity": found.severity if found else "info",
-        "effect": found.factor if found else 1.0, "finding": msgspec.to_builtins(found) if found else None,
-    }  # fmt: skip
+        "firing": found is not None,
+        "event": event,
+        "channel": channel,
+        "since_ns": since_ns,
+        "at_ns": state.last_ns,
+        "name": NAMES[channel],
+        "severity": found.severity if found else "info",
+        "effect": found.factor if found else 1.0,
+        "finding": msgspec.to_builtins(found) if found else None,
+    }
     return {**output, "summary": _summary(state, channel, event, found, since_ns)}
 
 
 def _summary(state: EdgeState, channel: str, event: str, found: Finding | None, since_ns: int) -> str:
-    calls = f"calls {short(state.caller)} → {short(state.callee)}" if state.caller else f"requests to {short(state.callee)}"
+    calls = (
+        f"calls {short(state.caller)} → {short(state.callee)}" if state.caller else f"requests to {short(state.callee)}"
+    )
     if event == "adopted":
         return f"{NAMES[channel]}: {calls}, since {clock(since_ns)}; now taken as the new normal"
     if found is None:
@@ -182,7 +198,19 @@ def _transition(state: EdgeState, inputs: dict[str, Any], output: dict[str, Any]
         if found["own_share"] is not None:
             labels["own_share"] = str(found["own_share"])
     return Transition(
-        subject=state.subject, entity=state.callee, firing=output["firing"], since_ns=output["since_ns"], at_ns=output["at_ns"],
-        name=output["name"], signal=signals[channel], severity=output["severity"], summary=output["summary"], channel=channel,
-        inputs=inputs, output=output, band=band, p_value=found["p_value"] if found else None, labels=labels,
-    )  # fmt: skip
+        subject=state.subject,
+        entity=state.callee,
+        firing=output["firing"],
+        since_ns=output["since_ns"],
+        at_ns=output["at_ns"],
+        name=output["name"],
+        signal=signals[channel],
+        severity=output["severity"],
+        summary=output["summary"],
+        channel=channel,
+        inputs=inputs,
+        output=output,
+        band=band,
+        p_value=found["p_value"] if found else None,
+        labels=labels,
+    )
