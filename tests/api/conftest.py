@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
-
-from mainstay.api import create_app
 from tests.api.fake_platform import FakePlatform
 from tests.store import control_samples as some
+
+from mainstay.api import create_app
 
 
 class Client:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from tests.store.control_samples import DIAGNOSER, T0, FixedClock
 
 from mainstay.api.platform import PlatformApi, Receive, Scope, Send
 from mainstay.domain.entities import Labels
@@ -19,8 +20,8 @@ from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
 from mainstay.domain.views import Explained, LogLine, Reperformed, SourceHealth, SpanLine, StageHealth, Status, Watching
 from mainstay.settings import Settings
+from mainstay.store.backup import Manifest, backup
 from mainstay.store.control import Control
-from tests.store.control_samples import DIAGNOSER, T0, FixedClock
 
 
 class FakeDoor:
@@ -39,7 +40,8 @@ class FakePlatform:
 
     def __init__(self, directory: Path, settings: Settings | None = None) -> None:
         self.clock = FixedClock()
-        self.control = Control(directory / "control.sqlite", self.clock)
+        self.directory = directory
+        self.control = Control(directory / "control.db", self.clock)
         self.settings = settings or Settings()
         self.ingest_door = FakeDoor()
         self.told: list[Command] = []
@@ -128,6 +130,10 @@ class FakePlatform:
 
     async def verdict(self, verdict: Verdict) -> Verdict:
         return msgspec.structs.replace(verdict, about=(DIAGNOSER,))
+
+    async def backup(self, to: Path) -> Manifest:
+        (self.directory / "inbox").mkdir(exist_ok=True)
+        return backup(self.directory, to)
 
 
 def is_a_platform(fake: FakePlatform) -> PlatformApi:

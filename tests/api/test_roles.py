@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from litestar.routes import HTTPRoute
+from tests.api.conftest import Client
+from tests.api.fake_platform import FakePlatform
 
 from mainstay.api.application import api
 from mainstay.domain.users import ROLES
-from tests.api.conftest import Client
-from tests.api.fake_platform import FakePlatform
 
 OPEN = {("GET", "/healthz"), ("GET", "/readyz"), ("POST", "/api/v1/session")}
 

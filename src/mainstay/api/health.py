@@ -7,11 +7,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import msgspec
-from litestar import Response, get
+from litestar import Response, get, post
+from litestar.params import JSONBody
 
 from mainstay.api.parameters import Platform
 from mainstay.api.platform import PlatformApi
+from mainstay.domain.errors import BadInput
 from mainstay.domain.views import Status
+from mainstay.ledger import Head
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -23,10 +26,35 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     why: str = ""
 
 
+class To(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where to: an absolute path on the machine of the platform."""
+
+    to: str
+
+
+class BackedUp(msgspec.Struct, frozen=True, kw_only=True):
+    """What was copied. Keep the ledger's head elsewhere: with it, truncation is seen."""
+
+    to: str
+    files: int
+    bytes: int
+    decided_seq: int
+    head: Head | None
+
+
 @get("/status", role="viewer", sync_to_thread=True)
 def show_status(platform: Platform) -> Status:
     """What is watched, the funnel, and the health of stages and sources."""
     return platform.status()
+
+
+@post("/backup", role="admin", status_code=201)
+async def make_backup(platform: Platform, data: JSONBody[To]) -> BackedUp:
+    """Copy everything into an empty folder on the server, while it runs."""
+    if not Path(data.to).is_absolute():
+        raise BadInput(f"the folder must be an absolute path; got {data.to[:200]!r}")
+    made = await platform.backup(Path(data.to))
+    return BackedUp(to=data.to, files=made.files, bytes=made.bytes, decided_seq=made.decided_seq, head=made.head)
 
 
 @get("/healthz", role="anyone", sync_to_thread=False)
@@ -107,5 +135,5 @@ def resident_bytes() -> int:
     return pages * os.sysconf("SC_PAGE_SIZE")
 
 
-V1_ROUTES = [show_status]
+V1_ROUTES = [show_status, make_backup]
 ROOT_ROUTES = [is_alive, is_ready, show_metrics]

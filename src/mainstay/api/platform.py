@@ -12,6 +12,7 @@ Synchronous methods are called on worker threads, several at once, and must be s
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from mainstay.domain.entities import Labels
@@ -23,6 +24,7 @@ from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
 from mainstay.domain.views import Explained, LogLine, Reperformed, SpanLine, Status
 from mainstay.settings import Settings
+from mainstay.store.backup import Manifest
 from mainstay.store.control import Control
 
 Scope = MutableMapping[str, Any]
@@ -136,4 +138,8 @@ class PlatformApi(Protocol):
 
     async def verdict(self, verdict: Verdict) -> Verdict:
         """Record a judgement. `about` comes empty and is filled here from the subject; returns when durable."""
+        ...
+
+    async def backup(self, to: Path) -> Manifest:
+        """A consistent copy of everything into an empty folder, while running."""
         ...

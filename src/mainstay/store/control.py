@@ -6,13 +6,13 @@ number, or nothing of it. Everything is safe to call from any thread.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Connection, func, select, update
 
 from mainstay.domain.alerts import Alert, AlertStatus
 from mainstay.domain.changes import Change
@@ -70,7 +70,7 @@ class Control:
             write.save(doc.CHANGE, effects.changes.values())
             write.save(doc.ALERT, effects.alerts.values())
             write.save(doc.INCIDENT, effects.incidents.values())
-            write.save(doc.PLAN, effects.plans.values())
+            write.save(doc.PLAN, self._unanswered(effects.plans, write.connection))
             write.save_new(doc.PAGE, effects.pages.values())
             write.save_new(doc.VERDICT, effects.verdicts.values())
             write.save(doc.LABEL, effects.labels.values())
@@ -78,6 +78,15 @@ class Control:
             write.append(effects.entries)
             write.set_meta("decided_seq", str(effects.decided_seq))
         self._decided_seq = effects.decided_seq
+
+    def _unanswered(self, plans: Mapping[str, Plan], connection: Connection) -> list[Plan]:
+        """Proposals and withdrawals that may be written: a plan that a person has answered is theirs."""
+        table = schema.plans.c
+        query = select(table.id).where(
+            table.tenant == self.tenant, table.id.in_(list(plans)), table.status.not_in(["proposed", "withdrawn"])
+        )
+        answered = set(connection.execute(query).scalars()) if plans else set()
+        return [plan for plan in plans.values() if plan.id not in answered]
 
     def append(self, *entries: Entry) -> list[LedgerEntry]:
         """Ledger entries that come with no document."""
