@@ -18,7 +18,9 @@ class SignalVerifier:
     """Watches the incident's alerts until they have all ended and stayed so, or the time is over.
 
     It says yes only when (1) every alert of the incident, or of `verify.entity`, has ended within `within_s`, (2) none
-    came back for `quiet_s`, and (3) each watched entity was heard from after that began: silence is not health.
+    came back for `quiet_s`, and (3) each watched entity was heard from after that began: silence is not health. Watched
+    are `verify.entity`, or the plan's targets and the alerts' entities; one that never speaks for itself (a database
+    known from its callers) is judged by those that do.
     After a restart of the platform the time begins anew; we look afresh.
 
     Args:
@@ -65,13 +67,16 @@ class SignalVerifier:
             await self._sleep(self._poll_s)
 
     def _heard(self, plan: Plan, alerts: Sequence[Alert], quiet_since_ms: int, after_s: float) -> Verified:
-        watched = [plan.verify.entity] if plan.verify.entity else list(plan.targets)
-        heard = {entity: self._last_heard_ms(entity) for entity in watched}
-        silent = [entity for entity, at_ms in heard.items() if at_ms is None or at_ms < quiet_since_ms]
+        watched = {plan.verify.entity} if plan.verify.entity else {*plan.targets, *(alert.entity for alert in alerts)}
+        heard = {entity: self._last_heard_ms(entity) for entity in sorted(watched)}
+        speakers = {entity: at_ms for entity, at_ms in heard.items() if at_ms is not None}
+        silent = [entity for entity, at_ms in speakers.items() if at_ms < quiet_since_ms]
+        if not speakers:
+            return Verified(is_true=False, says=f"the alerts ended, but nothing was ever heard from {', '.join(heard)}")
         if silent:
             return Verified(is_true=False, says=f"the alerts ended, but {', '.join(silent)} fell silent")
         says = f"{len(alerts)} alerts ended after {after_s:.0f} s and stayed ended for {plan.verify.quiet_s:g} s"
-        return Verified(is_true=True, says=f"{says} while {', '.join(watched)} kept reporting")
+        return Verified(is_true=True, says=f"{says} while {', '.join(speakers)} kept reporting")
 
     def _alerts(self, plan: Plan) -> list[Alert]:
         alerts = alerts_of(self._control, plan.incident)
