@@ -125,7 +125,10 @@ def _right_cause(held: Held, command: Command, _state: State, _effects: Effects)
 
 
 def _outcome(held: Held, command: Command, _state: State, _effects: Effects) -> str:
-    says = command.arguments.get("says") or f"plan {command.subject}: {command.arguments.get('status', 'ended')}"
+    what = command.arguments.get("runbook") or command.subject
+    says = f"{what}: {command.arguments.get('status', 'ended')}"
+    if command.arguments.get("says"):
+        says += f", {command.arguments['says']}"
     _tell(held, command, says, kind="action")
     return says
 

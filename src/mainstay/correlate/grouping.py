@@ -15,6 +15,9 @@ from mainstay.domain.effects import Effects
 from mainstay.domain.incidents import Grouping, Incident, TimelineEntry
 from mainstay.domain.models import Decision
 
+SYMPTOM_REACH_MS = 300_000
+HINT_REACH_MS = 60_000
+
 
 def take(kept: Kept, moment: Moment) -> None:
     """Ask the correlator about one alert and do what it says."""
@@ -57,10 +60,16 @@ def add(held: Held, kept: Kept, why: Grouping, at_ms: int) -> None:
         at_ms,
         groupings=(*(g for g in incident.groupings if g.alert != alert.id), why),
         entities=tuple(dict.fromkeys((*incident.entities, alert.about))),
-        since_ms=min(incident.since_ms, alert.since_ms),
+        since_ms=_onset(incident.since_ms, alert),
         severity=worst([incident.severity, alert.severity]),
     )
     held.tell(line_of(alert))
+
+
+def _onset(since_ms: int, alert: Alert) -> int:
+    """An earlier symptom moves the onset back; what has only been odd for long (load, log lines) does not."""
+    reach_ms = SYMPTOM_REACH_MS if alert.signal in ("latency", "errors", "availability") else HINT_REACH_MS
+    return alert.since_ms if since_ms - reach_ms <= alert.since_ms < since_ms else since_ms
 
 
 def line_of(alert: Alert) -> TimelineEntry:
@@ -105,7 +114,9 @@ def _open(kept: Kept, along: list[Kept], decision: Decision, entry: str, moment:
     name = f"INC-{state.next_number}"
     state.next_number += 1
     why = str(decision.output["why"])
-    onset_ms = min(one.alert.since_ms for one in [kept, *along])
+    onset_ms = alert.since_ms
+    for one in along:
+        onset_ms = _onset(onset_ms, one.alert)
     incident = Incident(
         id=name, status="open", severity=alert.severity, title=alert.summary or alert.name, since_ms=onset_ms,
         opened_ms=at_ms, updated_ms=at_ms, decided_by=decision.decided_by, tenant=alert.tenant,

@@ -34,6 +34,7 @@ class Correlator:
         "tau_s": 75.0,
         "victim_tau_s": 240.0,  # a victim downstream of what still burns may show it minutes later
         "same_entity_tau_s": 900.0,
+        "pending_tau_s": 120.0,
         "onset_slack_ms": 5000.0,  # one detector window: onsets are not known more exactly
         "per_hop": 0.85,
         "shared_callee": 0.65,

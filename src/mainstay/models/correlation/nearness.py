@@ -76,13 +76,15 @@ class Nearness:
         return max(links, key=lambda link: link.score)
 
     def to_alert(self, alert: AlertSketch, other: AlertSketch) -> Link:
-        """The tie of two alerts, in whichever order they are given."""
+        """The tie of two alerts. What has waited for long is old news, even on the same entity."""
         saturated = other.signal == "saturation"
         members = [
             Member(entity=e, first_ms=other.since_ms, last_ms=other.since_ms, is_saturated=saturated)
             for e in other.ends
         ]
-        return max((self.to_member(alert, member) for member in members), key=lambda link: link.score)
+        link = max((self.to_member(alert, member) for member in members), key=lambda found: found.score)
+        fresh = math.exp(-link.gap_ms / 1000 / self.weights["pending_tau_s"])
+        return Link(min(link.score, fresh), link.why, link.gap_ms)
 
     def _link(self, entity: str, alert: AlertSketch, member: Member, gap_ms: int) -> Link:
         closeness, why, tau_s = self._place(entity, alert, member)

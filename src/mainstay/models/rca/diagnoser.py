@@ -92,6 +92,8 @@ class Diagnoser:
         "witness_window_s": 180.0,
         "doubtful": 0.35,
         "lonely": 0.7,
+        "starved_s": 0.05,
+        "lead_ms": 60000.0,
     }
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:

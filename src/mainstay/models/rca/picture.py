@@ -77,7 +77,8 @@ class Picture:
     def trust_in(self, caller: str, callee: str) -> float:
         """A caller that was itself changed just before is a doubtful witness, unless another caller says the same.
 
-        So a timeout set too short, or a wrong address, is not blamed on the service that is called.
+        So a timeout set too short, or a wrong address, is not blamed on the service that is called. Nor is a caller
+        that gets no processor time a good clock.
         """
         if not caller or not callee or callee in self.case.silent or self._own_errors_inside(callee):
             return 1.0
@@ -88,6 +89,8 @@ class Picture:
         if seconded:
             return 1.0
         if self._was_changed(caller) and not self._was_changed(callee):
+            return self.weights["doubtful"]
+        if self._is_starved(caller) and not self._is_starved(callee):
             return self.weights["doubtful"]
         return self.weights["lonely"] if others else 1.0
 
@@ -100,6 +103,13 @@ class Picture:
             for change in self.case.changes
         )
 
+    def _is_starved(self, entity: str) -> bool:
+        floor = self.weights["starved_s"]
+        return any(
+            vital.entity == entity and vital.kind == "delay" and vital.now > vital.before + max(floor, 5 * vital.spread)
+            for vital in self.case.vitals
+        )
+
     def _own_errors_inside(self, entity: str) -> bool:
         """It complains itself, or its own measurements (not its callers') are strange."""
         said = any(log.entity == entity and log.severity >= 17 for log in self.case.logs)
@@ -107,7 +117,7 @@ class Picture:
 
     def onset_ms(self, entity: str) -> int:
         """When its trouble began; the incident's onset when it has no alert of its own."""
-        return min((a.since_ms for a in self.alerts_about(entity)), default=self.case.onset_ms)
+        return min((max(a.since_ms, self._earliest_ms) for a in self.alerts_about(entity)), default=self.case.onset_ms)
 
     def is_bad(self, call: CallFact) -> bool:
         """Slower by a practical amount (relative and absolute), or failing."""
@@ -191,4 +201,9 @@ class Picture:
         return reached
 
     def first_onset_ms(self) -> int:
-        return min((a.since_ms for a in self.case.alerts), default=self.case.onset_ms)
+        """The first sign, but none long before the incident: what has been odd for hours is not its beginning."""
+        return min((max(a.since_ms, self._earliest_ms) for a in self.case.alerts), default=self.case.onset_ms)
+
+    @property
+    def _earliest_ms(self) -> int:
+        return self.case.onset_ms - int(self.weights["lead_ms"])

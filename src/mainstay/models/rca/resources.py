@@ -23,7 +23,7 @@ def cpu(picture: Picture, entity: str) -> list[Clue]:
         if vital.now > 0.7 and vital.now > vital.before + max(0.25, 3 * vital.spread):
             clues.append(_ramp(picture, vital, f"processor of {short(entity)} busy", "cpu"))
     for vital in _vitals(picture, entity, "delay"):
-        if vital.now > vital.before + max(0.05, 5 * vital.spread):
+        if vital.now > vital.before + max(picture.weights["starved_s"], 5 * vital.spread):
             clues.append(_ramp(picture, vital, f"{short(entity)} wakes late: starved of processor time", "cpu"))
     return strongest(clues)
 

@@ -1,0 +1,6 @@
+"""What people and outcomes say about our decisions: verdicts become labels, labels become precision and recall."""
+
+from mainstay.feedback.scores import Rate, Score, scorecard
+from mainstay.feedback.stage import Feedback, Known
+
+__all__ = ["Feedback", "Known", "Rate", "Score", "scorecard"]
