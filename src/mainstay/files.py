@@ -43,14 +43,13 @@ def parse(text: str, into: type[T], name: str = "<text>") -> T:
         value: Any = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise BadFile(name, _line_of_error(error), f"not YAML: {_first_line(error)}") from None
+    value = {} if value is None and into is not list else value
     try:
-        return msgspec.convert({} if value is None and into is not list else value, into)
+        return msgspec.convert(value, into)
     except msgspec.ValidationError as error:
-        says = str(error)
-        found = _AT.search(says)
-        steps = _steps(found["path"]) if found else []
-        says = _AT.sub("", says)
-        where = ".".join(str(s) for s in steps)
+        says = _AT.sub("", str(error))
+        steps = _steps_to_fault(value, into, str(error))
+        where = ".".join(str(step) for step in steps)
         says = says[0].lower() + says[1:] + (f" (at {where})" if where else "")
         raise BadFile(name, line_of(node, steps, says), says) from None
 
@@ -74,14 +73,42 @@ def line_of(node: Any, steps: list[str | int], says: str = "") -> int:
     return line
 
 
-def _steps(path: str) -> list[str | int]:
+def _steps_to_fault(value: Any, into: Any, error: str) -> list[str | int]:
+    """The path to the fault. msgspec names fields but writes `[...]` for an item: the first one that fails is meant."""
+    found = _AT.search(error)
     steps: list[str | int] = []
-    for match in _STEP.finditer(path):
-        if match["key"]:
-            steps.append(match["key"])
-        elif match["index"].isdigit():
-            steps.append(int(match["index"]))
+    here = value
+    for match in _STEP.finditer(found["path"] if found else ""):
+        step: str | int | None = match["key"] or _first_failing(value, into, steps, here)
+        if step is None:
+            break
+        steps.append(step)
+        try:
+            here = here[step]
+        except (KeyError, IndexError, TypeError):
+            break
     return steps
+
+
+def _first_failing(value: Any, into: Any, steps: list[str | int], here: Any) -> str | int | None:
+    keys: list[Any] = list(here) if isinstance(here, dict) else list(range(len(here)))
+    for count, key in enumerate(keys, 1):
+        shorter = {k: here[k] for k in keys[:count]} if isinstance(here, dict) else here[:count]
+        try:
+            msgspec.convert(_with(value, steps, shorter), into)
+        except msgspec.ValidationError as error:
+            if "missing required" not in str(error) or count == len(keys):
+                return key  # type: ignore[no-any-return]
+    return None
+
+
+def _with(value: Any, steps: list[str | int], here: Any) -> Any:
+    """A copy of `value` in which the thing at `steps` is `here`."""
+    if not steps:
+        return here
+    copy: Any = dict(value) if isinstance(value, dict) else list(value)
+    copy[steps[0]] = _with(value[steps[0]], steps[1:], here)
+    return copy
 
 
 def _line_of_error(error: yaml.YAMLError) -> int:

@@ -19,7 +19,7 @@ from mainstay.domain.ledger import Entry
 from mainstay.domain.pages import Page
 from mainstay.domain.protocols import BandBatch
 from mainstay.domain.records import Command, Record
-from mainstay.domain.signals import Decoded, Normal
+from mainstay.domain.signals import Decoded, Normal, Series
 from mainstay.domain.state import Stateful, pack, unpack
 
 BATCH_ENTRY_EVERY_MS = 60_000
@@ -31,6 +31,8 @@ class Normalizes(Stateful, Protocol):
 
     @property
     def topology(self) -> Topology: ...
+    @property
+    def series(self) -> Sequence[Series]: ...
     def apply(self, decoded: Decoded, received_ns: int) -> Normal: ...
     def tick(self, at_ns: int) -> Normal: ...
 
@@ -56,6 +58,7 @@ class Stores(Protocol):
     applied_seq: int
 
     def write(self, normal: Normal, seq: int) -> None: ...
+    def know(self, series: Sequence[Series]) -> None: ...
     def write_bands(self, bands: BandBatch, seq: int) -> None: ...
     def commit(self, seq: int) -> None: ...
 
@@ -76,7 +79,8 @@ class Stages:
     normalize: Normalizes
     detect: Detects
     correlate: Correlates
-    assess: Callable[[Incident, Effects, int], Incident]
+    assess: Callable[[Incident, int], Incident]
+    learn: Callable[[Effects], None]
     propose: Callable[[Incident, int, Effects], None]
     pages: Callable[[Incident, Incident | None], Sequence[Page]]
     command: Callable[[Command, Effects], None]
@@ -123,6 +127,7 @@ class Pipeline:
             self._stages.command(Command.read(record.body), effects)
         else:
             self._signals(record, at_ms, effects)
+        self._stages.learn(effects)
         for incident in list(effects.incidents.values()):
             self._incident(incident, at_ms, effects)
         self.seq, self.at_ms = record.seq, at_ms
@@ -166,7 +171,7 @@ class Pipeline:
             )
 
     def _incident(self, incident: Incident, at_ms: int, effects: Effects) -> None:
-        incident = self._stages.assess(incident, effects, at_ms)
+        incident = self._stages.assess(incident, at_ms)
         effects.incidents[incident.id] = incident
         self._stages.propose(incident, at_ms, effects)
         for page in self._stages.pages(incident, self._told.get(incident.id)):
@@ -196,6 +201,7 @@ class Pipeline:
         saved = unpack("pipeline", 1, state, _Saved)
         for name, stage in self._stages.stateful.items():
             stage.restore(saved.stages[name])
+        self._telemetry.know(self._stages.normalize.series)
         self.seq, self.at_ms, self._told = saved.seq, saved.at_ms, saved.told
         self._scored_since_ms = saved.scored_since_ms
         self.scores_digest = saved.scores_digest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import socket
@@ -25,6 +26,7 @@ def serve(data: Path, settings: Settings, host: str, port: int) -> None:
     Raises:
         BadInput: The address cannot be had, or another platform runs in this folder.
     """
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     listener = _listen(host, port)
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     platform = Platform(data, settings)

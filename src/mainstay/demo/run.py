@@ -107,7 +107,7 @@ def write_catalog(path: Path, shop_file: Path | str) -> None:
     services = [
         {"name": s.name, "tier": s.tier, "owner": s.owner, "environment": shop.environment} for s in shop.services
     ]
-    path.write_text(yaml.safe_dump({"services": services}, sort_keys=False))
+    path.write_text(yaml.safe_dump(services, sort_keys=False))
 
 
 def lab_of(options: Options, folder: Path, client: Client) -> Lab:

@@ -53,3 +53,12 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
     subject: str
     arguments: dict[str, str] = {}
+
+    @classmethod
+    def read(cls, body: bytes) -> Command:
+        """A command as it stands in the inbox."""
+        return msgspec.json.decode(body, type=cls)
+
+    def body(self) -> bytes:
+        """The command as it goes into the inbox."""
+        return msgspec.json.encode(self)

@@ -12,20 +12,21 @@ from typing import Protocol
 
 from mainstay.domain.effects import Effects
 from mainstay.domain.errors import Overloaded
-from mainstay.domain.records import Record
+from mainstay.domain.records import Lane, Record
 from mainstay.engine.snapshots import Snapshots
 
 log = logging.getLogger(__name__)
 
 BATCH_RECORDS = 256
 BATCH_BYTES = 16 << 20
+BATCH_EVERY_S = 0.2
 """A batch is one transaction in each store: large enough to make its few milliseconds cheap, small enough to be soon."""
 
 
 class TakesRecords(Protocol):
     """What the engine asks of the inbox."""
 
-    def append(self, lane: str, source: str, body: bytes) -> Future[int]: ...
+    def append(self, lane: Lane, source: str, body: bytes) -> Future[int]: ...
     def take(self, max_records: int, max_bytes: int, timeout_s: float) -> list[Record]: ...
     def applied(self, seq: int) -> None: ...
 
@@ -75,6 +76,7 @@ class LocalEngine:
         self._lock = threading.Lock()
         self._saved_seq = 0
         self._next_snapshot = 0.0
+        self._is_full = False
         self.failure = ""
         self.last_batch_at = time.monotonic()
         self.records = 0
@@ -112,7 +114,10 @@ class LocalEngine:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            if not self._is_full:
+                self._stop.wait(max(0.0, self.last_batch_at + BATCH_EVERY_S - time.monotonic()))
             records = self._inbox.take(BATCH_RECORDS, BATCH_BYTES, 0.2)
+            self._is_full = len(records) >= BATCH_RECORDS
             records = [record for record in records if record.seq > self._pipeline.seq]
             try:
                 if records:

@@ -1,0 +1,247 @@
+"""The composition root: the only place that names concrete classes and joins them to one running platform."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mainstay.automation import Approvals, Executor, Policy, SignalVerifier, actions_of
+from mainstay.clock import SystemClock
+from mainstay.domain.effects import Effects
+from mainstay.domain.entities import Labels
+from mainstay.domain.errors import NotFound
+from mainstay.domain.models import VersionRef
+from mainstay.domain.protocols import Clock
+from mainstay.domain.records import Command, Lane
+from mainstay.domain.runbooks import Approval, Runbook
+from mainstay.domain.signals import F64, I64
+from mainstay.domain.users import User
+from mainstay.domain.verdicts import Verdict
+from mainstay.domain.views import Explained, LogLine, Reperformed, SpanLine, Status
+from mainstay.engine.local import LocalEngine, Pace
+from mainstay.engine.snapshots import Snapshots
+from mainstay.feedback import scorecard
+from mainstay.health import Heartbeat, Health
+from mainstay.ingest import IngestDoor
+from mainstay.lines import log_lines, span_lines
+from mainstay.outbox import Outbox, notification
+from mainstay.outbox.heartbeat import stalled
+from mainstay.settings import Settings
+from mainstay.store.backup import backup
+from mainstay.store.control import Control
+from mainstay.store.inbox import Inbox
+from mainstay.wiring import wire
+
+
+class Platform:
+    """Everything that runs, in one folder.
+
+    Args:
+        data: Made when it is not there; readable by its owner only.
+
+    Raises:
+        BadFile: A file that the settings name cannot be read.
+        Refused: Another platform runs in this folder.
+        Corrupt: A store is damaged; says which and where.
+    """
+
+    def __init__(self, data: Path, settings: Settings, clock: Clock | None = None) -> None:
+        self.data, self.settings, self.clock = data, settings, clock or SystemClock()
+        quota: dict[Lane, int] = {
+            "signals": settings.quota.signals,
+            "alerts": settings.quota.alerts,
+            "control": settings.quota.control,
+        }
+        self.inbox = Inbox(data / "inbox", clock=self.clock, quota=quota, keep=settings.keep_inbox)
+        self.line = wire(data, settings, self.clock)
+        self.control: Control = self.line.control
+        self.new_admin_token = self.control.people.first_admin(data)
+        pace = Pace(settings.tick_s, settings.snapshot_s)
+        snapshots = Snapshots(data / "state")
+        self.engine = LocalEngine(self.line.pipeline, self.inbox, snapshots, pace, self._decided, self._upkeep)
+        self.ingest_door = IngestDoor(
+            inbox=self.inbox,
+            authenticate=self.control.people.sender,
+            current_alerts=lambda: self.line.detect.firing,
+        )
+        self.approvals = Approvals(
+            self.control,
+            Policy(),
+            self.clock,
+            expires_s=settings.approval_expires_s,
+            user_of=self.control.people.user,
+        )
+        self.executor = Executor(
+            self.control,
+            actions_of(settings.commands, self._notify),
+            SignalVerifier(self.control, self.clock, self._last_heard_ms),
+            self.clock,
+            data / "workflows.db",
+            approvals=self.approvals,
+            submit=self.command,
+        )
+        self.outbox = Outbox(self.control, settings.receiver, self.clock)
+        self.health = Health(self.line, self.inbox, self.engine, self.ingest_door, self.clock)
+        self._heartbeat = Heartbeat(self.health.is_ok, self._cry)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    # -- life
+
+    def start(self) -> None:
+        """Restore the last state, replay what came after, and go on."""
+        self.engine.start()
+
+    def stop(self) -> None:
+        """Save the state and close everything."""
+        self.engine.stop()
+        self.inbox.close()
+        self.line.close()
+
+    async def start_async(self) -> None:
+        """Take up plans that were cut off; begin to deliver pages."""
+        await self.executor.open()
+        self._tasks = [asyncio.create_task(self.outbox.run()), asyncio.create_task(self._heartbeat.run())]
+
+    async def stop_async(self) -> None:
+        """Stop delivering; what is not delivered stays in the outbox."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.executor.close()
+
+    def _decided(self, effects: Effects) -> None:
+        self.health.count(effects)
+
+    def _upkeep(self) -> None:
+        now_ns = self.clock.now_ns()
+        self.line.telemetry.seal(now_ns)
+        self.line.telemetry.expire(now_ns)
+
+    def _last_heard_ms(self, entity: str) -> int | None:
+        return self.line.normalizer.last_heard_ms(entity)
+
+    def _cry(self, says: str, *, is_over: bool) -> None:
+        """The heartbeat's word goes straight to the outbox: the pipeline may be what stands still."""
+        self.control.save_pages(stalled(says, self.settings.receiver, self.clock, is_over=is_over))
+
+    def _notify(self, key: str, plan: str, text: str) -> None:
+        self.control.save_pages(notification(key, plan, text, self.settings.receiver, self.clock))
+
+    # -- what a person asks (`api.platform.PlatformApi`)
+
+    def status(self) -> Status:
+        """What is watched, how much came in, and whether every stage runs."""
+        return self.health.status()
+
+    def points(self, series_id: int, since_ms: int, until_ms: int) -> tuple[I64, F64]:
+        """Samples of one series."""
+        return self.line.telemetry.points(series_id, since_ms, until_ms)
+
+    def bands(self, series_id: int, since_ms: int, until_ms: int) -> tuple[I64, F64, F64]:
+        """What was expected of it."""
+        return self.line.telemetry.bands(series_id, since_ms, until_ms)
+
+    def logs(self, entity: str, since_ms: int, until_ms: int, limit: int) -> Sequence[LogLine]:
+        """Log lines of one entity, newest first."""
+        batch = self.line.telemetry.logs(entity, since_ms, until_ms, limit)
+        kept = self.control.templates([int(number) for number in set(batch.template.tolist())])
+        return log_lines(batch, {template.id: template.text for template in kept})
+
+    def spans(self, trace_id: str) -> Sequence[SpanLine]:
+        """The spans of one trace."""
+        return span_lines(self.line.telemetry.spans(bytes.fromhex(trace_id)))
+
+    def explain(self, labels: Mapping[str, str]) -> Explained:
+        """Which entity a label set belongs to, and why."""
+        found = self.line.normalizer.explain(labels)
+        return Explained(entity=found.entity, rule=found.rule, says="; ".join(found.says))
+
+    def unplaced(self) -> Sequence[Labels]:
+        """Label sets that no rule could place."""
+        return self.line.normalizer.unplaced
+
+    def runbooks(self) -> Sequence[Runbook]:
+        """What is loaded."""
+        return list(self.line.catalogue)
+
+    def agreement(self) -> Mapping[str, Any]:
+        """Live and shadow versions, and how often they agreed."""
+        return self.line.serving.describe()
+
+    def scorecard(self) -> Sequence[Any]:
+        """Precision and recall per model version, with counts."""
+        return scorecard(self.control.labels())
+
+    def reperform(self, entry_id: str) -> Reperformed:
+        """Take a recorded decision again from its frozen inputs."""
+        entry = self.control.ledger_entry(entry_id)
+        inputs = self.control.frozen(entry.inputs_digest) if entry is not None else None
+        if entry is None:
+            raise NotFound(f"there is no ledger entry {entry_id[:80]}")
+        if inputs is None:
+            raise NotFound(f"{entry.id} is a {entry.kind}: it froze no inputs, so there is nothing to take again")
+        ref = VersionRef.parse(entry.actor)
+        output = self.line.serving.reperform(ref, inputs)
+        is_same = msgspec.to_builtins(output) == entry.output
+        says = "the output is the same" if is_same else "the output differs from what was recorded"
+        return Reperformed(
+            entry=entry.id, decided_by=ref, is_same=is_same, recorded=entry.output, output=output, says=says
+        )
+
+    async def command(self, command: Command) -> int:
+        """Hand a command to the pipeline; durable when this returns."""
+        return await asyncio.wrap_future(self.inbox.append("control", "command", command.body()))
+
+    async def approve(self, plan: str, digest: str, user: User, comment: str) -> Approval:
+        """Record a yes to exactly this digest and start the plan."""
+        approval = await asyncio.to_thread(self.approvals.approve, plan, user, digest, comment)
+        await self._answered(plan, user, "approved")
+        await self.executor.start(plan)
+        return approval
+
+    async def reject(self, plan: str, digest: str, user: User, comment: str) -> Approval:
+        """Record a no."""
+        approval = await asyncio.to_thread(self.approvals.reject, plan, user, digest, comment)
+        await self._answered(plan, user, "rejected")
+        return approval
+
+    async def _answered(self, plan_id: str, user: User, status: str) -> None:
+        plan = self.control.plan(plan_id)
+        assert plan is not None  # it was just approved or rejected
+        arguments = {"incident": plan.incident, "status": status, "runbook": plan.runbook, "says": f"by {user.name}"}
+        await self.command(
+            Command(kind="plan-outcome", by=user.name, at_ms=self._now_ms(), subject=plan_id, arguments=arguments)
+        )
+
+    async def dry_run(self, plan: str, user: User) -> tuple[str, ...]:
+        """What each step would do; nothing is touched."""
+        found = self.control.plan(plan)
+        if found is None:
+            raise NotFound(f"there is no plan {plan[:80]}")
+        return await self.executor.dry_run(found)
+
+    async def verdict(self, verdict: Verdict) -> Verdict:
+        """Record a judgement: durable when this returns, in force when the pipeline reaches it."""
+        body = msgspec.json.encode(verdict).decode()
+        command = Command(
+            kind="verdict",
+            by=verdict.by,
+            at_ms=verdict.at_ms,
+            subject=verdict.subject,
+            arguments={"kind": verdict.kind, "target": verdict.target, "verdict": body},
+        )
+        seq = await self.command(command)
+        await asyncio.wrap_future(self.engine.decided(seq))
+        kept = [known for known in self.control.verdicts(verdict.subject) if known.id == verdict.id]
+        return kept[0] if kept else verdict
+
+    async def backup(self, to: Path) -> Any:
+        """A consistent copy while running."""
+        return await asyncio.to_thread(backup, self.data, to, self.line.telemetry)
+
+    def _now_ms(self) -> int:
+        return self.clock.now_ns() // 1_000_000

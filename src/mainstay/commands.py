@@ -1,0 +1,73 @@
+"""What people and the executor told the pipeline, taken to the stages that it concerns, at its place in the order."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+
+from mainstay.automation.proposals import Proposals
+from mainstay.correlate import Correlate
+from mainstay.detect import Detect
+from mainstay.domain.effects import Effects
+from mainstay.domain.errors import MainstayError
+from mainstay.domain.records import Command
+from mainstay.domain.verdicts import Verdict
+from mainstay.outbox import escalation
+from mainstay.settings import Receiver
+from mainstay.feedback import Feedback
+from mainstay.mlops import Serving
+from mainstay.normalize import Normalizer
+
+log = logging.getLogger(__name__)
+
+
+class Commands:
+    """One command at a time. A command that makes no sense any more (its incident is over) changes nothing."""
+
+    def __init__(
+        self,
+        serving: Serving,
+        normalizer: Normalizer,
+        detect: Detect,
+        correlate: Correlate,
+        proposals: Proposals,
+        feedback: Feedback,
+        receiver: Receiver,
+    ) -> None:
+        self._receiver = receiver
+        self._serving, self._normalizer, self._detect = serving, normalizer, detect
+        self._correlate, self._proposals, self._feedback = correlate, proposals, feedback
+
+    def apply(self, command: Command, effects: Effects) -> None:
+        """Take it where it belongs."""
+        try:
+            self._apply(command, effects)
+        except MainstayError as error:
+            # The sender was told when it asked; between then and now the world moved on.
+            log.warning("%s of %s by %s has no effect: %s", command.kind, command.subject, command.by, error)
+
+    def _apply(self, command: Command, effects: Effects) -> None:
+        if command.kind in {"deploy", "rollback"}:
+            self._serving.apply(command, effects)
+            return
+        if command.kind == "plan-outcome":
+            self._proposals.command(command)
+            self._feedback.outcome(command, effects)
+        if command.kind in {"merge", "split"}:
+            self._feedback.regrouped(command, effects)
+        if command.kind == "verdict":
+            verdict = msgspec.json.decode(command.arguments["verdict"], type=Verdict)
+            self._detect.learn(verdict)
+            self._feedback.record(verdict, effects)
+        self._correlate.command(command, self._normalizer.topology, effects)
+        if command.kind == "plan-outcome" and command.arguments.get("escalate"):
+            self._escalate(command, effects)
+
+    def _escalate(self, command: Command, effects: Effects) -> None:
+        incident = effects.incidents.get(command.arguments["incident"])
+        if incident is None:
+            return
+        says = command.arguments["says"]
+        for page in escalation(incident, command.subject, says, command.at_ms, self._receiver):
+            effects.pages[page.key] = page

@@ -1,0 +1,78 @@
+"""Recorded telemetry through the same pipeline, at full speed, with the time of the recording."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from mainstay.domain.errors import BadInput
+from mainstay.domain.records import Record
+from mainstay.settings import Settings
+from mainstay.store.inbox import read_records
+from mainstay.wiring import wire
+
+
+class RecordedClock:
+    """The time of the record that is replayed."""
+
+    def __init__(self) -> None:
+        self.at_ns = 0
+
+    def now_ns(self) -> int:
+        """Nanoseconds since 1970, UTC."""
+        return self.at_ns
+
+
+def replay(path: Path, settings: Settings, batch: int) -> dict[str, Any]:
+    """What would have been decided: alerts, incidents, a digest over every score, and how long it took.
+
+    Args:
+        path: A data folder that was kept with `keep_inbox`, or its `inbox` folder.
+        batch: Records per batch. The outcome does not depend on it.
+
+    Raises:
+        BadInput: There is no recording in this folder.
+    """
+    inbox = path / "inbox" if (path / "inbox").is_dir() else path
+    clock = RecordedClock()
+    began = time.monotonic()
+    count, first_ns = 0, 0
+    with tempfile.TemporaryDirectory(prefix="mainstay-replay-") as folder:
+        line = wire(Path(folder), settings, clock)
+        try:
+            for records in batches(read_records(inbox), batch):
+                first_ns = first_ns or records[0].received_ns
+                clock.at_ns = records[-1].received_ns
+                line.pipeline.run(records)
+                count += len(records)
+            if not count:
+                raise BadInput(f"{path}: no recording here; make one with `keep_inbox: true` or `mainstay demo --record`")
+            alerts, incidents = line.control.alerts(limit=100_000), line.control.incidents(limit=100_000)
+        finally:
+            line.close()
+    return {
+        "records": count,
+        "batch": batch,
+        "span_s": round((clock.at_ns - first_ns) / 1e9, 1),
+        "took_s": round(time.monotonic() - began, 2),
+        "scores_sha256": line.pipeline.scores_digest,
+        "alerts": msgspec.to_builtins(sorted(alerts, key=lambda a: (a.since_ms, a.id))),
+        "incidents": msgspec.to_builtins(sorted(incidents, key=lambda i: (i.opened_ms, i.id))),
+    }
+
+
+def batches(records: Iterable[Record], size: int) -> Iterator[list[Record]]:
+    """Cut into lists of at most `size`.
+
+    >>> [len(part) for part in batches(range(5), 2)]
+    [2, 2, 1]
+    """
+    rest = iter(records)
+    while part := list(islice(rest, size)):
+        yield part

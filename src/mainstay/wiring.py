@@ -1,0 +1,102 @@
+"""The stages wired to each other: the same for the platform, a replay, and an evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mainstay.automation import Catalogue, load_runbooks
+from mainstay.automation.proposals import Proposals
+from mainstay.commands import Commands
+from mainstay.correlate import Correlate
+from mainstay.detect import Detect
+from mainstay.domain.effects import Effects
+from mainstay.domain.incidents import Incident
+from mainstay.domain.pages import Page
+from mainstay.domain.protocols import Clock
+from mainstay.feedback import Feedback
+from mainstay.ingest import decode
+from mainstay.intelligence import assess
+from mainstay.mlops import Registry, Serving
+from mainstay.normalize import Normalizer
+from mainstay.outbox import pages_for
+from mainstay.pipeline import Pipeline, Stages
+from mainstay.settings import Settings
+from mainstay.store.control import Control
+from mainstay.store.telemetry import Telemetry
+
+GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One pipeline with its stores and the stages that somebody outside of it asks things of."""
+
+    telemetry: Telemetry
+    control: Control
+    serving: Serving
+    normalizer: Normalizer
+    detect: Detect
+    correlate: Correlate
+    proposals: Proposals
+    catalogue: Catalogue
+    pipeline: Pipeline
+
+    def close(self) -> None:
+        """Close the stores."""
+        self.telemetry.close()
+        self.control.close()
+
+
+def wire(data: Path, settings: Settings, clock: Clock) -> Line:
+    """Open the stores in `data` and put the stages in their order.
+
+    Raises:
+        BadFile: Mapping, catalog or a runbook cannot be read.
+        Corrupt: A store is damaged.
+    """
+    catalogue = load_runbooks(settings.runbooks, force=settings.force_runbook)
+    normalizer = Normalizer(settings.mapping or None, settings.catalog or None)
+    telemetry = Telemetry(
+        data / "telemetry",
+        retention_s=settings.retention_s,
+        hot_s=settings.hot_s,
+        memory_limit=settings.telemetry_memory,
+    )
+    control = Control(data / "control.db", clock)
+    serving = Serving(Registry(control, data / "artefacts", clock))
+    detect, correlate = Detect(serving), Correlate(serving)
+    proposals = Proposals(catalogue, serving, lambda: normalizer.topology)
+    feedback = Feedback(control)
+    commands = Commands(serving, normalizer, detect, correlate, proposals, feedback, settings.receiver)
+
+    def assessed(incident: Incident, at_ms: int) -> Incident:
+        return assess(incident, normalizer.topology, correlate.alerts_of(incident.id), correlate.changes, at_ms)
+
+    def proposed(incident: Incident, at_ms: int, effects: Effects) -> None:
+        proposals.apply(incident, at_ms, effects)
+
+    def paged(incident: Incident, before: Incident | None) -> Sequence[Page]:
+        return pages_for(incident, before, settings.receiver)
+
+    stages = Stages(
+        decode=decode,
+        normalize=normalizer,
+        detect=detect,
+        correlate=correlate,
+        assess=assessed,
+        learn=proposals.learn,
+        propose=proposed,
+        pages=paged,
+        command=commands.apply,
+        stateful={
+            "normalize": normalizer,
+            "serving": serving,
+            "detect": detect,
+            "correlate": correlate,
+            "proposals": proposals,
+        },
+    )
+    pipeline = Pipeline(stages, telemetry, control)
+    return Line(telemetry, control, serving, normalizer, detect, correlate, proposals, catalogue, pipeline)
