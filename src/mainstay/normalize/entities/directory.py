@@ -126,7 +126,7 @@ class Directory:
         return entity
 
     def _without_place(self, labels: Labels, environment: str) -> str:
-        masked = tuple((k, mask(v)[:200]) for k, v in labels[:64])
+        masked = _masked(labels)
         if masked not in self.unplaced and len(self.unplaced) < MAX_UNPLACED:
             self.unplaced[masked] = None
             self._new_unplaced.append(masked)
@@ -182,7 +182,7 @@ class Directory:
         return {
             "entities": list(self.entities.values()),
             "unplaced": list(self.unplaced),
-            "heard_as": list(self._heard_as.items()),
+            "heard_as": [(entity, _masked(labels)) for entity, labels in self._heard_as.items()],
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -200,6 +200,10 @@ class Directory:
 
 def _unplaced(environment: str) -> str:
     return entity_id("unplaced", environment, "labels")
+
+
+def _masked(labels: Labels) -> Labels:
+    return tuple((name, mask(value)[:200]) for name, value in labels[:64])
 
 
 def _labels(pairs: Iterable[Iterable[str]]) -> Labels:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from hashlib import blake2b
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +20,7 @@ REFUSED, GAUGE, COUNTER, DELTA, BUCKET, SUM, COUNT, HISTOGRAM = range(8)
 NEVER = np.iinfo(np.int64).min
 MAX_LABEL = 256
 MAX_LABELS = 64
+STREAMS_PER_SERIES = 16  # buckets that stand behind one series of a histogram
 
 # Names that are drawn anew at each start: UUIDs, hashes, container ids, pods of replica sets, process ids. The last
 # piece of a name is taken for drawn when it is hexadecimal with a digit in it, or letters mixed with digits.
@@ -26,7 +29,9 @@ _VOLATILE = re.compile(
     r"|[@_-](?=[a-f]*\d)[0-9a-f]{4,}$|[@_-](?=[a-z]*\d)(?=\d*[a-z])(?![a-z]+\d{1,3}$)[a-z0-9]{5,}$",
     re.IGNORECASE,
 )
-_DURATION = re.compile(r"[._](?:duration|latency|time|elapsed)(?:[._](?:seconds|milliseconds|s|ms))?$")
+_DURATION = re.compile(
+    r"[._](?:duration|latency|time|elapsed)(?:[._](?:seconds|milliseconds|s|ms))?$|_(?:milli)?seconds$"
+)
 _ADDRESS = re.compile(r":\d+$")
 
 
@@ -50,6 +55,8 @@ class Streams:
     def __init__(self, directory: Directory, series: SeriesTable) -> None:
         self.directory, self.series = directory, series
         self.known: dict[Stream, int] = {}
+        self._count = 0
+        self._hidden: dict[bytes, int] = {}
         self.entities: list[str] = []
         self._entity_at: dict[str, int] = {}
         self.groups: dict[tuple[str, str, str, Labels, Labels], int] = {}
@@ -69,7 +76,10 @@ class Streams:
         return self._identify(stream, is_histogram=is_histogram) if at is None else at
 
     def _identify(self, stream: Stream, *, is_histogram: bool) -> int:
-        if len(self.known) >= 2 * self.series.most * 8:  # 16 buckets or so stand behind one series of a histogram
+        if self._hidden and (number := self._hidden.get(_digest(stream))) is not None:
+            self.known[stream] = number
+            return number
+        if self._count >= STREAMS_PER_SERIES * self.series.most:
             self.series.refused += 1
             return -1
         merged = dict(stream.labels) | dict(stream.resource)
@@ -81,7 +91,7 @@ class Streams:
         group, slot = self._outputs(stream, mode, base, entity, labels)
         if slot == NO_SLOT:
             return -1
-        at = len(self.known)
+        at, self._count = self._count, self._count + 1
         if at >= len(self.mode):
             self._grow()
         self.known[stream] = at
@@ -145,15 +155,19 @@ class Streams:
             setattr(self, name, new)
 
     def state(self) -> dict[str, Any]:
-        """Streams with their resources written once, columns as bytes."""
+        """Streams with their resources written once, columns as bytes. One that holds a secret is kept as its digest."""
         resources: dict[Labels, int] = {}
-        rows = [
-            (s.name, s.labels, resources.setdefault(s.resource, len(resources)), s.unit, s.kind, s.temporality)
-            for s in self.known
-        ]
-        columns = {name: getattr(self, name)[: len(self.known)].tobytes() for name in _COLUMNS}
+        rows, hidden = [], {number: digest for digest, number in self._hidden.items()}
+        for stream, number in self.known.items():
+            if _holds_secret(stream):
+                hidden[number] = _digest(stream)
+                continue
+            resource = resources.setdefault(stream.resource, len(resources))
+            rows.append((stream.name, stream.labels, resource, stream.unit, stream.kind, stream.temporality, number))
+        columns = {name: getattr(self, name)[: self._count].tobytes() for name in _COLUMNS}
         return {
-            "streams": rows, "resources": list(resources), "columns": columns, "entities": self.entities,
+            "count": self._count, "streams": rows, "hidden": list(hidden.items()), "resources": list(resources),
+            "columns": columns, "entities": self.entities,
             "groups": [list(key) for key in self.groups], "group_slots": self.group_slots, "bounds": self.bounds,
         }  # fmt: skip
 
@@ -161,8 +175,9 @@ class Streams:
         resources = [_pairs(labels) for labels in state["resources"]]
         self.known = {
             Stream(name, _pairs(labels), resources[at], unit, kind, temporality): number
-            for number, (name, labels, at, unit, kind, temporality) in enumerate(state["streams"])
+            for name, labels, at, unit, kind, temporality, number in state["streams"]
         }
+        self._count, self._hidden = state["count"], {digest: number for number, digest in state["hidden"]}
         for name, raw in state["columns"].items():
             kept = np.frombuffer(raw, getattr(self, name).dtype)
             column = np.full(max(1024, 2 * len(kept)), _COLUMNS[name], kept.dtype)
@@ -200,6 +215,17 @@ def _bound(text: str) -> float:
         return float(text)
     except ValueError:
         return float("nan")
+
+
+def _digest(stream: Stream) -> bytes:
+    key = msgspec.msgpack.encode(
+        (stream.name, stream.labels, stream.resource, stream.unit, stream.kind, stream.temporality)
+    )
+    return blake2b(key, digest_size=16).digest()
+
+
+def _holds_secret(stream: Stream) -> bool:
+    return any(mask(value) != value for _, value in (*stream.labels, *stream.resource))
 
 
 def _pairs(raw: Any) -> Labels:

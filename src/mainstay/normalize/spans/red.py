@@ -16,7 +16,7 @@ QUIET_NS = 10_000_000_000  # a restart of a few seconds is not silence
 SETTLED_NS = 30_000_000_000  # a job that ran once is not missed
 GONE_NS = 24 * 3600 * 10**9  # after a day it was taken away on purpose
 IDLE_NS = 600_000_000_000  # a service without requests shows rate 0 for so long
-CADENCES = 3.0  # silence begins at three times the usual pause between two signs of life
+CADENCES = 2.5  # silence begins at two and a half times the usual pause between two signs of life
 MAX_HEARD = 20_000
 
 

@@ -1,0 +1,81 @@
+"""Rate, errors, duration and availability of every service, as ordinary series at each tick."""
+
+from __future__ import annotations
+
+from tests.normalize.senders import PAYMENTS, SERVER, T0, S, Span, decoded, metrics, prometheus, spans
+
+from mainstay.domain.signals import Normal, Stream
+from mainstay.normalize import Normalizer
+
+PAY = "service:lab/payments"
+
+
+def values(normalizer: Normalizer, normal: Normal) -> dict[str, float]:
+    batch = normal.metrics
+    rows = zip(batch.series, batch.value, strict=True) if batch else ()
+    return {f"{normalizer.series[slot].entity} {normalizer.series[slot].metric}": float(value) for slot, value in rows}
+
+
+def speak(normalizer: Normalizer, at_s: float) -> None:
+    at = T0 + int(at_s * S)
+    normalizer.apply(decoded(m=metrics([(Stream("m", (), PAYMENTS), at, 1.0)])), at)
+
+
+def test_requests_become_series() -> None:
+    normalizer = Normalizer()
+    them = [Span(PAYMENTS, SERVER, n, trace=n, ms=n * 10.0, is_error=n > 8) for n in range(1, 11)]
+    normalizer.apply(decoded(s=spans(*them)), T0)
+    got = values(normalizer, normalizer.tick(T0 + 5 * S))
+    assert got[f"{PAY} service.requests.rate"] == 2.0
+    assert got[f"{PAY} service.error.ratio"] == 0.2
+    assert 90.0 < got[f"{PAY} service.latency.p95"] <= 100.0
+    idle = values(normalizer, normalizer.tick(T0 + 10 * S))
+    assert idle == {f"{PAY} service.requests.rate": 0.0, f"{PAY} telemetry.availability": 1.0}
+    assert f"{PAY} service.requests.rate" not in values(normalizer, normalizer.tick(T0 + 700 * S))
+
+
+def availability(normalizer: Normalizer, at_s: float) -> float | None:
+    return values(normalizer, normalizer.tick(T0 + int(at_s * S))).get(f"{PAY} telemetry.availability")
+
+
+def test_a_stopped_service_is_seen_within_seconds_and_a_restart_is_not() -> None:
+    normalizer = Normalizer()
+    for at in range(0, 60, 2):
+        speak(normalizer, at)
+        assert availability(normalizer, at + 1) == 1.0
+    assert availability(normalizer, 67) == 1.0
+    speak(normalizer, 67)
+    assert availability(normalizer, 72) == 1.0
+    assert availability(normalizer, 77) == 1.0
+    assert availability(normalizer, 92) == 0.0  # 25 s: more than 2.5 times the pause of 9 s
+    assert normalizer.last_heard_ms(PAY) == (T0 + 67 * S) // 10**6
+    assert normalizer.last_heard_ms("service:lab/nobody") is None
+    speak(normalizer, 93)
+    assert availability(normalizer, 95) == 1.0
+
+
+def test_a_slow_sender_is_not_silent_between_its_words() -> None:
+    normalizer = Normalizer()
+    for at in range(0, 600, 60):
+        speak(normalizer, at)
+        assert availability(normalizer, at + 5) == 1.0
+        if at >= 60:
+            assert availability(normalizer, at + 55) == 1.0
+    assert availability(normalizer, 540 + 155) == 0.0
+
+
+def test_a_job_that_ran_once_is_not_missed() -> None:
+    normalizer = Normalizer()
+    speak(normalizer, 0)
+    speak(normalizer, 10)
+    assert availability(normalizer, 12) == 1.0
+    assert availability(normalizer, 120) is None
+
+
+def test_hosts_are_watched_and_unplaced_are_not() -> None:
+    normalizer = Normalizer()
+    normalizer.apply(
+        decoded(m=metrics([(prometheus("up", job="node", instance="h:1"), T0, 1.0), (prometheus("x"), T0, 1.0)])), T0
+    )
+    assert set(values(normalizer, normalizer.tick(T0 + 5 * S))) == {"host:default/h telemetry.availability"}
+    assert normalizer.unplaced == ((),)
