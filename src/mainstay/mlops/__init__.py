@@ -2,5 +2,6 @@
 
 from mainstay.mlops.registry import Registry
 from mainstay.mlops.serving import Serving
+from mainstay.mlops.warming import warm
 
-__all__ = ["Registry", "Serving"]
+__all__ = ["Registry", "Serving", "warm"]
