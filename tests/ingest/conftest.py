@@ -1,5 +1,4 @@
 import pytest
-
 from tests.ingest.sender import Kept, Sender
 
 

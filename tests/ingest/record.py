@@ -44,7 +44,8 @@ def logs_and_traces() -> tuple[bytes, bytes]:
     tracers, loggers = TracerProvider(resource=RESOURCE), LoggerProvider(RESOURCE)
     tracers.add_span_processor(SimpleSpanProcessor(spans))
     loggers.add_log_record_processor(SimpleLogRecordProcessor(records))
-    logger, tracer = logging.Logger("shop"), tracers.get_tracer("shop")
+    logger, tracer = logging.getLogger("shop"), tracers.get_tracer("shop")
+    logger.propagate = False
     logger.addHandler(LoggingHandler(logger_provider=loggers))
     warning = {"levelno": 30, "levelname": "WARNING", "msg": "card declined", "pathname": "shop/pay.py", "order": 7}
     error = {**warning, "levelno": 40, "levelname": "ERROR", "msg": "tschüß", "order": 8}

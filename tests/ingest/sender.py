@@ -60,9 +60,7 @@ class Sender:
     def __init__(self, inbox: Any = None, alerts: Sequence[Alert] = (), **limits: int) -> None:
         self.kept: Any = inbox or Kept()
         tenants = {"good": "default", "acme": "acme"}
-        self.door = IngestDoor(
-            inbox=self.kept, authenticate=tenants.get, current_alerts=lambda: alerts, **limits
-        )
+        self.door = IngestDoor(inbox=self.kept, authenticate=tenants.get, current_alerts=lambda: alerts, **limits)
         self._loop = asyncio.new_event_loop()
 
     def post(self, path: str, body: bytes | Sequence[bytes], content_type: str = "", **headers: str) -> Answered:

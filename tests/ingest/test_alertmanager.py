@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.ingest.sender import JSON, NOW, Sender
 
 from mainstay.domain.alerts import Alert
 from mainstay.domain.models import VersionRef
 from mainstay.ingest import decode
-from tests.ingest.sender import JSON, NOW, Sender
 
 NOW_MS = NOW // 1_000_000
 API, WEBHOOK = "/api/v2/alerts", "/v1/alertmanager"
@@ -70,7 +70,14 @@ def test_the_webhook_says_itself_what_is_resolved():
 
 @pytest.mark.parametrize(
     ("word", "severity"),
-    [("critical", "critical"), ("page", "critical"), ("error", "major"), ("WARNING", "minor"), ("info", "info"), ("", "minor")],
+    [
+        ("critical", "critical"),
+        ("page", "critical"),
+        ("error", "major"),
+        ("WARNING", "minor"),
+        ("none", "info"),
+        ("", "minor"),
+    ],
 )
 def test_severities_in_the_users_words(word, severity):
     assert read(posted(labels={"alertname": "X", "severity": word})).alerts[0].severity == severity
@@ -205,4 +212,8 @@ def test_what_amtool_asks_for(alertmanager):
     assert len(group["alerts"]) == 2
     assert alertmanager.get("/api/v2/other").status == 404
     answer = alertmanager.post("/api/v2/silences", b"{}", JSON)
-    assert (answer.status, answer.headers["allow"]) == (405, "GET")
+    assert (answer.status, json.loads(answer.body)) == (
+        400,
+        "Mainstay makes no silences: make it in your own Alertmanager",
+    )
+    assert alertmanager.post("/api/v2/status", b"{}", JSON).headers["allow"] == "GET"

@@ -6,9 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from tests.ingest.sender import JSON, NOW
 
 from mainstay.ingest import decode
-from tests.ingest.sender import JSON, NOW
 
 ONE, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json"
 CHANGES = "/v1/changes"
@@ -26,7 +26,9 @@ def read(*events: Any) -> Any:
 
 
 def test_a_deploy():
-    [change] = read(event(data={"version": 2, "previous_version": "1", "environment": "prod", "summary": "faster"})).changes
+    [change] = read(
+        event(data={"version": 2, "previous_version": "1", "environment": "prod", "summary": "faster"})
+    ).changes
     assert (change.kind, change.subject, change.environment) == ("deploy", "payments", "prod")
     assert (change.version, change.previous_version, change.summary) == ("2", "1", "faster")
     assert (change.at_ms, change.source, change.by_mainstay) == (1_795_356_000_123, "/ci", False)

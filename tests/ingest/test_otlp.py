@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from base64 import b64decode
 import math
 import struct
+from base64 import b64decode
 from typing import Any
 
 import numpy as np
@@ -19,11 +19,11 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from tests.ingest.sender import JSON, NOW, PROTOBUF, plain
 
 from mainstay.domain.errors import BadInput
 from mainstay.ingest import decode
 from mainstay.ingest.otlp.exponential import BOUNDS, classic
-from tests.ingest.sender import JSON, NOW, PROTOBUF, plain
 
 REQUESTS = {
     "metrics": ExportMetricsServiceRequest,
@@ -42,6 +42,10 @@ def gauge(*values: float, name: str = "m", at_ns: int = NOW, **attributes: str) 
     pairs = [{"key": key, "value": {"string_value": value}} for key, value in attributes.items()]
     points = [{"time_unix_nano": at_ns, "as_double": value, "attributes": pairs} for value in values]
     return metric(name, gauge={"data_points": points})
+
+
+def histogram(**point: Any) -> dict[str, Any]:
+    return metric("m", histogram={"data_points": [{"time_unix_nano": NOW, **point}]})
 
 
 def request(signal: str, items: list[dict[str, Any]], service: str = "payments") -> Any:
@@ -143,11 +147,11 @@ def test_nan_infinity_and_the_stale_marker_are_values():
         (gauge(1, **{"": "x"}), "empty label name"),
         (metric("m", gauge={"data_points": [{"time_unix_nano": NOW}]}), "without a value"),
         (
-            metric("m", histogram={"data_points": [{"time_unix_nano": NOW, "bucket_counts": [1], "explicit_bounds": [1]}]}),
+            histogram(bucket_counts=[1], explicit_bounds=[1]),
             "one more than its bounds",
         ),
         (
-            metric("m", histogram={"data_points": [{"time_unix_nano": NOW, "bucket_counts": [1, 1, 1], "explicit_bounds": [2, 1]}]}),
+            histogram(bucket_counts=[1, 1, 1], explicit_bounds=[2, 1]),
             "do not rise",
         ),
         (

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import cramjam
 import pytest
+from tests.ingest.sender import JSON, NOW, PROTOBUF, Kept, Sender, plain
 
 from mainstay.domain.entities import labels_of
 from mainstay.ingest import SOURCES, decode
-from tests.ingest.sender import JSON, NOW, PROTOBUF, Kept, Sender, plain
 
 RECORDED = Path(__file__).parent / "recorded"
 RESOURCE = labels_of({"service.name": "payments", "deployment.environment.name": "prod", "service.version": "1.4.0"})

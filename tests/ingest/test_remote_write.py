@@ -10,12 +10,12 @@ import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.ingest.prometheus_schema import WriteRequest, write_request
+from tests.ingest.sender import NOW, PROTOBUF, Sender, plain
 
 from mainstay.domain.errors import BadInput
 from mainstay.ingest import decode
 from mainstay.ingest.remote_write import RemoteWrite
-from tests.ingest.prometheus_schema import WriteRequest, write_request
-from tests.ingest.sender import NOW, PROTOBUF, Kept, Sender, plain
 
 MS = NOW // 1_000_000
 STALE = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
@@ -32,7 +32,8 @@ label_sets = st.dictionaries(names, st.text(min_size=1, max_size=6), max_size=5)
     lambda labels: {"__name__": "metric", **labels}
 )
 samples = st.lists(
-    st.tuples(st.integers(MS - 10**9, MS + 80_000_000) | st.just(1_100_000_000_000), st.floats() | st.just(0.0)), max_size=3
+    st.tuples(st.integers(MS - 10**9, MS + 80_000_000) | st.just(1_100_000_000_000), st.floats() | st.just(0.0)),
+    max_size=3,
 )
 
 

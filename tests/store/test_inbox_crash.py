@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -203,3 +206,40 @@ class Life(RuleBasedStateMachine):
 
 TestLife = Life.TestCase
 TestLife.settings = settings(max_examples=40, stateful_step_count=30, deadline=None, derandomize=True)
+
+
+SENDS = """
+import sys
+from pathlib import Path
+from mainstay.store.inbox import Inbox
+from tests.store.inbox_disk import Clock
+quota = dict.fromkeys(("signals", "alerts", "control"), 1 << 30)
+inbox = Inbox(Path(sys.argv[1]), clock=Clock(), quota=quota, segment_bytes=20_000)
+number = int(sys.argv[2])
+while True:
+    futures = []
+    for lane in ("signals", "alerts", "signals"):
+        futures.append(inbox.append(lane, "otlp-logs", b"%d" % number * 20))
+        number += 1
+    for future in futures:
+        print(future.result(), flush=True)
+"""
+
+
+def test_kill_9_loses_nothing_that_was_acknowledged(tmp_path):
+    acknowledged: list[int] = []
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    for life in range(3):
+        command = [sys.executable, "-c", SENDS, str(tmp_path / "inbox"), str(life * 1_000_000)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+            assert process.stdout is not None
+            acknowledged += [int(process.stdout.readline()) for _ in range(300)]
+            process.kill()
+            rest = process.stdout.read().splitlines(keepends=True)
+            acknowledged += [int(line) for line in rest if line.endswith("\n")]
+    inbox = opened(tmp_path / "inbox")
+    sequence = [record.seq for record in taken(inbox)]
+    inbox.close()
+    assert sequence == sorted(set(sequence))
+    assert set(acknowledged) <= set(sequence)
+    assert len(acknowledged) == len(set(acknowledged)) >= 900

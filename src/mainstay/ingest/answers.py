@@ -67,7 +67,9 @@ def _otlp_accepted(source: Source, decoded: Decoded) -> Answer:
 
 
 def rejected(path: str, content_type: str, status: int, says: str, headers: Mapping[str, str] | None = None) -> Answer:
-    """It is not kept, and why: a `google.rpc.Status` for OTLP in the encoding of the request, else plain text."""
+    """It is not kept, and why: a `google.rpc.Status` for OTLP in the encoding of the request, else text or JSON."""
+    if path.startswith("/api/v2/"):  # Alertmanager's errors are JSON strings; amtool shows them
+        return Answer(status, msgspec.json.encode(says), JSON, headers or {})
     if path in PARTIAL and content_type == PROTOBUF:
         code = CODES.get(status, 2)
         return Answer(status, bytes((0x08, code)) + written(2, says.encode()), PROTOBUF, headers or {})

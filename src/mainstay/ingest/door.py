@@ -99,6 +99,8 @@ class IngestDoor:
         is_api = request.path.startswith(alertmanager_api.PREFIX)
         if is_api and request.method in ("GET", "HEAD"):
             return alertmanager_api.answer(request.path, request.query, self._current_alerts, self._started_ns)
+        if request.path == "/api/v2/silences":
+            raise Rejected(400, "Mainstay makes no silences: make it in your own Alertmanager")
         if request.method != "POST" or request.path not in PATHS:
             allowed = "GET, POST" if request.path == "/api/v2/alerts" else "GET" if is_api else "POST"
             raise Rejected(405, f"{request.path} takes {allowed}, not {request.method}", {"allow": allowed})

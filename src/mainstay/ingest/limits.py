@@ -18,6 +18,7 @@ MOST_VALUE = 65_536  # a stack trace fits
 MOST_BODY = 1 << 20  # one log line
 REASONS_TOLD = 5
 
+
 class Gate:
     """Judges the items of one request and counts what it refuses, by reason.
 
