@@ -63,7 +63,9 @@ class SignalVerifier:
             if quiet_since is None and waited_s >= plan.verify.within_s:
                 return Verified(is_true=False, says=_still(firing, waited_s))
             if quiet_since is not None and now_ms - quiet_since >= plan.verify.quiet_s * 1000:
-                return self._heard(plan, alerts, quiet_since, (quiet_since - began_ms) / 1000)
+                verified = self._heard(plan, alerts, quiet_since, (quiet_since - began_ms) / 1000)
+                if verified.is_true or waited_s >= plan.verify.within_s:
+                    return verified
             await self._sleep(self._poll_s)
 
     def _heard(self, plan: Plan, alerts: Sequence[Alert], quiet_since_ms: int, after_s: float) -> Verified:

@@ -30,6 +30,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 300.0
 MOST_PER_MINUTE = 120
 """Attempts per receiver: a receiver that is back after an outage is not flooded."""
 BATCH = 100
+OVERTAKEN = "not sent: it was over before it could be told"
 
 
 class PageStore(Protocol):
@@ -103,7 +104,9 @@ class Outbox:
         incident = await asyncio.to_thread(self._control.incident, page.incident)
         is_over = incident is not None and incident.status in OVER
         alerts = self._alerts(page, mine, now_ms, is_over=is_over)
-        return await self._wire.alerts(alerts) if alerts else ""
+        if not alerts:
+            return OVERTAKEN
+        return await self._wire.alerts(alerts)
 
     def _alerts(self, page: Page, mine: Sequence[Page], now_ms: int, *, is_over: bool) -> list[dict[str, Any]]:
         """What Alertmanager must be told because of this page. Nothing, if it is over before it could be told."""
@@ -147,6 +150,9 @@ class Outbox:
         return {**alert, "endsAt": utc(now_ms + LIVES_FOR_REFRESHES * self._refresh_ms)}
 
     def _note(self, page: Page, error: str, now_ms: int) -> None:
+        if error == OVERTAKEN:
+            self._control.mark_page(msgspec.structs.replace(page, sent_ms=now_ms, error=error))
+            return
         self._noted(page.receiver, error, now_ms)
         attempts = page.attempts + 1
         if error:
