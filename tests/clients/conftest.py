@@ -9,7 +9,7 @@ import time
 import httpx
 import pytest
 
-from mainstay.demo.platform import DemoPlatform
+from mainstay.process import PlatformProcess
 
 
 def need(program):
@@ -44,7 +44,7 @@ def platform(tmp_path):
     started = []
 
     def start(port=0, **settings):
-        one = DemoPlatform(tmp_path / f"mainstay-{len(started)}", settings, port)
+        one = PlatformProcess(tmp_path / f"mainstay-{len(started)}", settings, port)
         started.append(one)
         client = one.start()
         token = tmp_path / f"ingest-{len(started)}.token"

@@ -1,4 +1,4 @@
-"""Backup and restore: consistent while everything moves, verified before it is put back, refused when it does not hold."""
+"""Backup and restore: consistent while everything moves, verified before it is put back."""
 
 from __future__ import annotations
 
@@ -187,7 +187,9 @@ def change_manifest(folder: Path, **changed: object) -> None:
     (folder / MANIFEST).write_bytes(msgspec.json.encode({**manifest, **changed}))
 
 
-@pytest.mark.parametrize("name", ["control.db", "artefacts/ab12", "telemetry/hot.duckdb", "state/00000000000000000020.state"])
+@pytest.mark.parametrize(
+    "name", ["control.db", "artefacts/ab12", "telemetry/hot.duckdb", "state/00000000000000000020.state"]
+)
 def test_one_changed_byte_is_found_and_nothing_is_left_behind(tmp_path: Path, data: Data, name: str) -> None:
     backup(data.folder, tmp_path / "b", Telemetry())
     path = tmp_path / "b" / name

@@ -15,7 +15,7 @@ import psutil
 
 from mainstay.bench.load import Load, Sent, send
 from mainstay.client import Client
-from mainstay.demo.platform import DemoPlatform
+from mainstay.process import PlatformProcess
 from mainstay.domain.errors import MainstayError
 
 SETTLES_WITHIN_S = 300.0
@@ -35,7 +35,7 @@ def ingest(load: Load) -> dict[str, Any]:
 
 
 def _mainstay(folder: Path, load: Load, bodies: list[bytes]) -> dict[str, Any]:
-    platform = DemoPlatform(folder, {"tick_s": 5.0, "quota": {"signals": 4 << 30}})
+    platform = PlatformProcess(folder, {"tick_s": 5.0, "quota": {"signals": 4 << 30}})
     client = platform.start()
     try:
         token = client.post("tokens", {"kind": "ingest", "name": "bench"})["token"]

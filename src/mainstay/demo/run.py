@@ -16,7 +16,7 @@ import msgspec
 import yaml
 
 from mainstay.client import TOKEN_FILE, Client
-from mainstay.demo.platform import DemoPlatform
+from mainstay.process import PlatformProcess
 from mainstay.demo.report import Report
 from mainstay.demo.story import Script, Story
 from mainstay.lab.lab import Lab
@@ -51,7 +51,7 @@ def run(options: Options) -> Report:
         print(f"{time.monotonic() - began:6.1f} s  {words}", flush=True)
 
     lab_folder = folder / "lab"
-    platform = DemoPlatform(folder, settings_of(options, folder, lab_folder), 0 if options.check else options.port)
+    platform = PlatformProcess(folder, settings_of(options, folder, lab_folder), 0 if options.check else options.port)
     say(f"starting the platform in {platform.data}")
     client = platform.start()
     say(f"console: {client.url}   sign in with: {(platform.data / TOKEN_FILE).read_text().strip()}")

@@ -1,4 +1,4 @@
-"""A platform of its own for a demo: a real process in a folder, with real users and tokens."""
+"""The platform as a child process: for the demo, benches and tests, which use it as people do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STARTS_WITHIN_S = 90.0
 """Kernels compile at the very first start when nobody ran the set-up; after that a start takes seconds."""
 
 
-class DemoPlatform:
+class PlatformProcess:
     """`mainstay up` as a child process.
 
     Args:

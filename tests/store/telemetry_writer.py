@@ -1,0 +1,24 @@
+"""A process that writes until it is killed: `python -m tests.store.telemetry_writer DIRECTORY`. Prints each committed sequence."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from mainstay.store.telemetry import Telemetry
+from tests.store.telemetry_samples import T0, S, second
+
+
+def main(directory: Path) -> None:
+    store = Telemetry(directory, retention_s=40, hot_s=5)
+    for seq in range(store.applied_seq + 1, 10**9):
+        store.write(second(seq), seq)
+        store.commit(seq)
+        sys.stdout.write(f"{seq}\n")
+        sys.stdout.flush()
+        store.seal(T0 + seq * S)
+        store.expire(T0 + seq * S)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
