@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from tests.correlate.judges import Judges
+from tests.scenarios.shops import Shop, entity
 
 from mainstay.correlate import Correlate
 from mainstay.domain.alerts import Alert, Band
@@ -19,8 +21,6 @@ from mainstay.domain.ledger import Entry
 from mainstay.domain.models import VersionRef
 from mainstay.domain.records import Command
 from mainstay.domain.signals import EdgeWindow, MetricBatch, Normal, Series, TemplateWindow
-from tests.correlate.judges import Judges
-from tests.scenarios.shops import Shop, entity
 
 T0 = 1_800_000_000_000  # ms; a moment in 2027
 WINDOW_MS = 5_000
@@ -89,7 +89,7 @@ class Drill:
         self._keep(effects)
         return effects
 
-    def say(self, kind: str, subject: str, at_s: float, **arguments: str) -> str:
+    def say(self, kind: str, subject: str, at_s: float, /, **arguments: str) -> str:
         effects = Effects()
         command = Command(kind=kind, by="ada", at_ms=ms(at_s), subject=subject, arguments=arguments)  # type: ignore[arg-type]
         says = self.stage.command(command, self.topology, effects)
@@ -189,14 +189,14 @@ def slow(caller: str, callee: str, since_s: float, at_s: float, *, value: float 
     if own is not None:
         labels["own_share"] = str(own)
     band = (
-        Band(low=5, high=90, value=value, unit="ms")
+        Band(low=5.0, high=90.0, value=value, unit="ms")
         if signal == "latency"
-        else Band(low=0, high=0.05, value=0.4, unit="1")
+        else Band(low=0.0, high=0.05, value=0.4, unit="1")
     )
     if signal == "traffic":
-        band = Band(low=40, high=80, value=0, unit="1")
-    return _alert(subject, entity(callee), signal, severity, since_s, at_s, ended_s, labels, band,
-                  f"{callee} {signal} seen by {caller or 'users'}")  # fmt: skip
+        band = Band(low=40.0, high=80.0, value=0.0, unit="1")
+    return _alert(subject, entity(callee), signal, severity=severity, since_s=since_s, at_s=at_s, ended_s=ended_s,
+                  labels=labels, band=band, summary=f"{callee} {signal} seen by {caller or 'users'}")  # fmt: skip
 
 
 def failing(caller: str, callee: str, since_s: float, at_s: float, **rest: Any) -> Alert:
@@ -208,8 +208,8 @@ def metric(where: str, name: str, since_s: float, at_s: float, *, value: float =
     """An alert of the metric detector."""
     found = {"metric": name, "rule": "x", **labels}
     band = Band(low=0.0, high=value / 2, value=value, unit="1")
-    return _alert(f"metric:{where}/{name}", entity(where), signal, severity, since_s, at_s, ended_s, found, band,
-                  f"{name} of {where} high")  # fmt: skip
+    return _alert(f"metric:{where}/{name}", entity(where), signal, severity=severity, since_s=since_s, at_s=at_s,
+                  ended_s=ended_s, labels=found, band=band, summary=f"{name} of {where} high")  # fmt: skip
 
 
 def deploy(
@@ -219,13 +219,13 @@ def deploy(
                   version=version, previous_version=previous, author="ci", **rest)  # fmt: skip
 
 
-def _alert(subject: str, who: str, signal: str, severity: str, since_s: float, at_s: float, ended_s: float | None,
-           labels: dict[str, str], band: Band, summary: str) -> Alert:  # fmt: skip
+def _alert(subject: str, who: str, signal: str, **fields: Any) -> Alert:
+    since_s, at_s, ended_s = fields.pop("since_s"), fields.pop("at_s"), fields.pop("ended_s")
     return Alert(
         id=f"{subject}|{signal}|{since_s:g}", fingerprint=f"{subject}|{signal}", entity=who, name=f"{signal} strange",
-        severity=severity, status="resolved" if ended_s is not None else "firing", since_ms=ms(since_s),  # type: ignore[arg-type]
-        at_ms=ms(ended_s if ended_s is not None else at_s), ended_ms=ms(ended_s) if ended_s is not None else None,
-        decided_by=VersionRef("edges", 1), subject=subject, signal=signal, labels=labels, band=band, summary=summary,  # type: ignore[arg-type]
+        status="resolved" if ended_s is not None else "firing", since_ms=ms(since_s),
+        at_ms=ms(at_s if ended_s is None else ended_s), ended_ms=None if ended_s is None else ms(ended_s),
+        decided_by=VersionRef("edges", 1), subject=subject, signal=signal, **fields,  # type: ignore[arg-type]
     )  # fmt: skip
 
 

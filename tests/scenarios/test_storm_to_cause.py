@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-
-from mainstay.domain.incidents import Incident
 from tests.scenarios.drill import Drill, Fault, deploy, failing, metric, slow, storm
 from tests.scenarios.shops import DEEP, SHOPS, WIDE, Shop, entity
+
+from mainstay.domain.incidents import Incident
 
 PLACES = [("wide", "pricing"), ("wide", "rates"), ("wide", "index"), ("deep", "offers"), ("deep", "ledger"),
           ("deep", "media"), ("deep", "catalogue"), ("wide", "cart")]  # fmt: skip

@@ -1,0 +1,123 @@
+"""The correlator by itself: what joins, what opens, what waits, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mainstay.models.correlation import Correlator
+
+CHAIN = [["service:p/a", "service:p/b"], ["service:p/b", "service:p/c"], ["service:p/x", "service:p/y"]]
+
+
+def alert(name: str = "new", where: str = "a", since_s: float = 0.0, **rest: Any) -> dict[str, Any]:
+    at_ms = int(since_s * 1000)
+    return {"id": name, "entity": f"service:p/{where}", "signal": "latency", "severity": "major", "since_ms": at_ms,
+            "at_ms": at_ms + 15_000, "subject": f"metric:{name}", "fingerprint": f"f-{name}", **rest}  # fmt: skip
+
+
+def incident(name: str, *members: tuple[str, float], **rest: Any) -> dict[str, Any]:
+    return {
+        "id": name,
+        "members": [
+            {"entity": f"service:p/{who}", "first_ms": int(at * 1000), "last_ms": int(at * 1000)} for who, at in members
+        ],
+        **rest,
+    }
+
+
+def decide(new: dict[str, Any], **scene: Any) -> dict[str, Any]:
+    return Correlator({}).decide({"at_ms": new["at_ms"], "alert": new, "edges": CHAIN, **scene})
+
+
+def test_a_caller_joins_the_incident_of_its_callee() -> None:
+    said = decide(alert(where="a", since_s=5), incidents=[incident("INC-1", ("c", 0))])
+    assert (said["action"], said["incident"]) == ("join", "INC-1")
+    assert "a depends on c" in said["why"]
+
+
+def test_an_unconnected_service_does_not() -> None:
+    assert decide(alert(where="x", since_s=5), incidents=[incident("INC-1", ("c", 0))])["action"] == "hold"
+
+
+def test_separated_in_time_is_separate() -> None:
+    far = decide(alert(where="c", since_s=900, severity="critical"), incidents=[incident("INC-1", ("a", 0))])
+    assert far["action"] == "open"
+
+
+@pytest.mark.parametrize(
+    ("fields", "action"),
+    [
+        ({"severity": "critical"}, "open"),
+        ({"severity": "major", "user_facing": True}, "open"),
+        ({"severity": "major", "is_rule": True, "signal": "other"}, "open"),
+        ({"severity": "minor", "signal": "saturation", "near_exhaustion": True}, "open"),
+        ({"severity": "major"}, "hold"),
+        ({"severity": "minor", "signal": "saturation"}, "hold"),
+        ({"severity": "info", "user_facing": True}, "hold"),
+        ({"severity": "critical", "is_muted": True}, "hold"),
+    ],
+)
+def test_what_opens_an_incident_by_itself(fields: dict[str, Any], action: str) -> None:
+    assert decide(alert(**fields))["action"] == action
+
+
+def test_two_that_agree_open_and_the_one_that_waited_comes_along() -> None:
+    said = decide(alert(where="a", since_s=10), pending=[alert("old", "b", 2)])
+    assert (said["action"], said["with"]) == ("open", ["old"])
+
+
+@pytest.mark.parametrize("other", [alert("old", "x", 2), alert("old", "b", -300), alert("new", "a", 0)])
+def test_two_that_do_not_agree_wait(other: dict[str, Any]) -> None:
+    other = {**other, "at_ms": other["since_ms"] + 15_000}
+    assert decide(alert(where="a", since_s=10), pending=[other])["action"] == "hold"
+
+
+def test_load_alone_is_no_trouble_however_much_of_it() -> None:
+    busy = {"signal": "saturation", "severity": "major"}
+    assert (
+        decide(alert(where="a", **busy), pending=[alert("o", "b", 1, **busy), alert("p", "c", 1, **busy)])["action"]
+        == "hold"
+    )
+
+
+def test_an_alert_between_two_young_incidents_ties_them() -> None:
+    said = decide(alert(where="b", since_s=8), incidents=[incident("INC-1", ("a", 0)), incident("INC-2", ("c", 4))])
+    assert (said["incident"], said["merge"]) == ("INC-1", ["INC-2"]) or (said["incident"], said["merge"]) == (
+        "INC-2",
+        ["INC-1"],
+    )
+
+
+def test_an_old_incident_needs_a_stronger_tie_to_be_merged() -> None:
+    said = decide(
+        alert(where="b", since_s=200), incidents=[incident("INC-1", ("a", 110)), incident("INC-2", ("b", 195))]
+    )
+    assert (said["incident"], said["merge"]) == ("INC-2", [])
+
+
+def test_a_recurrence_reopens_unless_somebody_changed_it_since() -> None:
+    closed = incident("INC-1", ("a", 0), resolved_ms=100_000, symptoms=["service:p/a|latency"])
+    new = alert(where="a", since_s=300)
+    assert decide(new, incidents=[closed])["reopen"] is True
+    redeployed = [{"id": "c1", "entity": "service:p/a", "at_ms": 250_000}]
+    assert decide(new, incidents=[closed], changes=redeployed)["action"] == "hold"
+    ours = [{"id": "c1", "entity": "service:p/a", "at_ms": 250_000, "by_mainstay": True}]
+    assert decide(new, incidents=[closed], changes=ours)["reopen"] is True
+    assert decide(alert(where="a", since_s=800), incidents=[closed])["action"] == "hold"
+
+
+def test_a_change_below_both_ties_what_no_call_does() -> None:
+    edges = [["service:p/a", "service:p/lib"], ["service:p/x", "service:p/lib"]]
+    changes = [{"id": "flag-1", "entity": "service:p/lib", "at_ms": -20_000}]
+    said = decide(alert(where="x", since_s=3), incidents=[incident("INC-1", ("a", 0))], edges=edges, changes=changes)
+    assert said["action"] == "join"
+    assert "flag-1" in said["why"]
+
+
+def test_saturation_on_one_host_is_one_trouble() -> None:
+    hosts = {"service:p/a": "node-1", "service:p/x": "node-1"}
+    new = alert(where="x", since_s=3, signal="saturation")
+    assert decide(new, incidents=[incident("INC-1", ("a", 0))], hosts=hosts)["action"] == "join"
+    assert decide(alert(where="x", since_s=3), incidents=[incident("INC-1", ("a", 0))], hosts=hosts)["action"] == "hold"
