@@ -13,7 +13,7 @@ from mainstay.lab.fault.inside import draw_of
 from mainstay.lab.folder import Folder, write_json
 from mainstay.lab.opening import Destinations, prepare
 from mainstay.lab.operate.commands import operate
-from mainstay.lab.operate.control import ask
+from mainstay.lab.operate.control import ask, is_open
 from mainstay.lab.operate.instance import OperationFailed
 from mainstay.lab.releasing import deploy_harmless
 from mainstay.lab.shop import Shop
@@ -39,7 +39,7 @@ class Lab:
         truth_dir: Where the truth about faults is written; outside of `directory`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - its callers name what they pass
         self,
         shop: Path | str,
         directory: Path | str,
@@ -89,11 +89,8 @@ class Lab:
             time.sleep(0.05)
 
     def is_running(self) -> bool:
-        """Whether a supervisor answers in this folder."""
-        try:
-            return bool(self.folder.control.exists() and ask(self.folder, "status"))
-        except OperationFailed:
-            return False
+        """Whether a shop runs in this folder, this lab's or another's."""
+        return is_open(self.folder)
 
     def stop(self) -> None:
         """Close the shop and wait until every process has gone."""
@@ -125,9 +122,9 @@ class Lab:
         draw = draw_of(self.seed, "harmless", str(self._draws))
         return deploy_harmless(self.folder, service or draw.choice(self.shop.names), draw)
 
-    def inject(self, kind: str, service: str | None = None) -> Fault:
-        """Do a fault, where the seed says if no service is named."""
-        return inject(self.folder.root, kind, service, self.seed, self._truth_dir)
+    def inject(self, kind: str, service: str | None = None, seed: int | None = None) -> Fault:
+        """Do a fault, where the seed (the lab's, if none is given) says if no service is named."""
+        return inject(self.folder.root, kind, service, self.seed if seed is None else seed, self._truth_dir)
 
     def is_present(self, fault: Fault) -> bool:
         """Whether what was done is still there."""

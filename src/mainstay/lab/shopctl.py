@@ -15,6 +15,7 @@ from typing import Any
 
 from mainstay.lab.folder import Folder
 from mainstay.lab.operate.commands import add_verbs, carry_out
+from mainstay.lab.operate.control import is_open
 from mainstay.lab.operate.instance import OperationFailed
 
 
@@ -25,7 +26,7 @@ def main(words: Sequence[str] | None = None) -> int:
     add_verbs(parser)
     arguments = parser.parse_args(words)
     folder = Folder(Path(arguments.lab))
-    if not folder.control.exists():
+    if not is_open(folder):
         sys.stderr.write(f"shopctl: {folder.root}: expected the folder of a running lab\n")
         return 2
     try:

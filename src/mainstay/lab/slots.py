@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -26,9 +27,9 @@ def strangers(folder: Folder, slot: str) -> list[psutil.Process]:
     """The processes in a slot that are alive; a process id that was given to another process since is not one."""
     found = []
     for entry in sorted(folder.slot(slot).glob("*")):
-        with suppress(psutil.NoSuchProcess, ValueError):
+        with suppress(psutil.NoSuchProcess, FileNotFoundError):
             process = psutil.Process(int(entry.name))
-            if str(process.create_time()) == entry.read_text(encoding="utf-8"):
+            if str(process.create_time()) == entry.read_text(encoding="utf-8") and not _is_gone(process):
                 found.append(process)
     return found
 
@@ -40,10 +41,20 @@ def evict(folder: Folder, slot: str) -> list[str]:
         with suppress(psutil.NoSuchProcess):
             evicted.append(process.name())
             process.kill()
-            process.wait(GONE_WITHIN_S)
+            until = time.monotonic() + GONE_WITHIN_S
+            while not _is_gone(process) and time.monotonic() < until:
+                time.sleep(0.02)
     for entry in folder.slot(slot).glob("*"):
         entry.unlink(missing_ok=True)
     return evicted
+
+
+def _is_gone(process: psutil.Process) -> bool:
+    """Dead, though its parent may not have taken notice yet."""
+    try:
+        return process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def wake(pid: int) -> None:

@@ -81,12 +81,13 @@ def is_present(lab_dir: Path | str, fault: Fault) -> bool:
         return bool(strangers(folder, signs["slot"]))
     if "full" in signs:
         return bool(strangers(folder, signs["full"])) or _used_share(folder, signs["full"]) > FULL
-    if "queue" in signs:
-        return _depth(folder, signs["queue"]) > BACKLOG
     status = ask(folder, "status", service=fault.service)["services"][0]
+    if "queue" in signs:
+        is_held = bool(strangers(folder, fault.service)) and status["replicas"] <= signs["replicas"]
+        return is_held or _depth(folder, signs["queue"]) > BACKLOG
     if "health" in signs:
         return not status["healthy"]
-    return any(status.get(name) == value for name, value in signs.items())
+    return any(status[name] == value for name, value in signs.items())
 
 
 def lift(lab_dir: Path | str, fault: Fault) -> dict[str, Any]:

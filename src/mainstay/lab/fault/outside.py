@@ -1,4 +1,4 @@
-"""Faults that nothing announces: a stranger on the machine disturbs the shop, whose code and settings are as they were."""
+"""Faults that nothing announces: a stranger disturbs the shop, whose code and settings are as they were."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def halted_consumer(place: Place) -> Cause:
         accepted=(place.service, queue),
         affected=(place.service, queue, place.shop.broker_of(queue)),
         mends=(("restart", place.service), ("scale", place.service, "3"), ("clean", place.service)),
-        signs={"queue": queue},
+        signs={"queue": queue, "replicas": len(_pids(place))},
     )
 
 
@@ -103,11 +103,12 @@ def _crash_until_given_up(place: Place) -> None:
 def _send_stranger(place: Place, slot: str, name: str, does: str) -> None:
     """Start a stranger that belongs to nobody in the shop, and wait until it is at work."""
     with place.folder.log(f"node-{slot}").open("a", encoding="utf-8") as stream:
-        subprocess.Popen(
+        subprocess.run(
             [sys.executable, "-m", "mainstay.lab.fault.stranger", name, does, str(place.folder.root), slot],
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,
             start_new_session=True,
+            check=True,
         )
     wait_until(lambda: strangers(place.folder, slot), THERE_WITHIN_S, f"{name} did not start")

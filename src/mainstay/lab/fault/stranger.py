@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from mainstay.lab.folder import Folder, read_json
+from mainstay.lab.operate.control import is_open
 from mainstay.lab.parentage import take_name
 from mainstay.lab.shop import read_shop
 from mainstay.lab.slots import enter, wake
@@ -28,21 +29,21 @@ DUMP_EVERY_S = 0.25
 
 def starve(folder: Folder, slot: str) -> None:
     """Take the service's processor time, whichever process runs it."""
-    while folder.control.exists():
+    while is_open(folder):
         _hold(_pids(folder, slot), STARVED_S, RUNNING_S)
 
 
 def trace(folder: Folder, slot: str) -> None:
     """Stop the processes that run the service now, over and over; leave when they have gone."""
     traced = _pids(folder, slot)
-    while folder.control.exists() and any(_is_there(pid) for pid in traced):
+    while is_open(folder) and any(_is_there(pid) for pid in traced):
         _hold(traced, TRACED_S, UNTRACED_S)
 
 
 def lock(folder: Folder, slot: str) -> None:
     """Hold the exclusive lock of the database, let go for a moment, take it again."""
     connection = sqlite3.connect(folder.database(slot), timeout=5, isolation_level=None)
-    while folder.control.exists():
+    while is_open(folder):
         with suppress(sqlite3.OperationalError):
             connection.execute("BEGIN EXCLUSIVE")
             time.sleep(LOCKED_S)
@@ -55,7 +56,7 @@ def fill(folder: Folder, slot: str) -> None:
     quota = int(read_shop(folder.shop).service(slot).quota_mb * 2**20)
     dump = folder.data(slot) / f"heap_{os.getpid()}.hprof"
     step = int(quota / FILLED_WITHIN_S * DUMP_EVERY_S)
-    while folder.control.exists():
+    while is_open(folder):
         room = quota - sum(path.stat().st_size for path in folder.data(slot).glob("*") if path.exists())
         with dump.open("ab") as file:
             file.write(os.urandom(1024) * (max(0, min(step, room)) // 1024))
@@ -97,6 +98,8 @@ DOES: dict[str, Callable[[Folder, str], None]] = {"starve": starve, "trace": tra
 
 def main() -> None:
     name, does, lab, slot = sys.argv[1:]
+    if os.fork():
+        os._exit(0)  # it belongs to nobody, least of all to who sent it
     folder = Folder(Path(lab))
     take_name(name)
     entry = enter(folder, slot)

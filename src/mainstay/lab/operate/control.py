@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import queue
 import secrets
 import threading
@@ -11,6 +12,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+import psutil
 
 from mainstay.lab.folder import Folder, read_json, write_json
 from mainstay.lab.operate.instance import OperationFailed
@@ -27,9 +30,17 @@ class Order:
     outcome: Future[dict[str, Any]] = field(default_factory=Future)
 
 
+def is_open(folder: Folder) -> bool:
+    """Whether a shop runs in this folder: its supervisor is there, not just what it left behind."""
+    try:
+        return psutil.Process(read_json(folder.control)["pid"]).status() != psutil.STATUS_ZOMBIE
+    except (FileNotFoundError, psutil.NoSuchProcess):
+        return False
+
+
 def ask(folder: Folder, verb: str, **details: Any) -> dict[str, Any]:
     """Have the supervisor of a lab do something, and wait until it is done. OperationFailed says why it was not."""
-    if not folder.control.exists():
+    if not is_open(folder):
         raise OperationFailed(f"{folder.root}: no lab is running here")
     control = read_json(folder.control)
     connection = http.client.HTTPConnection("127.0.0.1", control["port"], timeout=ANSWER_WITHIN_S)
@@ -60,7 +71,8 @@ class Control(ThreadingHTTPServer):
 
     def open(self) -> None:
         threading.Thread(target=self.serve_forever, daemon=True, name="control").start()
-        write_json(self._file, {"port": self.server_address[1], "key": self.key}, mode=0o600)
+        control = {"port": self.server_address[1], "key": self.key, "pid": os.getpid()}
+        write_json(self._file, control, mode=0o600)
 
     def close(self) -> None:
         self._file.unlink(missing_ok=True)

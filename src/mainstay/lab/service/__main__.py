@@ -9,17 +9,18 @@ import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
 from mainstay.lab.folder import Folder, read_json
 from mainstay.lab.parentage import die_with, take_name
 from mainstay.lab.service.broker import Broker
 from mainstay.lab.service.consumer import Consumer
 from mainstay.lab.service.database import Database
+from mainstay.lab.service.door import Door
+from mainstay.lab.service.instruments import Instruments
+from mainstay.lab.service.listener import Listener
 from mainstay.lab.service.meters import Meters
 from mainstay.lab.service.noise import Noise
 from mainstay.lab.service.outbound import Addresses, Outbound
-from mainstay.lab.service.server import Door, Listener
 from mainstay.lab.service.settings import Settings
 from mainstay.lab.service.storage import Storage
 from mainstay.lab.service.telemetry import Destination, Telemetry
@@ -80,27 +81,21 @@ def _open(
     folder: Folder, shop: Shop, service: Service, telemetry: Telemetry, arguments: argparse.Namespace
 ) -> Listener:
     seed = read_json(folder.settings)["noise_seed"]
-    meters, journal, noise = Meters(telemetry.meter), telemetry.journal(service.name), Noise(f"{seed}{arguments.instance}")
+    meters, journal = Meters(telemetry.meter), telemetry.journal(service.name)
+    instruments = Instruments(telemetry.tracer, meters, journal, Noise(f"{seed}{arguments.instance}"))
     settings, addresses = Settings(folder, service.name), Addresses(folder)
-    storage = _storage(folder, service, meters)
     means = Means(
-        tracer=telemetry.tracer,
-        meters=meters,
-        journal=journal,
-        noise=noise,
-        outbound=Outbound(addresses, settings.configuration, telemetry.tracer, meters, journal, noise),
-        databases={
-            name: Database(name, folder.database(name), telemetry.tracer, meters, journal)
-            for name in service.databases
-        },
+        instruments=instruments,
+        outbound=Outbound(addresses, settings.configuration, instruments),
+        databases={name: Database(name, folder.database(name), instruments) for name in service.databases},
         broker_of=shop.broker_of,
-        storage=storage,
+        storage=_storage(folder, service, meters),
     )
     work = Work(means, Release.read(folder.release(service.name, arguments.version)))
-    identity: dict[str, Any] = {
+    identity = {
         "service": service.name, "instance": arguments.instance, "version": arguments.version,
     }  # fmt: skip
-    door = Door(service, means, work, settings, identity)
+    door = Door(service, instruments, work, settings, identity)
     if held := shop.queues_held_by(service.name):
         broker = Broker(folder.data(service.name), held)
         broker.watch(meters)

@@ -51,6 +51,9 @@ class Broker:
             row = self._file.execute("SELECT min(published_at) FROM messages WHERE queue = ?", (queue,)).fetchone()
         return max(0.0, time.time() - row[0]) if row[0] else 0.0
 
+    def is_traced(self, method: str, path: str) -> bool:
+        return method == "POST" and not path.endswith("/leases")
+
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]] | None:
         _, kind, name, *rest = (*path.split("/"), "", "")
         if kind != "queues" or name not in self._queues:

@@ -42,7 +42,7 @@ class Consumer:
                 if taken.get("message") and self._process(taken["message"]):
                     self._ask("DELETE", f"/queues/{self._route.path}/{taken['id']}")
             except (OSError, http.client.HTTPException, ValueError) as error:
-                self._means.journal.warning("cannot reach queue %s: %s", self._route.path, error)
+                self._means.instruments.journal.warning("cannot reach queue %s: %s", self._route.path, error)
                 time.sleep(REST_S)
 
     def _ask(self, method: str, path: str) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class Consumer:
         producer = get_current_span(parent).get_span_context()
         started = time.perf_counter()
         labels = dict(self._labels)
-        with self._means.tracer.start_as_current_span(
+        with self._means.instruments.tracer.start_as_current_span(
             f"process {self._route.path}",
             context=parent,
             kind=SpanKind.CONSUMER,
@@ -67,12 +67,12 @@ class Consumer:
             attributes=self._labels,
         ) as span:
             try:
-                time.sleep(self._means.noise.delay_s())
+                time.sleep(self._means.instruments.noise.delay_s())
                 self._work.do(self._route)
-            except Exception as error:  # the message comes again when its lease ends
+            except Exception as error:  # noqa: BLE001 - the message comes again when its lease ends
                 labels["error.type"] = type(error).__name__
                 span.set_status(StatusCode.ERROR, str(error))
-                self._means.journal.exception("message for %s failed: %r", self._route.path, error)  # noqa: TRY401
-        self._means.meters.processing.record(time.perf_counter() - started, labels)
-        self._means.meters.consumed.add(1, labels)
+                self._means.instruments.journal.exception("message for %s failed: %r", self._route.path, error)
+        self._means.instruments.meters.processing.record(time.perf_counter() - started, labels)
+        self._means.instruments.meters.consumed.add(1, labels)
         return "error.type" not in labels

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import sqlite3
 import threading
 import time
 from pathlib import Path
 
-from opentelemetry.trace import SpanKind, StatusCode, Tracer
+from opentelemetry.trace import SpanKind, StatusCode
 
-from mainstay.lab.service.meters import Meters
-from mainstay.lab.service.noise import Noise
+from mainstay.lab.service.instruments import Instruments
 
 BUSY_TIMEOUT_S = 1.0
 KEPT_ROWS = 4000
@@ -21,12 +19,10 @@ SLOW_MS = 250
 class Database:
     """One database, used by all threads of a service."""
 
-    def __init__(self, name: str, path: Path, tracer: Tracer, meters: Meters, journal: logging.Logger) -> None:
+    def __init__(self, name: str, path: Path, instruments: Instruments) -> None:
         self.name = name
         self._path = path
-        self._tracer = tracer
-        self._meters = meters
-        self._journal = journal
+        self._instruments = instruments
         self._local = threading.local()
 
     def _connection(self) -> sqlite3.Connection:
@@ -37,12 +33,12 @@ class Database:
             self._local.connection = connection
         return connection
 
-    def read(self, table: str, noise: Noise) -> None:
+    def read(self, table: str) -> None:
         statement = f"SELECT id, customer, note FROM {table} WHERE id >= ? LIMIT 10"  # noqa: S608 - names of the shop file
-        self._run("SELECT", table, statement, (noise.random.randint(1, 500),))
+        self._run("SELECT", table, statement, (self._instruments.noise.random.randint(1, 500),))
 
-    def write(self, table: str, noise: Noise) -> None:
-        customer = noise.random.randint(1, 9999)
+    def write(self, table: str) -> None:
+        customer = self._instruments.noise.random.randint(1, 9999)
         statement = f"INSERT INTO {table} (customer, note) VALUES (?, ?)"  # noqa: S608 - names of the shop file
         row = self._run("INSERT", table, statement, (customer, "x" * 80))
         if row % 500 == 0:
@@ -54,7 +50,7 @@ class Database:
             "db.operation.name": operation, "db.collection.name": table,
         }  # fmt: skip
         started = time.perf_counter()
-        with self._tracer.start_as_current_span(
+        with self._instruments.tracer.start_as_current_span(
             f"{operation} {table}",
             kind=SpanKind.CLIENT,
             attributes={**labels, "db.query.text": statement, "server.address": self.name},
@@ -71,7 +67,9 @@ class Database:
                 raise
             finally:
                 took_s = time.perf_counter() - started
-                self._meters.database.record(took_s, labels)
+                self._instruments.meters.database.record(took_s, labels)
                 if took_s * 1000 > SLOW_MS:
-                    self._journal.warning("slow %s on %s.%s took %d ms", operation, self.name, table, took_s * 1000)
+                    self._instruments.journal.warning(
+                        "slow %s on %s.%s took %d ms", operation, self.name, table, took_s * 1000
+                    )
         return cursor.lastrowid or 0

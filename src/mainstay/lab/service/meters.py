@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 
 import psutil
-from opentelemetry.metrics import CallbackOptions, Meter, Observation
+from opentelemetry.metrics import CallbackOptions, Histogram, Meter, Observation
 
 SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10]  # HTTP semantic conventions
 DELAY_EVERY_S = 0.1
@@ -28,7 +28,7 @@ class Meters:
         self.sent = meter.create_counter("messaging.client.sent.messages", "{message}", "Messages published")
         self.consumed = meter.create_counter("messaging.client.consumed.messages", "{message}", "Messages taken")
 
-    def _histogram(self, name: str, description: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    def _histogram(self, name: str, description: str) -> Histogram:
         return self._meter.create_histogram(name, "s", description, explicit_bucket_boundaries_advisory=SECONDS)
 
     def gauge(self, name: str, unit: str, read: Reading, attributes: dict[str, str] | None = None) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import time
 
-SLOW_START_S = (0.7, 0.45, 0.25, 0.1)  # the first requests of a new process: caches are cold
+SLOW_START_S = (0.6, 0.35, 0.15)  # the first requests of a new process: caches are cold
 PAUSE_SHARE = 1 / 700  # a pause every minute or so at ten requests a second, like a garbage collection
 PAUSE_S = (0.05, 0.15)
 STRAY_ERROR_SHARE = 0.0001  # about 0.05 % of user requests, which touch five services
@@ -40,8 +42,10 @@ class Noise:
     def is_not_found(self) -> bool:
         return self.random.random() < NOT_FOUND_SHARE
 
-    def is_connection_lost(self) -> bool:
-        return self.random.random() < LOST_CONNECTION_SHARE
+    def lose_connection(self) -> None:
+        """Once in a while, fail as a network does."""
+        if self.random.random() < LOST_CONNECTION_SHARE:
+            raise ConnectionResetError(errno.ECONNRESET, os.strerror(errno.ECONNRESET))
 
     def grumble(self) -> str:
         """Once in a while, a warning that means nothing."""

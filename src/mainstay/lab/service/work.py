@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from opentelemetry.trace import SpanKind, Tracer
+from opentelemetry.trace import SpanKind
 
 from mainstay.lab.service.database import Database
 from mainstay.lab.service.failure import CallFailed, QueueRefused
-from mainstay.lab.service.meters import Meters
-from mainstay.lab.service.noise import Noise
+from mainstay.lab.service.instruments import Instruments
 from mainstay.lab.service.outbound import PROPAGATOR, Outbound
 from mainstay.lab.service.storage import Storage
 from mainstay.lab.shop.model import Route, Step
@@ -26,10 +24,7 @@ BUSY_SHARE = 0.06  # of a request's own work is computing, the rest is waiting
 class Means:
     """What a service has to work with."""
 
-    tracer: Tracer
-    meters: Meters
-    journal: logging.Logger
-    noise: Noise
+    instruments: Instruments
     outbound: Outbound
     databases: dict[str, Database]
     broker_of: Callable[[str], str]
@@ -47,7 +42,7 @@ class Work:
     def do(self, route: Route) -> None:
         """Answer one request; any exception is the request's failure."""
         started = time.perf_counter()
-        noise = self._means.noise
+        noise = self._means.instruments.noise
         _spend(noise.around(route.work_ms))
         self._behave_as_released()
         for step in route.steps:
@@ -57,53 +52,53 @@ class Work:
         self._say(route, (time.perf_counter() - started) * 1000)
 
     def _behave_as_released(self) -> None:
-        release, noise = self._release, self._means.noise
+        release, noise = self._release, self._means.instruments.noise
         if release.retained_bytes:
             self._retained.append([str(noise.random.random()) * 8 for _ in range(release.retained_bytes // 200)])
         if release.extra_ms:
             time.sleep(noise.around(release.extra_ms))
         if release.error_share and noise.random.random() < release.error_share:
             order: dict[str, str] = {"total": "0.00"}
-            order["currency"]  # noqa: B018 - the mistake of this version
+            order["currency"]
 
     def _take(self, step: Step) -> None:
         means = self._means
         if step.is_call:
             self._call(step)
         elif step.kind == "read":
-            means.databases[step.database].read(step.target.partition(".")[2], means.noise)
+            means.databases[step.database].read(step.target.partition(".")[2])
         elif step.kind == "write":
-            means.databases[step.database].write(step.target.partition(".")[2], means.noise)
+            means.databases[step.database].write(step.target.partition(".")[2])
         elif step.kind == "publish":
             self._publish(step.target)
         elif means.storage is not None:
             means.storage.keep(step.target)
 
     def _call(self, step: Step) -> None:
-        path = step.path.format(**self._means.noise.values())
+        path = step.path.format(**self._means.instruments.noise.values())
         try:
             self._means.outbound.call(step.target, step.method, path)
         except CallFailed as error:
             if step.kind == "call":
                 raise
-            self._means.journal.warning("going on without %s: %s", step.target, error)
+            self._means.instruments.journal.warning("going on without %s: %s", step.target, error)
 
     def _publish(self, queue: str) -> None:
         means, labels = self._means, {"messaging.system": "shopmq", "messaging.destination.name": queue}
-        with means.tracer.start_as_current_span(
+        with means.instruments.tracer.start_as_current_span(
             f"send {queue}", kind=SpanKind.PRODUCER, attributes={**labels, "messaging.operation.type": "send"}
         ):
             carried: dict[str, str] = {}
             PROPAGATOR.inject(carried)
-            body = json.dumps({"headers": carried, "order": means.noise.values()["order"]}).encode()
+            body = json.dumps({"headers": carried, "order": means.instruments.noise.values()["order"]}).encode()
             try:
                 means.outbound.call(means.broker_of(queue), "POST", f"/queues/{queue}", body)
             except CallFailed as error:
                 raise QueueRefused(f"queue {queue} did not take the message: {error}") from None
-            means.meters.sent.add(1, labels)
+            means.instruments.meters.sent.add(1, labels)
 
     def _say(self, route: Route, took_ms: float) -> None:
-        noise, journal = self._means.noise, self._means.journal
+        noise, journal = self._means.instruments.noise, self._means.instruments.journal
         if route.says:
             journal.info(noise.random.choice(route.says).format(ms=round(took_ms), **noise.values()))
         if self._release.is_chatty:

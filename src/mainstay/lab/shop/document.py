@@ -28,7 +28,7 @@ class Entry:
 
     def wrong(self, expected: str) -> ShopFileError:
         line = self.node.start_mark.line + 1
-        found = repr(self.node.value) if isinstance(self.node, yaml.ScalarNode) else f"a {self.node.id}"
+        found = repr(self.node.value) if isinstance(self.node, yaml.ScalarNode) else "a list or mapping"
         return ShopFileError(f"{self.file}:{line}: {self.name}: expected {expected}, found {found}")
 
     def _children(self) -> dict[str, yaml.Node]:

@@ -14,7 +14,10 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 REQUEST = re.compile(r"(GET|POST|PUT|DELETE) (/[\w/{}.-]*)")
 CALL = re.compile(r"(call|try) ([a-z][a-z0-9-]*) (GET|POST|PUT|DELETE) (/[\w/{}.-]*)")
 OTHER = re.compile(r"(read|write|publish|keep) ([a-z][a-z0-9_.-]*)")
-STEPS = "'call SERVICE METHOD /path', 'try SERVICE METHOD /path', 'read DB.TABLE', 'write DB.TABLE', 'publish QUEUE' or 'keep FILE'"
+STEPS = (
+    "'call SERVICE METHOD /path', 'try SERVICE METHOD /path', 'read DB.TABLE', 'write DB.TABLE', 'publish QUEUE'"
+    " or 'keep FILE'"
+)
 
 
 def resolve(file: Path | str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
 from mainstay.lab.shop.model import Route, Service, Shop
@@ -36,7 +35,7 @@ def _user_requests(shop: Shop) -> Iterator[tuple[float, Route]]:
 
 def rates_per_s(shop: Shop) -> dict[str, float]:
     """How many requests (messages, for a worker) a second each service answers at the usual load."""
-    rates: Counter[str] = Counter()
+    rates = dict.fromkeys(shop.names, 0.0)
     for per_s, route in _user_requests(shop):
         for service, touched, _ in walk(shop, shop.entry, route):
             rates[service.name] += per_s
@@ -50,7 +49,7 @@ def rates_per_s(shop: Shop) -> dict[str, float]:
 
 def felt_share(shop: Shop) -> dict[str, float]:
     """The share of all user requests that fail when a service fails (messages are nobody's request)."""
-    failed: Counter[str] = Counter()
+    failed = dict.fromkeys(shop.names, 0.0)
     total = 0.0
     for per_s, route in _user_requests(shop):
         total += per_s

@@ -10,14 +10,14 @@ from typing import Any
 
 from mainstay.lab.users.load import quantile
 
-BASELINE_S = 60.0
+BASELINE_S = 120.0
 WINDOW_S = 5.0
 WELL_FOR_S = 8.0  # users must be well for this long before they count as recovered
 ERROR_SHARE = 0.03  # more than this share of requests failing hurts (the noise is at 0.05 %)
 ERRORS = 2
-SLOWER_BY = 1.6  # a journey whose median or 90th percentile is this many times its baseline …
+SLOWER_BY = 1.6  # a request whose median or upper quartile is this many times its baseline …
 SLOWER_BY_MS = 40.0  # … and slower by this much, hurts: people do not feel less
-FEW = 4  # requests of a journey in a window, below which its latency says nothing
+FEW = 6  # requests of one sort in a window, below which their latency says nothing
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Users:
         return [page for page in pages if page["at_s"] > since_s]
 
     def experience(self, since_s: float, until_s: float | None = None) -> Experience:
-        """Compare what users felt since a moment with the minute before it."""
+        """Compare what users felt since a moment with the two minutes before it."""
         pages = self.seconds(since_s - BASELINE_S)
         until = until_s or time.time()
         before = [page for page in pages if page["at_s"] <= since_s]
@@ -64,7 +64,7 @@ class Users:
 
 
 def _judge(since_s: float, before: list[dict[str, Any]], after: list[dict[str, Any]]) -> Experience:
-    usual = {name: _quantiles(_latencies(before, name)) for name in _journeys(before)}
+    usual = {name: _quantiles(_latencies(before, name)) for name in _requests(before)}
     ends = [page["at_s"] for page in after]
     windows = [[page for page in after if end - WINDOW_S < page["at_s"] <= end] for end in ends]
     hurt = [end for end, window in zip(ends, windows, strict=True) if _hurts(window, usual)]
@@ -98,16 +98,16 @@ def _hurts(window: list[dict[str, Any]], usual: dict[str, tuple[float, float]]) 
     return False
 
 
-def _journeys(pages: list[dict[str, Any]]) -> set[str]:
-    return {name for page in pages for name in page["journeys"]}
+def _requests(pages: list[dict[str, Any]]) -> set[str]:
+    return {name for page in pages for name in page["requests"]}
 
 
-def _latencies(pages: list[dict[str, Any]], journey: str) -> list[float]:
-    return sorted(value for page in pages for value in page["journeys"].get(journey, {}).get("latencies_ms", ()))
+def _latencies(pages: list[dict[str, Any]], request: str) -> list[float]:
+    return sorted(value for page in pages for value in page["requests"].get(request, {}).get("latencies_ms", ()))
 
 
 def _quantiles(ordered: list[float]) -> tuple[float, float]:
-    return quantile(ordered, 0.5) or 0.0, quantile(ordered, 0.9) or 0.0
+    return quantile(ordered, 0.5) or 0.0, quantile(ordered, 0.75) or 0.0
 
 
 def _error_share(pages: list[dict[str, Any]]) -> float:
@@ -116,4 +116,4 @@ def _error_share(pages: list[dict[str, Any]]) -> float:
 
 
 def _p95(pages: list[dict[str, Any]]) -> float | None:
-    return quantile(sorted(value for name in _journeys(pages) for value in _latencies(pages, name)), 0.95)
+    return quantile(sorted(value for name in _requests(pages) for value in _latencies(pages, name)), 0.95)

@@ -35,10 +35,10 @@ class Diary:
         self._felt: dict[str, list[float]] = defaultdict(list)
         self._errors: dict[str, int] = defaultdict(int)
 
-    def note(self, journey: str, took_ms: float, is_error: bool) -> None:
+    def note(self, request: str, took_ms: float, is_error: bool) -> None:
         with self._lock:
-            self._felt[journey].append(round(took_ms, 1))
-            self._errors[journey] += is_error
+            self._felt[request].append(round(took_ms, 1))
+            self._errors[request] += is_error
 
     def turn_page(self, at_s: float) -> None:
         """Write the second that has passed."""
@@ -52,7 +52,7 @@ class Diary:
             "errors": sum(errors.values()),
             "p50_ms": quantile(everything, 0.5),
             "p95_ms": quantile(everything, 0.95),
-            "journeys": {
+            "requests": {
                 name: {"errors": errors[name], "latencies_ms": values} for name, values in sorted(felt.items())
             },
         }
@@ -110,11 +110,12 @@ class Load:
         for place, request in enumerate(journey.requests):
             if place:
                 time.sleep(draw.uniform(*THINK_S))
-            method, _, path = request.partition(" ")
-            if not self._request(journey, method, path.format(id=draw.randint(1, 500))):
+            if not self._request(request, draw.randint(1, 500)):
                 return
 
-    def _request(self, journey: Journey, method: str, path: str) -> bool:
+    def _request(self, request: str, number: int) -> bool:
+        """Whether it went well."""
+        method, _, path = request.format(id=number).partition(" ")
         started = time.perf_counter()
         connection = http.client.HTTPConnection(self._entry, timeout=PATIENCE_S)
         try:
@@ -126,7 +127,7 @@ class Load:
             is_error = True
         finally:
             connection.close()
-        self._diary.note(journey.name, (time.perf_counter() - started) * 1000, is_error)
+        self._diary.note(request, (time.perf_counter() - started) * 1000, is_error)
         return not is_error
 
     def _turn_pages(self) -> None:
