@@ -83,8 +83,13 @@ class Page:
         """Wait until the page shows this text."""
         self.until(f"document.body?.innerText.toLowerCase().includes({json.dumps(text.lower())})")
 
+    def visit(self, path: str) -> None:
+        """Go to a page of the open console and wait until it is drawn."""
+        self.js(f"location.hash = {json.dumps('#/' + path)}; new Promise(d => setTimeout(() => requestAnimationFrame(d), 30))")
+        self.until("document.querySelector('main :is(h1, .failure)') && !document.querySelector('.loading')")
+
     def until(self, expression: str) -> None:
-        self.wait(lambda: bool(self.js(expression)), expression)
+        self.wait(lambda: bool(self.js(f"!!({expression})")), expression)
 
     def wait(self, true: Callable[[], bool], what: str = "") -> None:
         for _ in range(400):
@@ -94,10 +99,11 @@ class Page:
             except RuntimeError:  # a page between two documents has no context to ask
                 pass
             time.sleep(0.025)
-        raise AssertionError(f"never became true: {what}; problems: {self.problems}")
+        seen = self.js("location.href + ' | ' + document.body?.innerText.replace(/\\s+/g, ' ').slice(0, 600)")
+        raise AssertionError(f"never became true: {what}; problems: {self.problems}; the page shows: {seen}")
 
     def key(self, key: str, modifiers: int = 0) -> None:
-        code, text = NAMED_KEYS.get(key, (ord(key.upper()), key))
+        code, text = NAMED_KEYS.get(key) or (ord(key.upper()), key)
         common = {"key": key, "windowsVirtualKeyCode": code, "modifiers": modifiers}
         self.call("Input.dispatchKeyEvent", type="keyDown", **common, **({"text": text} if text else {}))
         self.call("Input.dispatchKeyEvent", type="keyUp", **common)

@@ -17,9 +17,12 @@ from mainstay.domain.verdicts import Verdict
 from mainstay.domain.views import Funnel, SourceHealth, StageHealth, Status, Watching
 
 MINUTE = 60_000
-METRICS, DIAGNOSER, CORRELATOR, PLANNER = (VersionRef(n, 1) for n in ("metrics", "diagnoser", "correlator", "planner"))
+METRICS = VersionRef("metrics", 2)
+DIAGNOSER, CORRELATOR, PLANNER = (VersionRef(n, 1) for n in ("diagnoser", "correlator", "planner"))
 NAMES = ("gateway", "checkout", "payments", "orders", "inventory", "catalog", "mailer", "search", "ledger-db", "orders-queue")
 HOSTILE = "<img src=x onerror=\"window.__hacked=1\"><script>window.__hacked=1</script>\u202egnp.exe\u202c & \"quotes\" 'n'"
+SERIES = "11529215046068469761"
+AGREEMENT = {"agreement": 0.94, "both_alerts": 31, "live_only": 1, "shadow_only": 1, "decisions": 0, "same_decisions": 0, "errors": 0, "error": ""}
 LONG = "very-long-name-" * 700  # 10.5 kB, as one word
 
 
@@ -93,7 +96,7 @@ def the_incident(now_ms: int) -> Incident:
     since = now_ms - 6 * MINUTE
     evidence = (
         Evidence(id="E1", kind="change", ref="c1", says="deploy payments v42, 40 s before the trouble began", at_ms=since - 40_000, weight=0.9),
-        Evidence(id="E2", kind="metric", ref="11529215046068469761", says="latency p99 of payments far above what was expected", at_ms=since, weight=0.8),
+        Evidence(id="E2", kind="metric", ref=SERIES, says="latency p99 of payments far above what was expected", at_ms=since, weight=0.8),
         Evidence(id="E3", kind="alert", ref="a2", says="checkout waits for payments: p99 180 ms → 2.4 s", at_ms=since + 12_000, weight=0.7),
         Evidence(id="E4", kind="edge", ref=f"{service('checkout')}>{service('payments')}", says="the edge checkout → payments: own time of payments +2.1 s", at_ms=since + 15_000, weight=0.6),
         Evidence(id="E5", kind="log", ref="4711", says="new log line “retry pool exhausted after <*> ms”, 412 times", at_ms=since + 20_000, weight=0.4),
@@ -154,7 +157,7 @@ def hostile_incident(now_ms: int) -> Incident:
     )  # fmt: skip
 
 
-def the_plan(now_ms: int) -> Plan:
+def the_plan(now_ms: int, *, requested_by: str = "mainstay") -> Plan:
     return Plan(
         id="plan-1",
         incident="INC-20214",
@@ -171,6 +174,7 @@ def the_plan(now_ms: int) -> Plan:
         reason="The suspect is a deploy and the version before it is known.",
         dry_run=("would run: shop deploy payments v41 (is at v42)",),
         updated_ms=now_ms - 5 * MINUTE,
+        requested_by=requested_by,
     )
 
 
@@ -190,7 +194,7 @@ def small_world(now_ms: int) -> World:
     world.edges = [Edge(caller=service(a), callee=service(b), seen_ms=now_ms) for a, b in calls]
     world.alerts = [
         Alert(id="a1", fingerprint="f1", entity=service("payments"), name="latency", severity="critical", status="firing", since_ms=since, at_ms=since + 20_000,
-              decided_by=METRICS, subject="metric:11529215046068469761", signal="latency", band=Band(low=0.15, high=0.22, value=2.4, unit="s"), p_value=1e-9),
+              decided_by=METRICS, subject=f"metric:{SERIES}", signal="latency", band=Band(low=0.15, high=0.22, value=2.4, unit="s"), p_value=1e-9),
         Alert(id="a2", fingerprint="f2", entity=service("checkout"), name="latency of checkout → payments", severity="major", status="firing", since_ms=since, at_ms=since + 25_000,
               decided_by=VersionRef("edges", 1), subject=f"edge:{service('checkout')}>{service('payments')}", signal="latency"),
         Alert(id="a3", fingerprint="f3", entity=service("search"), name="cpu", severity="minor", status="resolved", since_ms=since, at_ms=since, ended_ms=now_ms,
@@ -201,13 +205,13 @@ def small_world(now_ms: int) -> World:
         Change(id="c0", at_ms=since - 3_600_000, kind="config", subject="search", entity=service("search"), summary=HOSTILE, author="ada", source="lab"),
     ]  # fmt: skip
     world.versions = [
-        ModelVersion(ref=VersionRef(kind, n), kind=kind, algorithm=algorithm, artefact=f"{n}{'ab' * 31}c", created_ms=now_ms - 86_400_000 * (3 - n), created_by="mainstay",
-                     why="priors set by hand" if n == 1 else "wider band for bursty series", parent=VersionRef(kind, 1) if n == 2 else None, parameters={"threshold": 4.5 + n})
-        for kind, algorithm, most in (("metrics", "robust-season", 2), ("logs", "template-rate", 1), ("edges", "edge-latency", 1), ("correlator", "topology-time", 1), ("diagnoser", "earliest-deepest", 1), ("planner", "by-cause", 1))
+        ModelVersion(ref=VersionRef(kind, n), kind=kind, algorithm=algorithm, artefact=f"{n}{'ab' * 31}c", created_ms=now_ms - 86_400_000 * (4 - n), created_by="mainstay",
+                     why="priors set by hand" if n == 1 else "wider band for bursty series", parent=VersionRef(kind, n - 1) if n > 1 else None, parameters={"threshold": 4.5 + n})
+        for kind, algorithm, most in (("metrics", "robust-season", 3), ("logs", "template-rate", 1), ("edges", "edge-latency", 1), ("correlator", "topology-time", 1), ("diagnoser", "earliest-deepest", 1), ("planner", "by-cause", 1))
         for n in range(1, most + 1)
     ]  # type: ignore[misc, arg-type, unused-ignore]  # fmt: skip
     world.deployments = [
-        Deployment(kind=kind, live=VersionRef(kind, 1), shadow=VersionRef(kind, 2) if kind == "metrics" else None, since_ms=now_ms - 3_600_000)
+        Deployment(kind=kind, live=VersionRef(kind, 2 if kind == "metrics" else 1), previous=VersionRef(kind, 1) if kind == "metrics" else None, shadow=VersionRef(kind, 3) if kind == "metrics" else None, since_ms=now_ms - 3_600_000)
         for kind in ("metrics", "logs", "edges", "correlator", "diagnoser", "planner")
     ]  # type: ignore[misc, arg-type, unused-ignore]  # fmt: skip
     world.ledger = [

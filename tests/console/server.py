@@ -36,6 +36,7 @@ class Answers:
         self.signed_in = True
         self.events: list[queue.Queue[tuple[str, str]]] = []
         self.is_stalled = False
+        self.is_changed = False
 
     def tell(self, kind: str, subject: str) -> None:
         for waiting in list(self.events):
@@ -44,7 +45,7 @@ class Answers:
     def get(self, parts: list[str], query: dict[str, str]) -> Any:
         match parts:
             case ["session"]:
-                return self.world.users[0]
+                return {"user": self.world.users[0], "expires_ms": None}
             case ["status"]:
                 return self.world.status
             case ["incidents"]:
@@ -53,32 +54,54 @@ class Answers:
                 return self.incident(incident)
             case ["approvals"]:
                 return [plan_view(p) for p in self.world.plans.values() if p.status == "proposed"]
-            case ["series", _, "points"]:
-                return fixture.points(self.world.now_ms)
+            case ["series", series, "points"]:
+                about = {"id": series, "entity": fixture.service("payments"), "metric": "http.server.request.duration.p99", "unit": "s"}
+                return about | fixture.points(self.world.now_ms)
             case ["entities"]:
                 return self.world.entities
+            case ["entities", entity]:
+                return self.entity(entity)
             case ["unplaced"]:
                 return [[["instance", "10.0.0.7:9100"], ["job", "node"]], [["job", fixture.HOSTILE]]]
             case ["models"]:
-                return [self.model(d.kind) | {"deployment": d} for d in self.world.deployments]
+                return [self.model(d.kind) for d in self.world.deployments]
             case ["models", name]:
                 return self.model(name)
             case ["ledger"]:
                 return list(reversed(self.world.ledger))
             case ["ledger", entry]:
                 found = next(e for e in self.world.ledger if e.id == entry)
-                return {"entry": found, "inputs": {"value": 2.4, "band": [0.15, 0.22]}}
+                return msgspec.to_builtins(found) | {"inputs": {"value": 2.4, "band": [0.15, 0.22]}}
             case ["feedback"]:
                 return []
+            case ["alerts"]:
+                held = {"true": True, "false": False}.get(query.get("suppressed", ""))
+                return [a for a in self.world.alerts if query.get("status") in (None, a.status) and held in (None, a.suppressed)]
             case [name] if hasattr(self.world, name):
                 return getattr(self.world, name)
         raise KeyError("/".join(parts))
 
+    def entity(self, entity: str) -> dict[str, Any]:
+        world = self.world
+        return {
+            "entity": next(e for e in world.entities if e.id == entity),
+            "callers": [e.caller for e in world.edges if e.callee == entity],
+            "callees": [e.callee for e in world.edges if e.caller == entity],
+            "series": [{"id": fixture.SERIES, "entity": entity, "metric": "http.server.request.duration.p99", "unit": "s",
+                        "direction": "up", "labels": {"route": "/pay"}}],
+            "alerts": [a for a in world.alerts if a.entity == entity],
+            "changes": [c for c in world.changes if c.entity == entity],
+        }  # fmt: skip
+
     def model(self, name: str) -> dict[str, Any]:
         return {
+            "name": name,
             "kind": name,
+            "deployment": next((d for d in self.world.deployments if d.kind == name), None),
             "versions": [v for v in self.world.versions if v.kind == name],
             "deployments": [d for d in self.world.deployments if d.kind == name],
+            "agreement": {"agreement": fixture.AGREEMENT} if name == "metrics" else None,
+            "scorecard": [{"ref": fixture.METRICS, "right": 32, "wrong": 5, "missed": 1}] if name == "metrics" else [],
         }
 
     def incidents(self, query: dict[str, str]) -> list[Incident]:
@@ -121,7 +144,7 @@ class Answers:
 
     def decide(self, plan: str, digest: str, decision: str) -> Approval:
         known = self.world.plans[plan]
-        if digest != known.digest:
+        if digest != known.digest or self.is_changed:
             raise PermissionError("the plan has changed since you read it")
         word = "approved" if decision == "approve" else "rejected"
         self.world.plans[plan] = msgspec.structs.replace(known, status=word)

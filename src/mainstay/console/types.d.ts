@@ -94,3 +94,5 @@ export interface Reperformed {
   entry: string; decided_by: VersionRef; is_same: boolean; recorded: Record<string, unknown>;
   output: Record<string, unknown>; says: string;
 }
+/** As `mainstay.api` sends them beside the domain's own. */
+export interface SeriesView { id: string; entity: string; metric: string; unit: string; direction: string; labels: Record<string, string> }

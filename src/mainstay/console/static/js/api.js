@@ -3,7 +3,7 @@ import { signal } from '@preact/signals';
 
 export const ROOT = '/api/v1';
 
-/** Who is signed in: undefined while unknown, null when nobody. @type {import('@preact/signals').Signal<import('../types.d.ts').User | null | undefined>} */
+/** Who is signed in: undefined while unknown, null when nobody. @type {import('@preact/signals').Signal<import('../../types.d.ts').User | null | undefined>} */
 export const me = signal(undefined);
 
 /** A refusal or failure of the server in its own words; `status` 0 is no answer at all. */
@@ -19,7 +19,7 @@ export class ApiError extends Error {
 async function reason(response) {
   try {
     const body = await response.json();
-    return String(body.detail ?? body.error ?? body.message ?? response.statusText);
+    return [body.detail, response.status === 401 ? '' : body.hint].filter(Boolean).join('. ') || response.statusText;
   } catch {
     return response.statusText || `The server answered ${response.status}.`;
   }
@@ -56,7 +56,7 @@ export async function send(method, path, body) {
   return text ? JSON.parse(text) : null;
 }
 
-/** @param {import('../types.d.ts').UserRole} needed */
+/** @param {import('../../types.d.ts').UserRole} needed */
 export function may(needed) {
   const order = ['viewer', 'responder', 'approver', 'admin'];
   return Boolean(me.value && !me.value.disabled && order.indexOf(me.value.role) >= order.indexOf(needed));

@@ -19,8 +19,10 @@ export function duration(ms) {
   if (t < 1000) return `${Math.round(t)} ms`;
   if (t < 90_000) return `${Math.round(t / 1000)} s`;
   if (t < HOUR) return `${Math.round(t / MINUTE)} min`;
-  if (t < DAY) return `${Math.floor(t / HOUR)} h ${Math.round((t % HOUR) / MINUTE)} min`;
-  return `${Math.round(t / DAY)} days`;
+  const minutes = Math.floor((t % HOUR) / MINUTE);
+  if (t < DAY) return `${Math.floor(t / HOUR)} h${minutes ? ` ${minutes} min` : ''}`;
+  const days = Math.round(t / DAY);
+  return days === 1 ? '1 day' : `${days} days`;
 }
 
 /** @param {number} ms @param {number} now */
@@ -74,7 +76,7 @@ export function bytes(v) {
 /** @param {number} p */
 export const percent = (p) => (p > 0.995 && p < 1 ? '> 99 %' : `${Math.round(p * 100)} %`);
 
-/** `metrics@7`. @param {import('../types.d.ts').VersionRef} ref */
+/** `metrics@7`. @param {import('../../types.d.ts').VersionRef} ref */
 export const versionName = (ref) => `${ref.model}@${ref.version}`;
 
 /** The short name of an entity id: `service:prod/payments` → `payments`. @param {string} id */

@@ -14,9 +14,10 @@ setInterval(() => { now.value = Date.now(); }, 5000);
 const SHOWS = /** @type {Record<string, string[]>} */ ({
   incident: ['/incidents', '/status', '/approvals'], alert: ['/alerts', '/status', '/incidents/', '/entities'],
   plan: ['/plans', '/approvals', '/incidents/'], change: ['/changes', '/incidents/'], model: ['/models'],
-  verdict: ['/feedback', '/verdicts', '/models', '/incidents/'],
+  verdict: ['/feedback', '/models', '/incidents/'], status: ['/status'],
 });
-const ALWAYS = ['/ledger'];
+/** Every decision adds to the ledger. */
+const ALWAYS = ['/ledger?'];
 
 /** @type {Set<string>} */
 const waiting = new Set();
@@ -40,8 +41,16 @@ function apply() {
 let source = null;
 let retry = 1000;
 
+/** The server speaks at least every 15 s; a connection that is silent for longer than this is dead, whatever TCP thinks. */
+const SILENT_MS = 40_000;
+let heardAt = Date.now();
+setInterval(() => {
+  if (source && live.value.state === 'live' && Date.now() - heardAt > SILENT_MS) lost();
+}, 5000);
+
 /** @param {MessageEvent} event */
 function message(event) {
+  heardAt = Date.now();
   let kind = event.type;
   try {
     const body = JSON.parse(event.data);
@@ -57,7 +66,8 @@ export function connect() {
   source.onopen = () => {
     const again = live.value.state === 'stale';
     retry = 1000;
-    live.value = { state: 'live', since: Date.now() };
+    heardAt = Date.now();
+    live.value = { state: 'live', since: heardAt };
     if (again) refresh(() => true);
   };
   source.onmessage = message;

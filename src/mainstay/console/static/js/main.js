@@ -9,7 +9,7 @@ import { route } from './router.js';
 import './theme.js';
 import { Dialogs } from '../parts/dialog.js';
 import { Shell } from '../parts/shell.js';
-import { Empty, Failure } from '../parts/words.js';
+import { Failure, PageHead } from '../parts/words.js';
 import { Approvals } from '../pages/approvals.js';
 import { Changes } from '../pages/changes.js';
 import { IncidentPage } from '../pages/incident.js';
@@ -37,7 +37,7 @@ const PAGES = {
 function Page() {
   const { page, id } = route.value;
   useEffect(() => { document.title = `${id.slice(0, 60) || page[0].toUpperCase() + page.slice(1)} · Mainstay`; }, [page, id]);
-  return PAGES[page]?.(id) ?? html`<${Empty} title="There is no such page"><p>The address names something that the console does not know.</p><//>`;
+  return PAGES[page]?.(id) ?? html`<${PageHead} title="There is no such page" sentence="The address names something that the console does not know." />`;
 }
 
 function App() {

@@ -72,5 +72,5 @@ export function refresh(matches) {
 /** Forget everything: another person signs in. */
 export const forget = () => slots.clear();
 
-/** Lists come bare or in an envelope. @param {any} data @returns {any[]} */
-export const items = (data) => (Array.isArray(data) ? data : data?.items ?? []);
+/** A list, also while there is none yet. @param {any} data @returns {any[]} */
+export const items = (data) => data ?? [];

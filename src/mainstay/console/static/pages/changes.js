@@ -4,7 +4,7 @@ import { html } from '../js/html.js';
 import { items, useData } from '../js/store.js';
 import { Ago, Empty, EntityLink, PageHead, Shown, Text } from '../parts/words.js';
 
-/** @param {{change: import('../types.d.ts').Change}} props */
+/** @param {{change: import('../../types.d.ts').Change}} props */
 const ChangeRow = ({ change }) => html`<tr data-row tabindex="-1"><td class="nowrap"><${Ago} ms=${change.at_ms} /></td>
   <td><span class="strong">${change.kind}</span> ${change.version && html`<${Text} value=${change.version} max=${60} />`}${change.previous_version && html` <span class="muted">was <${Text} value=${change.previous_version} max=${60} /></span>`}</td>
   <td>${change.entity ? html`<${EntityLink} id=${change.entity} />` : html`<span class="muted"><${Text} value=${change.subject} max=${80} /> (unplaced)</span>`}</td>

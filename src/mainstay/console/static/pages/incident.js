@@ -14,8 +14,8 @@ import { Timeline } from '../parts/timeline.js';
 import { Given, openVerdicts, VerdictButtons } from '../parts/verdict.js';
 import { At, Confidence, EntityLink, plain, Shown, State, Text, Version } from '../parts/words.js';
 
-/** @typedef {import('../types.d.ts').Incident} Incident */
-/** @typedef {import('../types.d.ts').Change} Change */
+/** @typedef {import('../../types.d.ts').Incident} Incident */
+/** @typedef {import('../../types.d.ts').Change} Change */
 
 /** @param {{incident: Incident}} props */
 function RiskSum({ incident }) {
@@ -93,7 +93,7 @@ const NoPlan = () => html`<section class="panel"><header><h2>Plan</h2></header><
 
 /** @param {{data: any, part: string}} props */
 function Body({ data, part }) {
-  const incident = /** @type {Incident} */ (data.incident ?? data);
+  const incident = /** @type {Incident} */ (data.incident);
   const alerts = items(data.alerts), plans = items(data.plans), changes = items(data.changes);
   const entities = items(useData('/entities').data).length;
   usePlanKeys();

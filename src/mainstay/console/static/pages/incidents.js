@@ -1,16 +1,19 @@
 /** The list: what is broken now, and what was; or, when nothing is, what is being watched and since when. */
 import { signal } from '@preact/signals';
 import { useEffect, useMemo, useState } from 'preact/hooks';
-import { get } from '../js/api.js';
+import { get, may } from '../js/api.js';
 import { absolute, count, duration, entityName, percent, plural } from '../js/format.js';
 import { html } from '../js/html.js';
+import { bind } from '../js/keys.js';
 import { now } from '../js/live.js';
 import { to } from '../js/router.js';
 import { items, useData } from '../js/store.js';
+import { show } from '../parts/dialog.js';
 import { LongList } from '../parts/list.js';
+import { Missed } from '../parts/verdict.js';
 import { Ago, At, Empty, PageHead, Shown, State, Text } from '../parts/words.js';
 
-/** @typedef {import('../types.d.ts').Incident} Incident */
+/** @typedef {import('../../types.d.ts').Incident} Incident */
 
 /** Older incidents, fetched as one scrolls. @type {import('@preact/signals').Signal<{rows: Incident[], done: boolean}>} */
 const older = signal({ rows: [], done: false });
@@ -42,7 +45,7 @@ function useNarrow() {
   return is;
 }
 
-/** @param {{risk: import('../types.d.ts').Risk | null}} props */
+/** @param {{risk: import('../../types.d.ts').Risk | null}} props */
 export function RiskBar({ risk }) {
   if (!risk) return html`<span class="risk muted">–</span>`;
   const parts = risk.parts.map((part) => html`<i style=${{ width: `${Math.max(0, Math.min(100, part.points))}%` }}></i>`);
@@ -93,7 +96,7 @@ function sorted(all, query) {
 /** @param {number} ms */
 const span = (ms) => (Math.abs(ms - 86_400_000) < 600_000 ? 'the last 24 h' : `the last ${duration(ms)}`);
 
-/** @param {{status: import('../types.d.ts').Status}} props */
+/** @param {{status: import('../../types.d.ts').Status}} props */
 function Funnel({ status }) {
   const f = status.funnel;
   const arrow = html`<span class="arrow" aria-hidden="true">→</span>`;
@@ -101,7 +104,7 @@ function Funnel({ status }) {
     <span>(<a href=${to('alerts')}>${count(f.not_paged)} not paged</a>)</span><span class="small" title=${`since ${absolute(f.since_ms)}`}>in ${span(status.now_ms - f.since_ms)}</span></p>`;
 }
 
-/** @param {{status: import('../types.d.ts').Status, open: number}} props */
+/** @param {{status: import('../../types.d.ts').Status, open: number}} props */
 function Watching({ status, open }) {
   const w = status.watching;
   const trouble = status.stages.filter((stage) => !stage.is_ok);
@@ -109,13 +112,13 @@ function Watching({ status, open }) {
     ${!status.is_ready && html`<${State} is="warn" word=${`not ready: ${status.not_ready_why}`} /> `}${trouble.map((stage) => html`<${State} is="warn" word=${`${stage.name}: ${stage.says || 'has a problem'}`} /> `)}`;
 }
 
-/** @param {{status: import('../types.d.ts').Status}} props */
+/** @param {{status: import('../../types.d.ts').Status}} props */
 function Calm({ status }) {
   const w = status.watching;
   if (!w.series && !w.services) {
     return html`<${Empty} title="Nothing is being watched yet"><p>No sender has spoken so far. Run <code>mainstay connect otel</code>, <code>prometheus</code> or <code>alertmanager</code>: it prints what to paste, waits, and says what arrived.</p><//>`;
   }
-  return html`<${Empty} title="Nothing is broken that we know of"><p>${count(w.series)} series of ${plural(w.services, 'service')} and ${plural(w.entities, 'entity', 'entities')} in all have been watched since <${At} ms=${w.since_ms} /> (<${Ago} ms=${w.since_ms} />). If something is broken that is not here, <a href=${to('missed')}>tell us what we missed</a>: only so do the models learn of it.</p><//>`;
+  return html`<${Empty} title="Nothing is broken that we know of"><p>${count(w.series)} series of ${plural(w.services, 'service')} and ${plural(w.entities, 'entity', 'entities')} in all have been watched since <${At} ms=${w.since_ms} /> (<${Ago} ms=${w.since_ms} />). If something is broken that is not here, tell us what we missed: only so do the models learn of it.</p><//>`;
 }
 
 /** @param {{open: Incident[], past: Incident[], waiting: Set<string>, calm: any, end: () => void}} props */
@@ -133,16 +136,20 @@ function Rows({ open, past, waiting, calm, end }) {
   return html`<div class="watch">${!open.length && calm}<${LongList} name="incidents" label="Incidents" rows=${rows} end=${end} /></div>`;
 }
 
+const missed = () => show(() => html`<${Missed} />`);
+
 export function Incidents() {
+  useEffect(() => (may('responder') ? bind({ '.': missed }) : undefined), []);
   const status = useData('/status'), first = useData(`/incidents?limit=${PAGE}`);
   const open = useData('/incidents?status=open&limit=1000'), taken = useData('/incidents?status=acknowledged&limit=1000');
   const approvals = useData('/approvals');
   const query = search.value.trim().toLowerCase();
   const parts = useMemo(() => sorted([...older.value.rows, ...items(first.data), ...items(open.data), ...items(taken.data)], query), [older.value, first.data, open.data, taken.data, query]);
-  const waiting = useMemo(() => new Set(items(approvals.data).map((row) => (row.plan?.incident ?? row.incident))), [approvals.data]);
+  const waiting = useMemo(() => new Set(items(approvals.data).map((plan) => plan.incident)), [approvals.data]);
   now.value;
   const calm = query ? html`<${Empty} title="No incident matches"><p>Searched the title, id, service, cause, severity and state of those loaded.</p><//>` : status.data && html`<${Calm} status=${status.data} />`;
   return html`<${PageHead} title="Incidents" sentence=${status.data && html`<${Watching} status=${status.data} open=${parts.open.length} />`}>
+      ${may('responder') && html`<button class="button quiet" onClick=${missed}>You missed one… <kbd>.</kbd></button>`}
       <label class="search"><span class="visually-hidden">Search incidents</span><input type="search" placeholder="Search  /" value=${search.value} onInput=${(/** @type {any} */ e) => { search.value = e.currentTarget.value; }} /></label>
     <//>
     ${status.data && html`<${Funnel} status=${status.data} />`}

@@ -8,7 +8,7 @@ import { to } from '../js/router.js';
 import { items, useData } from '../js/store.js';
 import { Ago, At, Empty, Failure, PageHead, plain, Shown, State, Text, Version } from '../parts/words.js';
 
-/** @typedef {import('../types.d.ts').LedgerEntry} LedgerEntry */
+/** @typedef {import('../../types.d.ts').LedgerEntry} LedgerEntry */
 
 /** The last check of the chain, kept while one walks about. @type {import('@preact/signals').Signal<{at: number, answer: any} | null>} */
 const checked = signal(null);
@@ -52,7 +52,7 @@ export function Ledger() {
 
 /** @param {{id: string}} props */
 function Reperform({ id }) {
-  const [said, setSaid] = useState(/** @type {import('../types.d.ts').Reperformed | null} */ (null));
+  const [said, setSaid] = useState(/** @type {import('../../types.d.ts').Reperformed | null} */ (null));
   const [error, setError] = useState(/** @type {Error | null} */ (null));
   const run = async () => {
     try {
@@ -74,7 +74,7 @@ const json = (value) => plain(JSON.stringify(value, null, 2) ?? '').slice(0, 100
 export function EntryPage({ id }) {
   const held = useData(`/ledger/${encodeURIComponent(id)}`);
   return html`<p><a href=${to('ledger')}>Ledger</a></p><${Shown} held=${held} what="entry">${(/** @type {any} */ data) => {
-    const entry = /** @type {LedgerEntry} */ (data.entry ?? data);
+    const entry = /** @type {LedgerEntry} */ (data);
     const inputs = data.inputs ?? null;
     return html`<${PageHead} title=${html`${entry.kind} <span class="muted"><${Text} value=${entry.subject} max=${120} /></span>`} sentence=${html`Decided by <b><${Text} value=${entry.actor} max=${60} /></b> at <${At} ms=${entry.at_ms} seconds=${true} />, entry ${count(entry.seq)} of the chain.`} />
       <section class="panel"><div class="body"><dl class="facts"><dt>Id</dt><dd class="mono"><${Text} value=${entry.id} /></dd><dt>Rests on</dt><dd class="mono">${entry.rests_on.map((ref) => html`<${Rest} name=${ref} /> `)}${entry.rests_on.length === 0 && '–'}</dd>

@@ -24,7 +24,7 @@ export function Login() {
   };
   return html`<main class="login" id="main"><form onSubmit=${submit}>
     <span class="brand"><img src="icon.svg" alt="" />Mainstay</span>
-    <div><h1>Sign in</h1><p class="muted">The administrator’s token was printed at the first start and lies in <code>admin.token</code> in the data folder. Other people get theirs from an administrator.</p></div>
+    <div><h1>Sign in</h1><p class="muted">The administrator’s token was printed at the first start and lies in <code>admin-token</code> in the data folder. Other people get theirs from an administrator.</p></div>
     <div class="field"><label for="token">Token</label><input id="token" name="token" type="password" autocomplete="current-password" required autofocus spellcheck=${false} aria-describedby=${error ? 'refused' : null} /></div>
     ${error && html`<div class="failure" id="refused" role="alert"><${State} is="bad" word="Not signed in" /><p><${Text} value=${error} /></p></div>`}
     <button class="button primary" disabled=${busy}>${busy ? 'Signing in…' : 'Sign in'}</button>

@@ -5,10 +5,10 @@ import { html } from '../js/html.js';
 import { to } from '../js/router.js';
 import { items, refresh, useData } from '../js/store.js';
 import { Ask, show } from '../parts/dialog.js';
-import { Ago, Empty, PageHead, Shown, State, Text, Version } from '../parts/words.js';
+import { Ago, Empty, PageHead, plain, Shown, Since, State, Text, Version } from '../parts/words.js';
 
-/** @typedef {import('../types.d.ts').ModelVersion} ModelVersion */
-/** @typedef {import('../types.d.ts').Deployment} Deployment */
+/** @typedef {import('../../types.d.ts').ModelVersion} ModelVersion */
+/** @typedef {import('../../types.d.ts').Deployment} Deployment */
 
 /** What each kind of model decides, in an operator's words. */
 const DECIDES = /** @type {Record<string, string>} */ ({
@@ -25,33 +25,40 @@ export function Share({ right, n, what }) {
     <span class="small muted">${low.toFixed(2)}–${high.toFixed(2)} (95 %), n = ${count(n)}</span></div>`;
 }
 
-/** How often the shadow said the same as the live version. @param {any} agreement */
-export function agreementWords(agreement) {
-  const both = agreement?.agreed ?? agreement?.agree ?? agreement?.same;
-  const total = agreement?.compared ?? agreement?.total ?? agreement?.decisions;
-  if (!Number.isFinite(both) || !total) return 'nothing compared yet';
-  return `${percent(both / total)} the same (${count(both)} of ${count(total)})`;
+/** How the shadow compares with the live version: the share that is the same, of how many. @param {any} told */
+export function agreementWords(told) {
+  const a = told?.agreement && typeof told.agreement === 'object' ? told.agreement : told;
+  if (a?.errors) return `failed: ${plain(String(a.error)).slice(0, 80)}`;
+  if (typeof a?.agreement !== 'number') return 'nothing to compare yet';
+  const of = a.decisions || a.both_alerts + a.live_only + a.shadow_only;
+  return `${percent(a.agreement)} the same of ${count(of)}`;
+}
+
+/** What verdicts say of a version: right of n, and what it missed. @param {any[]} scores @param {import('../../types.d.ts').VersionRef | undefined} ref */
+function scoreOf(scores, ref) {
+  const score = ref && scores.find((s) => versionName(s.ref ?? s) === versionName(ref));
+  if (!score) return { right: 0, n: 0, missed: 0 };
+  return { right: score.right ?? 0, n: (score.right ?? 0) + (score.wrong ?? 0), missed: score.missed ?? 0 };
 }
 
 /** @param {{row: any}} props */
 function ModelRow({ row }) {
-  const deployment = /** @type {Deployment | null} */ (row.deployment ?? row.deployments?.[0] ?? null);
-  const name = row.name ?? row.kind;
-  const score = row.score ?? row.scorecard ?? null;
-  return html`<tr data-row tabindex="-1"><td><a class="open" href=${to('models', name)}>${name}</a><div class="small muted">decides ${DECIDES[row.kind] ?? row.kind}</div></td>
-    <td data-label="live">${deployment && html`<${Version} of=${deployment.live} /> <span class="small muted">since <${Ago} ms=${deployment.since_ms} /></span>`}</td>
-    <td data-label="shadow">${deployment?.shadow ? html`<${Version} of=${deployment.shadow} /> <span class="small muted">${agreementWords(row.agreement)}</span>` : html`<span class="muted">none</span>`}</td>
+  const deployment = /** @type {Deployment | null} */ (row.deployment);
+  const score = scoreOf(items(row.scorecard), deployment?.live);
+  return html`<tr data-row tabindex="-1"><td><a class="open" href=${to('models', row.name)}>${row.name}</a><div class="small muted">${DECIDES[row.kind] ?? row.kind}</div></td>
+    <td data-label="live">${deployment ? html`<${Version} of=${deployment.live} /><div class="small muted"><${Since} ms=${deployment.since_ms} /></div>` : html`<span class="muted">not serving</span>`}</td>
+    <td data-label="shadow">${deployment?.shadow ? html`<${Version} of=${deployment.shadow} /><div class="small muted">${agreementWords(row.agreement)}</div>` : html`<span class="muted">none</span>`}</td>
     <td data-label="before">${deployment?.previous ? html`<${Version} of=${deployment.previous} />` : html`<span class="muted">–</span>`}</td>
-    <td data-label="precision" class="num">${score && score.n ? html`${(score.right / score.n).toFixed(2)} <span class="small muted">n = ${score.n}</span>` : html`<span class="muted">no verdicts</span>`}</td></tr>`;
+    <td data-label="precision" class="num">${score.n ? html`${(score.right / score.n).toFixed(2)}<div class="small muted">n = ${count(score.n)}</div>` : html`<span class="muted">no verdicts</span>`}</td></tr>`;
 }
 
 export function Models() {
   const held = useData('/models');
   return html`<${Shown} held=${held} what="models">${(/** @type {any} */ data) => {
     const rows = items(data);
-    const shadows = rows.filter((row) => (row.deployment ?? row.deployments?.[0])?.shadow).length;
+    const shadows = rows.filter((row) => row.deployment?.shadow).length;
     return html`<${PageHead} title="Models" sentence=${html`<b>${plural(rows.length, 'model')}</b> decide; <b>${shadows ? plural(shadows, 'shadow') : 'no shadow'}</b> ${shadows === 1 ? 'runs' : 'run'} beside them without a say. Each decision names its version.`} />
-      ${rows.length ? html`<div class="table-scroll"><table class="stack"><thead><tr><th>Model</th><th>Live</th><th>Shadow</th><th>Before</th><th class="num">Precision</th></tr></thead><tbody>${rows.map((row) => html`<${ModelRow} key=${row.kind} row=${row} />`)}</tbody></table></div>` : html`<div class="panel"><${Empty} title="No model is deployed" /></div>`}`;
+      ${rows.length ? html`<div class="table-scroll"><table class="stack"><thead><tr><th>Model</th><th>Live</th><th>Shadow</th><th>Before</th><th class="num">Precision</th></tr></thead><tbody>${rows.map((row) => html`<${ModelRow} key=${row.name} row=${row} />`)}</tbody></table></div>` : html`<div class="panel"><${Empty} title="No model is deployed" /></div>`}`;
   }}<//>`;
 }
 
@@ -102,21 +109,25 @@ export function ModelPage({ name }) {
   return html`<${Shown} held=${held} what=${name}>${(/** @type {any} */ data) => html`<${ModelBody} name=${name} data=${data} />`}<//>`;
 }
 
+/** @param {{what: string, value: any, says: any}} props */
+const Figure = ({ what, value, says }) => html`<div><span class="muted">${what}</span><span class="value">${value}</span><span class="small muted">${says}</span></div>`;
+
 /** @param {{name: string, data: any}} props */
 function ModelBody({ name, data }) {
-  const versions = /** @type {ModelVersion[]} */ ([...(data.versions ?? [])]).sort((a, b) => b.ref.version - a.ref.version);
-  const deployment = /** @type {Deployment | undefined} */ (data.deployments?.[0] ?? data.deployment);
-  const scores = items(data.scorecard ?? data.scores);
-  const scoreOf = (/** @type {any} */ ref) => scores.find((s) => versionName(s.ref ?? s.version ?? { model: '', version: 0 }) === versionName(ref)) ?? null;
-  const live = deployment && scoreOf(deployment.live);
+  const versions = /** @type {ModelVersion[]} */ ([...data.versions]).sort((a, b) => b.ref.version - a.ref.version);
+  const deployment = /** @type {Deployment | null} */ (data.deployment);
+  const scores = items(data.scorecard), live = scoreOf(scores, deployment?.live);
+  const alerts = items(useData('/alerts?limit=1000').data), week = Date.now() - 7 * 86_400_000;
+  const raised = alerts.filter((a) => a.decided_by.model === name && a.since_ms > week);
+  const shadow = deployment?.shadow ? agreementWords(data.agreement) : '';
   return html`<p><a href=${to('models')}>Models</a></p>
-    <${PageHead} title=${name} sentence=${deployment ? html`<b>${versionName(deployment.live)}</b> decides ${DECIDES[deployment.kind] ?? ''} since <${Ago} ms=${deployment.since_ms} />${deployment.shadow ? html`; <b>${versionName(deployment.shadow)}</b> is its shadow` : '; no shadow runs'}.` : 'Not deployed.'}>
-      ${deployment?.previous && may('admin') && html`<button class="button danger" onClick=${() => askRollback(name, deployment)}>Roll back to ${versionName(deployment.previous)}…</button>`}<//>
+    <${PageHead} title=${name} sentence=${deployment ? html`<b>${versionName(deployment.live)}</b> decides ${DECIDES[data.kind] ?? ''}, <${Since} ms=${deployment.since_ms} />${deployment.shadow ? html`; <b>${versionName(deployment.shadow)}</b> is its shadow` : '; no shadow runs'}.` : 'Not deployed.'}>
+      ${deployment?.previous && may('responder') && html`<button class="button danger" onClick=${() => askRollback(name, deployment)}>Roll back to ${versionName(deployment.previous)}…</button>`}<//>
     <section class="panel"><div class="figures">
-      <div><span class="muted">pages, last 7 days</span><span class="value">${data.pages ?? live?.pages ?? '–'}</span></div>
-      <${Share} what="precision" right=${live?.right ?? 0} n=${live?.n ?? 0} />
-      <div><span class="muted">missed</span><span class="value">${live?.missed ?? '–'}</span><span class="small muted">as people and rules told us</span></div>
-      <div><span class="muted">shadow against live</span><span class="value small">${deployment?.shadow ? agreementWords(data.agreement) : '–'}</span></div></div></section>
-    <section class="section"><h2>Versions</h2><div class="table-scroll"><table class="stack"><thead><tr><th>Version</th><th>Role</th><th>Algorithm</th><th>Verdicts</th><th>Artefact</th><th></th></tr></thead>
-      <tbody>${versions.map((v) => html`<${VersionRow} key=${v.ref.version} version=${v} role=${roleOf(v, deployment)} name=${name} score=${scoreOf(v.ref)} />`)}</tbody></table></div></section>`;
+      <${Share} what="Precision" right=${live.right} n=${live.n} />
+      <${Figure} what="Missed" value=${count(live.missed)} says="as people and their rules told us" />
+      <${Figure} what="Alerts, last 7 days" value=${count(raised.length)} says=${`${count(raised.filter((a) => a.suppressed).length)} of them not paged${alerts.length === 1000 ? '; of the last 1,000 in all' : ''}`} />
+      <${Figure} what="Shadow against live" value=${shadow ? shadow.split(' the same')[0] : '–'} says=${shadow || 'no shadow'} /></div></section>
+    <section class="section"><h2>Versions</h2><div class="table-scroll"><table class="stack"><thead><tr><th>Version</th><th>Role</th><th>Algorithm</th><th>Verdicts</th><th>Artefact</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
+      <tbody>${versions.map((v) => html`<${VersionRow} key=${v.ref.version} version=${v} role=${roleOf(v, deployment ?? undefined)} name=${name} score=${scoreOf(scores, v.ref)} />`)}</tbody></table></div></section>`;
 }

@@ -5,7 +5,7 @@ import { items, useData } from '../js/store.js';
 import { Steps } from '../parts/plan.js';
 import { Empty, PageHead, Shown, State, Text } from '../parts/words.js';
 
-/** @param {{runbook: import('../types.d.ts').Runbook}} props */
+/** @param {{runbook: import('../../types.d.ts').Runbook}} props */
 const One = ({ runbook }) => html`<section class="panel" data-row tabindex="-1" aria-label=${runbook.name}>
   <header><h3><${Text} value=${runbook.title} max=${120} /></h3><span class="chip">${runbook.risk_class}</span>${runbook.enabled ? html`<${State} is="ok" word="asks for approval" />` : html`<${State} is="" word="switched off" />`}</header>
   <div class="body">${runbook.description && html`<p><${Text} value=${runbook.description} /></p>`}

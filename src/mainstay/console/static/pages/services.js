@@ -1,12 +1,14 @@
 /** Services: what is watched and how it is; one of them with its neighbours; and what could not be placed. */
+import { useState } from 'preact/hooks';
 import { entityName, plural } from '../js/format.js';
 import { html } from '../js/html.js';
 import { to } from '../js/router.js';
 import { items, useData } from '../js/store.js';
+import { Chart } from '../parts/chart.js';
 import { Ago, Empty, EntityLink, PageHead, plain, Shown, State, Text, Version } from '../parts/words.js';
 
-/** @typedef {import('../types.d.ts').Entity} Entity */
-/** @typedef {import('../types.d.ts').Alert} Alert */
+/** @typedef {import('../../types.d.ts').Entity} Entity */
+/** @typedef {import('../../types.d.ts').Alert} Alert */
 
 const ORDER = ['critical', 'major', 'minor', 'info'];
 
@@ -25,7 +27,7 @@ const Health = ({ alert }) => (alert ? html`<${State} is=${alert.severity} word=
 
 /** @param {{entity: Entity, alert: Alert | undefined}} props */
 const Row = ({ entity, alert }) => html`<tr data-row tabindex="-1"><td><a class="open" href=${to('services', entity.id)}><${Text} value=${entity.name || entityName(entity.id)} max=${80} expand=${false} /></a></td>
-  <td><${Health} alert=${alert} /></td><td data-label="kind">${entity.kind}</td><td data-label="environment"><${Text} value=${entity.environment} max=${40} /></td><td data-label="tier">${entity.tier ?? html`<span class="muted">not known</span>`}</td><td data-label="owner"><${Text} value=${entity.owner ?? ''} max=${40} /></td></tr>`;
+  <td><${Health} alert=${alert} /></td><td class="nowrap" data-label="kind">${entity.kind}</td><td class="nowrap" data-label="environment"><${Text} value=${entity.environment} max=${40} /></td><td data-label="tier">${entity.tier ?? html`<span class="muted">–</span>`}</td><td data-label="owner"><${Text} value=${entity.owner ?? ''} max=${40} /></td></tr>`;
 
 /** @param {any} row @returns {[string, string][]} */
 const pairs = (row) => (Array.isArray(row) ? row : Object.entries(row.labels ?? row));
@@ -39,10 +41,10 @@ function Unplaced() {
 }
 
 export function Services() {
-  const held = useData('/entities'), alerts = useData('/alerts?status=firing');
+  const held = useData('/entities'), alerts = useData('/alerts?status=firing&limit=1000');
   return html`<${Shown} held=${held} what="services">${(/** @type {any} */ data) => {
     const bad = worst(items(alerts.data));
-    const rows = items(data.entities ?? data).toSorted((a, b) => Number(bad.has(b.id)) - Number(bad.has(a.id)) || (a.tier ?? 9) - (b.tier ?? 9) || a.name.localeCompare(b.name));
+    const rows = [...items(data)].sort((a, b) => Number(bad.has(b.id)) - Number(bad.has(a.id)) || (a.tier ?? 9) - (b.tier ?? 9) || a.name.localeCompare(b.name));
     return html`<${PageHead} title="Services" sentence=${html`<b>${plural(rows.length, 'entity', 'entities')}</b> known; <b>${bad.size ? `${bad.size} with an alert` : 'all of them well'}</b>.`} />
       ${rows.length ? html`<div class="table-scroll"><table class="stack"><thead><tr><th>Name</th><th>Health</th><th>Kind</th><th>Environment</th><th>Tier</th><th>Owner</th></tr></thead><tbody>${rows.slice(0, 500).map((e) => html`<${Row} key=${e.id} entity=${e} alert=${bad.get(e.id)} />`)}</tbody></table></div>${rows.length > 500 && html`<p class="muted">${rows.length - 500} more are not shown.</p>`}`
         : html`<div class="panel"><${Empty} title="Nothing has been heard of yet"><p>Entities appear with their first signal. <code>mainstay connect otel</code> prints what to paste.</p><//></div>`}
@@ -55,21 +57,35 @@ const Neighbours = ({ title, ids, bad }) => html`<section><h2>${title} · ${ids.
 
 /** @param {{id: string}} props */
 export function ServicePage({ id }) {
-  const held = useData('/entities'), alerts = useData('/alerts?limit=1000'), changes = useData('/changes?limit=300');
-  const graph = useData('/edges');
-  return html`<${Shown} held=${held} what="service">${(/** @type {any} */ data) => {
-    const entity = /** @type {Entity | undefined} */ (items(data.entities ?? data).find((e) => e.id === id));
-    if (!entity) return html`<p><a href=${to('services')}>Services</a></p><div class="panel"><${Empty} title="Not known"><p>No entity has the id <${Text} value=${id} />.</p><//></div>`;
-    const edges = /** @type {import('../types.d.ts').Edge[]} */ (items(data.edges ?? graph.data)), bad = worst(items(alerts.data));
-    const own = /** @type {Alert[]} */ (items(alerts.data).filter((a) => a.entity === id)), did = items(changes.data).filter((c) => c.entity === id);
-    const firing = own.filter((a) => a.status === 'firing').length;
-    return html`<p><a href=${to('services')}>Services</a></p>
-      <${PageHead} title=${html`<${Text} value=${entity.name} max=${120} />`} sentence=${html`${entity.kind}${entity.environment && ` in ${plain(entity.environment)}`}${entity.tier ? `, tier ${entity.tier}` : ''}${entity.owner ? `, owned by ${plain(entity.owner)}` : ''}; <b>${firing ? plural(firing, 'alert fires', 'alerts fire') : 'no alert fires'}</b>.`} />
-      <div class="neighbours"><${Neighbours} title="Called by" ids=${edges.filter((e) => e.callee === id).map((e) => e.caller)} bad=${bad} /><${Neighbours} title="Depends on" ids=${edges.filter((e) => e.caller === id).map((e) => e.callee)} bad=${bad} /></div>
-      <section class="section"><h2>Alerts</h2><${AlertTable} alerts=${own} /></section>
-      <section class="section"><h2>Changes</h2>${did.length ? html`<ul>${did.map((c) => html`<li><${Ago} ms=${c.at_ms} /> <span class="strong">${c.kind}</span> <${Text} value=${`${c.version} ${c.summary}`} max=${160} /></li>`)}</ul>` : html`<p class="muted">None known.</p>`}</section>`;
+  const held = useData(`/entities/${encodeURIComponent(id)}`), alerts = useData('/alerts?status=firing&limit=1000');
+  return html`<p><a href=${to('services')}>Services</a></p><${Shown} held=${held} what="service">${(/** @type {any} */ data) => {
+    const entity = /** @type {Entity} */ (data.entity), bad = worst(items(alerts.data));
+    const firing = data.alerts.filter((/** @type {Alert} */ a) => a.status === 'firing').length;
+    return html`<${PageHead} title=${html`<${Text} value=${entity.name} max=${120} />`} sentence=${html`${entity.kind}${entity.environment && ` in ${plain(entity.environment)}`}${entity.tier ? `, tier ${entity.tier}` : ''}${entity.owner ? `, owned by ${plain(entity.owner)}` : ''}; <b>${firing ? plural(firing, 'alert fires', 'alerts fire') : 'no alert fires'}</b>.`} />
+      <div class="neighbours"><${Neighbours} title="Called by" ids=${data.callers} bad=${bad} /><${Neighbours} title="Depends on" ids=${data.callees} bad=${bad} /></div>
+      <section class="section"><h2>Alerts</h2><${AlertTable} alerts=${data.alerts} /></section>
+      <section class="section"><h2>Changes</h2>${data.changes.length ? html`<ul>${data.changes.map((/** @type {import('../../types.d.ts').Change} */ c) => html`<li><${Ago} ms=${c.at_ms} /> <span class="strong">${c.kind}</span> <${Text} value=${`${c.version} ${c.summary}`} max=${160} /></li>`)}</ul>` : html`<p class="muted">None known.</p>`}</section>
+      <section class="section"><h2>Series · ${data.series.length}</h2><${SeriesList} all=${data.series} /></section>`;
   }}<//>`;
 }
+
+/** @typedef {import('../../types.d.ts').SeriesView} SeriesView */
+
+/** Its series by name; a chart when one is opened. @param {{all: SeriesView[]}} props */
+function SeriesList({ all }) {
+  const [shown, setShown] = useState('');
+  if (!all.length) return html`<p class="muted">None.</p>`;
+  return html`<ul class="series">${all.slice(0, 100).map((one) => html`<li key=${one.id}><button type="button" class="link" aria-expanded=${shown === one.id} onClick=${() => setShown(shown === one.id ? '' : one.id)}><${Text} value=${one.metric} max=${100} expand=${false} /></button> <span class="small muted mono"><${Text} value=${Object.entries(one.labels).map(([k, v]) => `${k}=${v}`).join(' ')} max=${120} expand=${false} /></span>
+    ${shown === one.id && html`<${LastHour} series=${one} />`}</li>`)}</ul>${all.length > 100 && html`<p class="muted">${all.length - 100} more are not shown.</p>`}`;
+}
+
+/** @param {{series: SeriesView}} props */
+function LastHour({ series }) {
+  const held = useData(`/series/${series.id}/points`);
+  return html`<${Shown} held=${held} what="the last hour">${(/** @type {any} */ points) => html`<${Chart} points=${points} unit=${points.unit} name=${series.metric} marks=${NONE} />`}<//>`;
+}
+/** @type {import('../parts/chart.js').Mark[]} */
+const NONE = [];
 
 /** @param {{alerts: Alert[]}} props */
 export function AlertTable({ alerts }) {
@@ -81,10 +97,10 @@ export function AlertTable({ alerts }) {
 
 /** What was held back, and why: suppression must never be silent. */
 export function Alerts() {
-  const held = useData('/alerts?limit=1000');
+  const held = useData('/alerts?limit=500'), quietly = useData('/alerts?suppressed=true&limit=500');
   return html`<${Shown} held=${held} what="alerts">${(/** @type {any} */ data) => {
-    const rows = /** @type {Alert[]} */ (items(data)), quiet = rows.filter((a) => a.suppressed);
-    return html`<${PageHead} title="Alerts" sentence=${html`<b>${plural(quiet.length, 'alert was', 'alerts were')} not paged</b> of the last ${rows.length}. Each says why.`} />
+    const rows = /** @type {Alert[]} */ (items(data)), quiet = /** @type {Alert[]} */ (items(quietly.data));
+    return html`<${PageHead} title="Alerts" sentence=${html`<b>${plural(quiet.length, 'alert was', 'alerts were')} held back</b> lately. Each says why.`} />
       <section><h2>Not paged</h2><${AlertTable} alerts=${quiet} /></section>
       <section class="section"><h2>Part of an incident, or paged</h2><${AlertTable} alerts=${rows.filter((a) => !a.suppressed)} /></section>`;
   }}<//>`;

@@ -7,9 +7,8 @@ import { colour, dark, theme } from '../js/theme.js';
 /** @typedef {{at_ms: number[], value: (number | null)[], low: (number | null)[], high: (number | null)[]}} Points */
 /** @typedef {{at_ms: number, kind: 'change' | 'onset', says: string}} Mark */
 
-/** @type {typeof import('uplot')} */
-// @ts-ignore the classic script of index.html sets it
-const uPlotOf = () => globalThis.uPlot;
+/** The classic script of index.html sets it. @returns {typeof import('uplot')} */
+const uPlotOf = () => /** @type {any} */ (globalThis).uPlot;
 
 /** Vertical lines where something happened. @param {() => Mark[]} marks */
 function marksPlugin(marks) {
@@ -33,7 +32,7 @@ function marksPlugin(marks) {
   return { hooks: { draw: [draw] } };
 }
 
-/** @param {string} unit @param {number} width @param {() => Mark[]} marks */
+/** @param {string} unit @param {number} width @param {() => Mark[]} marks @returns {import('uplot').Options} */
 function options(unit, width, marks) {
   const ink = colour('--muted'), grid = { stroke: colour('--line'), width: 1 };
   const font = `11px ${getComputedStyle(document.body).fontFamily}`;
@@ -43,7 +42,7 @@ function options(unit, width, marks) {
     cursor: { x: true, y: false, points: none, drag: { x: false, y: false } },
     scales: { x: { time: true }, y: { range: (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) => range(low, high) } },
     axes: [
-      { stroke: ink, grid: none, ticks: { ...grid, size: 4 }, font, space: 72, size: 28, values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((s) => timeOfDay(s * 1000).split(', ').at(-1)) },
+      { stroke: ink, grid: none, ticks: { ...grid, size: 4 }, font, space: 72, size: 28, values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((s) => timeOfDay(s * 1000).split(', ').at(-1) ?? '') },
       { stroke: ink, grid, ticks: none, font, space: 32, size: 56, values: (/** @type {any} */ _, /** @type {number[]} */ v) => v.map((n) => quantity(n, unit)) },
     ],
     series: [
@@ -84,8 +83,8 @@ export function Chart({ points, unit, name, marks }) {
   useEffect(() => {
     const box = ref.current;
     if (!box) return undefined;
-    const make = /** @type {any} */ (uPlotOf());
-    plot.current = new make(options(unit, box.clientWidth, () => latest.current), columns(points), box);
+    const Plot = uPlotOf();
+    plot.current = new Plot(options(unit, box.clientWidth, () => latest.current), columns(points), box);
     const watch = new ResizeObserver(() => plot.current?.setSize({ width: box.clientWidth, height: 160 }));
     watch.observe(box);
     return () => {

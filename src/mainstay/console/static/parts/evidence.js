@@ -6,9 +6,9 @@ import { useData } from '../js/store.js';
 import { Chart } from './chart.js';
 import { At, Text, Version } from './words.js';
 
-/** @typedef {import('../types.d.ts').Incident} Incident */
-/** @typedef {import('../types.d.ts').Evidence} Evidence */
-/** @typedef {import('../types.d.ts').Alert} Alert */
+/** @typedef {import('../../types.d.ts').Incident} Incident */
+/** @typedef {import('../../types.d.ts').Evidence} Evidence */
+/** @typedef {import('../../types.d.ts').Alert} Alert */
 
 const BEFORE_MS = 15 * 60_000, AFTER_MS = 5 * 60_000;
 
@@ -29,18 +29,18 @@ function seriesOf(evidence, alerts) {
   return /^\d+$/.test(id) ? id : '';
 }
 
-/** @param {{series: string, incident: Incident, changes: import('../types.d.ts').Change[], name: string, unit: string}} props */
-function SeriesChart({ series, incident, changes, name, unit }) {
-  const until = incident.resolved_ms ? `&until_ms=${incident.resolved_ms + AFTER_MS}` : '';
+/** @param {{series: string, incident: Incident, changes: import('../../types.d.ts').Change[]}} props */
+function SeriesChart({ series, incident, changes }) {
+  const until = incident.resolved_ms !== null ? `&until_ms=${incident.resolved_ms + AFTER_MS}` : '';
   const held = useData(`/series/${series}/points?since_ms=${incident.since_ms - BEFORE_MS}${until}`);
   if (held.error && !held.data) return html`<p class="small muted">The chart cannot be drawn: <${Text} value=${held.error.message} /></p>`;
   if (!held.data) return html`<div class="chart"></div>`;
   if (!held.data.at_ms?.length) return html`<p class="small muted">The samples have expired; what was decided from them is frozen in the <a href=${to('ledger')}>ledger</a>.</p>`;
   const marks = [...changes.map((c) => ({ at_ms: c.at_ms, kind: 'change', says: `${c.kind} ${c.version}` })), { at_ms: incident.since_ms, kind: 'onset', says: 'trouble began' }];
-  return html`<${Chart} points=${held.data} unit=${unit || held.data.unit || ''} name=${name} marks=${marks} />`;
+  return html`<${Chart} points=${held.data} unit=${held.data.unit} name=${held.data.metric} marks=${marks} />`;
 }
 
-/** @param {{evidence: Evidence, incident: Incident, alerts: Map<string, Alert>, changes: import('../types.d.ts').Change[], charts: boolean}} props */
+/** @param {{evidence: Evidence, incident: Incident, alerts: Map<string, Alert>, changes: import('../../types.d.ts').Change[], charts: boolean}} props */
 function Piece({ evidence, incident, alerts, changes, charts }) {
   const series = charts ? seriesOf(evidence, alerts) : '';
   const alert = alerts.get(evidence.ref);
@@ -49,10 +49,10 @@ function Piece({ evidence, incident, alerts, changes, charts }) {
     <div class="line"><span class="cite">${evidence.id}</span><span><span class="muted">${evidence.kind}</span> <${Text} value=${evidence.says} max=${300} />
       ${band && html`<span class="muted"> · ${quantity(band.value, band.unit)}, expected ${quantity(band.low, band.unit)} to ${quantity(band.high, band.unit)}</span>`} ${alert && html`<${Version} of=${alert.decided_by} />`}</span>
       <span class="muted at"><${At} ms=${evidence.at_ms} seconds=${true} /></span></div>
-    ${series && html`<${SeriesChart} series=${series} incident=${incident} changes=${changes} name=${evidence.says.slice(0, 80)} unit=${band?.unit ?? ''} />`}</li>`;
+    ${series && html`<${SeriesChart} series=${series} incident=${incident} changes=${changes} />`}</li>`;
 }
 
-/** At most six charts: a tired person reads no more. @param {{incident: Incident, alerts: Alert[], changes: import('../types.d.ts').Change[]}} props */
+/** At most six charts: a tired person reads no more. @param {{incident: Incident, alerts: Alert[], changes: import('../../types.d.ts').Change[]}} props */
 export function EvidenceList({ incident, alerts, changes }) {
   const byId = new Map(alerts.map((a) => [a.id, a]));
   const near = changes.filter((c) => c.at_ms > incident.since_ms - BEFORE_MS);

@@ -19,7 +19,7 @@ function rowAt(tops, y) {
   return low;
 }
 
-/** Which rows are near the screen. @param {import('preact').RefObject<HTMLElement>} ref @param {number[]} tops */
+/** Which rows are near the screen. @param {{current: HTMLElement | null}} ref @param {number[]} tops */
 function useSpan(ref, tops) {
   const [span, setSpan] = useState([0, 24]);
   const measure = () => {
@@ -48,8 +48,15 @@ function useSpan(ref, tops) {
 /** Where the cursor is, over updates: kept by key, so that new rows above do not move it. @type {Map<string, string>} */
 const cursors = new Map();
 
+/** @param {HTMLElement} list @param {string} key @returns {boolean} whether the row is in the document */
+function focusRow(list, key) {
+  const link = /** @type {HTMLElement | null} */ (list.querySelector(`[data-key="${CSS.escape(key)}"] a`));
+  link?.focus({ preventScroll: true });
+  return Boolean(link);
+}
+
 /** `j` and `k` walk over all rows, also those not in the document yet.
- * @param {import('preact').RefObject<HTMLElement>} ref @param {string} name @param {Row[]} rows @param {number[]} tops */
+ * @param {{current: HTMLElement | null}} ref @param {string} name @param {Row[]} rows @param {number[]} tops */
 function useCursor(ref, name, rows, tops) {
   const [wanted, setWanted] = useState(/** @type {string | null} */ (null));
   useEffect(() => {
@@ -61,16 +68,12 @@ function useCursor(ref, name, rows, tops) {
       cursors.set(name, row.key);
       const top = ref.current.getBoundingClientRect().top + tops[i];
       if (top < 80 || top + row.height > window.innerHeight - 80) window.scrollBy(0, top - window.innerHeight / 2);
-      setWanted(row.key);
+      if (!focusRow(ref.current, row.key)) setWanted(row.key);
     };
     return bind({ j: () => move(1), k: () => move(-1) });
   }, [rows, tops]);
   useEffect(() => {
-    if (wanted === null) return;
-    const element = /** @type {HTMLElement | null} */ (ref.current?.querySelector(`[data-key="${CSS.escape(wanted)}"] a`));
-    if (!element) return;
-    element.focus({ preventScroll: true });
-    setWanted(null);
+    if (wanted !== null && ref.current && focusRow(ref.current, wanted)) setWanted(null);
   });
 }
 

@@ -8,20 +8,20 @@ import { refresh } from '../js/store.js';
 import { Ask, note, show } from './dialog.js';
 import { Ago, EntityLink, State, Text, Version } from './words.js';
 
-/** @typedef {import('../types.d.ts').Plan & {digest?: string}} Plan */
+/** @typedef {import('../../types.d.ts').Plan & {digest?: string}} Plan */
 
 const again = () => refresh((path) => /^\/(plans|approvals|incidents)/.test(path));
 
 /** The digest, its beginning set off so that two people can compare it aloud. @param {{digest: string}} props */
 export const Digest = ({ digest }) => html`<span class="digest"><b>${digest.slice(0, 8)}</b>${digest.slice(8)}</span>`;
 
-/** @param {Record<string, unknown>} args */
+/** @param {{args: Record<string, unknown>}} props */
 function Arguments({ args }) {
   const rows = Object.entries(args);
   return rows.length ? html`<span class="args">${rows.map(([name, value]) => html`<span>${name} = <${Text} value=${typeof value === 'string' ? value : JSON.stringify(value)} max=${160} /></span>`)}</span>` : null;
 }
 
-/** @param {{steps: import('../types.d.ts').Step[], results?: import('../types.d.ts').StepResult[], phase: string}} props */
+/** @param {{steps: import('../../types.d.ts').Step[], results?: import('../../types.d.ts').StepResult[], phase: string}} props */
 export function Steps({ steps, results = [], phase }) {
   return html`<ol class="steps">${steps.map((step, i) => {
     const result = results.filter((r) => r.phase === phase && r.index === i).at(-1);
@@ -30,7 +30,7 @@ export function Steps({ steps, results = [], phase }) {
   })}</ol>`;
 }
 
-/** How success is recognised, in words. @param {import('../types.d.ts').Plan} plan */
+/** How success is recognised, in words. @param {import('../../types.d.ts').Plan} plan */
 const verifyWords = ({ verify }) => `the alerts resolve within ${duration(verify.within_s * 1000)} and stay quiet for ${duration(verify.quiet_s * 1000)}`;
 
 /** @param {Plan} plan */
@@ -98,7 +98,7 @@ function DryRun({ plan }) {
     <ul class="dry">${lines.map((line) => html`<li><span class="muted" aria-hidden="true">·</span><span><${Text} value=${line} max=${300} /></span></li>`)}</ul></div>`;
 }
 
-/** @param {{plan: Plan, results?: import('../types.d.ts').StepResult[], entities?: number, approvals?: import('../types.d.ts').Approval[], heading?: any}} props */
+/** @param {{plan: Plan, results?: import('../../types.d.ts').StepResult[], entities?: number, approvals?: import('../../types.d.ts').Approval[], heading?: any}} props */
 export function PlanPanel({ plan, results = [], entities = 0, approvals = [], heading = 'Plan' }) {
   const waits = plan.status === 'proposed';
   return html`<section class="panel plan" data-plan=${plan.id} aria-label=${`Plan ${plan.id}`}>

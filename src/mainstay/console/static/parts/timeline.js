@@ -3,7 +3,7 @@ import { html } from '../js/html.js';
 import { Icon } from './icons.js';
 import { At, Text, Version } from './words.js';
 
-/** @param {{entries: import('../types.d.ts').TimelineEntry[]}} props */
+/** @param {{entries: import('../../types.d.ts').TimelineEntry[]}} props */
 export function Timeline({ entries }) {
   return html`<ol class="timeline">${entries.map((entry) => html`<li class=${`kind-${entry.kind}`}>
     <span class="muted"><${At} ms=${entry.at_ms} seconds=${true} /></span><${Icon} name=${entry.kind} />

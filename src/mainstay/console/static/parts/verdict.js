@@ -24,7 +24,7 @@ export function Choose({ name, label, options, none }) {
 
 const Comment = () => html`<div class="field"><label for="comment">Comment <span class="muted">(optional)</span></label><input type="text" id="comment" name="comment" maxlength="500" autocomplete="off" /></div>`;
 
-/** @param {{incident: import('../types.d.ts').Incident}} props */
+/** @param {{incident: import('../../types.d.ts').Incident}} props */
 function Wrong({ incident }) {
   const entities = items(useData('/entities').data);
   const first = new Set(incident.entities);
@@ -33,7 +33,7 @@ function Wrong({ incident }) {
     <${Choose} name="target" label="What was it really?" options=${options} none="I do not know" /><${Comment} /><//>`;
 }
 
-/** @param {{incident: import('../types.d.ts').Incident, alerts: import('../types.d.ts').Alert[]}} props */
+/** @param {{incident: import('../../types.d.ts').Incident, alerts: import('../../types.d.ts').Alert[]}} props */
 function Split({ incident, alerts }) {
   const named = new Map(alerts.map((a) => [a.id, `${a.name} on ${shown(a.entity)}`]));
   const options = incident.groupings.map((g) => [g.alert, plain(named.get(g.alert) ?? g.alert).slice(0, 120)]);
@@ -41,7 +41,7 @@ function Split({ incident, alerts }) {
     <${Choose} name="target" label="Which alert?" options=${options} /><${Comment} /><//>`;
 }
 
-/** @param {{incident: import('../types.d.ts').Incident}} props */
+/** @param {{incident: import('../../types.d.ts').Incident}} props */
 function Merge({ incident }) {
   const others = items(useData('/incidents?limit=200').data).filter((i) => i.id !== incident.id && i.status !== 'merged');
   return html`<${Ask} title="This is the same incident as…" submit="Merge" done="Recorded. The two become one." act=${(/** @type {FormData} */ form) => give({ kind: 'merge', subject: incident.id, target: form.get('target'), comment: form.get('comment') })}>
@@ -59,7 +59,7 @@ export function Missed() {
     <div class="field"><label for="comment">What was it?</label><textarea id="comment" name="comment" maxlength="500"></textarea></div><//>`;
 }
 
-/** @param {import('../types.d.ts').Incident} incident @param {string} kind @param {string} done */
+/** @param {import('../../types.d.ts').Incident} incident @param {string} kind @param {string} done */
 async function quick(incident, kind, done) {
   try {
     await give({ kind, subject: incident.id });
@@ -69,7 +69,7 @@ async function quick(incident, kind, done) {
   }
 }
 
-/** @param {import('../types.d.ts').Incident} incident @param {import('../types.d.ts').Alert[]} alerts */
+/** @param {import('../../types.d.ts').Incident} incident @param {import('../../types.d.ts').Alert[]} alerts */
 function choices(incident, alerts) {
   return [
     ['right-cause', 'Right', 'the cause is what it says', () => quick(incident, 'right-cause', 'Recorded: the cause was right.')],
@@ -81,26 +81,23 @@ function choices(incident, alerts) {
   ];
 }
 
-/** The menu behind the `.` key. @param {import('../types.d.ts').Incident} incident @param {import('../types.d.ts').Alert[]} alerts */
+/** The menu behind the `.` key. @param {import('../../types.d.ts').Incident} incident @param {import('../../types.d.ts').Alert[]} alerts */
 export function openVerdicts(incident, alerts) {
   if (!may('responder')) {
     note('A verdict needs the role responder.', 'warn');
     return;
   }
   const list = choices(incident, alerts);
-  const act = async (/** @type {FormData} */ form) => {
-    const chosen = list.find(([kind]) => kind === form.get('kind'));
-    setTimeout(/** @type {any} */ (chosen?.[3]), 0);
-  };
+  const act = async (/** @type {FormData} */ form) => /** @type {any} */ (list.find(([kind]) => kind === form.get('kind')))[3]();
   show(() => html`<${Ask} title="Your verdict" submit="Next" act=${act}><fieldset class="choices"><legend class="visually-hidden">What is it?</legend>
     ${list.map(([kind, name, says], i) => html`<label><input type="radio" name="kind" value=${kind} defaultChecked=${i === 0} autofocus=${i === 0} /><span><span class="strong">${name}</span> <span class="muted">${says}</span></span></label>`)}</fieldset><//>`);
 }
 
-/** Some of the verdicts as buttons. @param {{incident: import('../types.d.ts').Incident, alerts: import('../types.d.ts').Alert[], kinds: string[], quiet?: boolean}} props */
+/** Some of the verdicts as buttons. @param {{incident: import('../../types.d.ts').Incident, alerts: import('../../types.d.ts').Alert[], kinds: string[], quiet?: boolean}} props */
 export function VerdictButtons({ incident, alerts, kinds, quiet = false }) {
   const list = choices(incident, alerts).filter(([kind]) => kinds.includes(String(kind)));
   return html`<span class="buttons" role="group" aria-label="Verdict">${list.map(([kind, name, says, act]) => html`<button class=${`button small ${quiet ? 'quiet' : ''}`} disabled=${!may('responder')} title=${says} onClick=${act} data-verdict=${kind}>${name}</button>`)}</span>`;
 }
 
-/** @param {{given: import('../types.d.ts').Verdict[]}} props */
+/** @param {{given: import('../../types.d.ts').Verdict[]}} props */
 export const Given = ({ given }) => html`${given.map((v) => html`<p class="small muted"><${State} is="" icon="verdict" word=${v.kind} /> said ${plain(v.by).slice(0, 60)} <${Ago} ms=${v.at_ms} />${v.comment && html`: <${Text} value=${v.comment} max=${200} />`}</p>`)}`;

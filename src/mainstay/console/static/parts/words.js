@@ -1,7 +1,7 @@
 /** How single facts look everywhere: names, times, versions, states, confidence; and what stands there while there are none. */
 import { useState } from 'preact/hooks';
 import { ApiError } from '../js/api.js';
-import { absolute, entityName, percent, relative, timeOfDay, versionName } from '../js/format.js';
+import { absolute, duration, entityName, percent, relative, timeOfDay, versionName } from '../js/format.js';
 import { html } from '../js/html.js';
 import { now } from '../js/live.js';
 import { to } from '../js/router.js';
@@ -30,16 +30,21 @@ export function Ago({ ms }) {
   return html`<time datetime=${new Date(ms).toISOString()} title=${absolute(ms)}>${relative(ms, now.value)}</time>`;
 }
 
+/** How long already: `for 3 h`. @param {{ms: number}} props */
+export function Since({ ms }) {
+  return html`<time datetime=${new Date(ms).toISOString()} title=${`since ${absolute(ms)}`}>for ${duration(now.value - ms)}</time>`;
+}
+
 /** Time of day, with the absolute on hover. @param {{ms: number, seconds?: boolean}} props */
 export function At({ ms, seconds = false }) {
   return html`<time datetime=${new Date(ms).toISOString()} title=${`${absolute(ms)} (${relative(ms, now.value)})`}>${timeOfDay(ms, seconds)}</time>`;
 }
 
-/** @param {{of: import('../types.d.ts').VersionRef | null | undefined}} props */
+/** @param {{of: import('../../types.d.ts').VersionRef | null | undefined}} props */
 export function Version({ of }) {
   if (!of) return null;
   const name = plain(versionName(of)).slice(0, 60);
-  if (of.model.startsWith('rule/')) return html`<span class="version" title="a rule of your own"><bdi>${name}</bdi></span>`;
+  if (of.model.includes('/')) return html`<span class="version" title=${of.model.startsWith('user/') ? 'a person decided this' : 'a rule of your own'}><bdi>${name}</bdi></span>`;
   return html`<a class="version" href=${to('models', of.model)} title="the model version that decided this"><bdi>${name}</bdi></a>`;
 }
 
