@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -30,7 +31,10 @@ def pages_for(incident: Incident, before: Incident | None, receiver: Receiver) -
 
 
 def escalation(incident: Incident, plan: str, says: str, at_ms: int, receiver: Receiver) -> list[Page]:
-    """A plan ran and did not help, or nobody knows whether it acted: a person is needed. One page per plan and turn."""
+    """A plan ran and did not help, or nobody knows whether it acted: a person is needed. One page per plan and thing said:
+    who answered a question is called again when the plan then fails.
+    """
+    turn = hashlib.sha256(says.encode()).hexdigest()[:6]
     pages = []
     for name in _configured(receiver):
         url = _url(incident, receiver)
@@ -39,7 +43,7 @@ def escalation(incident: Incident, plan: str, says: str, at_ms: int, receiver: R
             body = _alerts("escalated", labels, {"summary": f"{incident.id}: {says}", "description": says}, url, at_ms)
         else:
             body = {**_event("incident.escalated", incident, url), "plan": plan, "says": says}
-        pages.append(_made(f"{incident.id}/{name}/escalated-{plan}", name, incident, body, at_ms))
+        pages.append(_made(f"{incident.id}/{name}/escalated-{plan}-{turn}", name, incident, body, at_ms))
     return pages
 
 
