@@ -31,8 +31,9 @@ def pages_for(incident: Incident, before: Incident | None, receiver: Receiver) -
 
 
 def escalation(incident: Incident, plan: str, says: str, at_ms: int, receiver: Receiver) -> list[Page]:
-    """A plan ran and did not help, or nobody knows whether it acted: a person is needed. One page per plan and thing said:
-    who answered a question is called again when the plan then fails.
+    """A plan ran and did not help, or nobody knows whether it acted: a person is needed.
+
+    One page per plan and thing said: who answered a question is called again when the plan then fails.
     """
     turn = hashlib.sha256(says.encode()).hexdigest()[:6]
     pages = []
