@@ -91,10 +91,5 @@ def spans(*them: Span, base_ns: int = T0) -> RawSpans:
     )
 
 
-def decoded(
-    *,
-    m: RawMetrics | None = None,
-    l: RawLogs | None = None,
-    s: RawSpans | None = None,
-) -> Decoded:
+def decoded(*, m: RawMetrics | None = None, l: RawLogs | None = None, s: RawSpans | None = None) -> Decoded:  # noqa: E741
     return Decoded(metrics=m, logs=l, spans=s)

@@ -123,7 +123,8 @@ def test_a_named_host_is_known_at_any_port() -> None:
     ("attributes", "callee"),
     [
         ({"peer.service": "payments"}, PAY), ({"server.address": "payments.default.svc.cluster.local"}, PAY),
-        ({"url.full": "https://api.stripe.com/v1"}, "service:lab/api.stripe.com"), ({"server.address": "10.1.1.1"}, None),
+        ({"url.full": "https://api.stripe.com/v1"}, "service:lab/api.stripe.com"),
+        ({"server.address": "10.1.1.1"}, None),
         ({"server.address": "localhost", "server.port": "80"}, None), ({"db.system": "redis"}, "database:lab/redis"),
         ({"db.system": "postgresql", "server.address": "pg-1"}, "database:lab/postgresql@pg-1"),
         ({"messaging.system": "kafka", "messaging.destination.name": "mail"}, "queue:lab/mail"),
@@ -189,7 +190,7 @@ def test_any_order_and_any_cut_gives_the_same_window(order: list[int], cuts: lis
     them = [s for number in range(6) for s in call(number, is_error=number == 3)]
     normalizer = Normalizer()
     edges = [0, *sorted(cuts), len(order)]
-    for a, b in zip(edges, edges[1:], strict=False):
+    for a, b in itertools.pairwise(edges):
         if a < b:
             send(normalizer, 0, *(them[at] for at in order[a:b]))
     found = told(normalizer, 5)

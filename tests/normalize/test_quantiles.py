@@ -74,7 +74,8 @@ def test_otel_cumulative() -> None:
     assert first["http.server.request.rate"] == 1.0
     assert second == {
         "http.server.request.rate": 2.0, "http.server.request.duration.p50": pytest.approx(0.15),
-        "http.server.request.duration.p95": pytest.approx(0.195), "http.server.request.duration.mean": pytest.approx(0.15),
+        "http.server.request.duration.p95": pytest.approx(0.195),
+        "http.server.request.duration.mean": pytest.approx(0.15),
     }  # fmt: skip
     assert (repeated, idle) == ({}, {"http.server.request.rate": 0.0})
     assert {s.metric: (s.unit, s.direction) for s in normalizer.series} == {
@@ -140,8 +141,9 @@ def test_a_family_whose_buckets_change_goes_on() -> None:
         (prometheus("rpc_duration_seconds_bucket", job="api", le="0.5"), T0 + 20 * S, 40.0),
     ]
     wide += [(s, T0 + 30 * S, v + 10) for s, _, v in wide]
-    got = series_of(Normalizer(), decoded(m=metrics(family(0, (5, 5, 5)))), decoded(m=metrics(family(10, (5, 25, 25)))),
-                    decoded(m=metrics(wide)), decoded(m=metrics([(s, T0 + 40 * S, v + 20) for s, _, v in wide[:4]])))  # fmt: skip
+    narrow = [(s, T0 + 40 * S, v + 20) for s, _, v in wide[:4]]
+    parts = (family(0, (5, 5, 5)), family(10, (5, 25, 25)), wide, narrow)
+    got = series_of(Normalizer(), *(decoded(m=metrics(part)) for part in parts))
     assert all(values for values in got[1:])
 
 

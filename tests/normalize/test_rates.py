@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,14 +12,15 @@ from hypothesis import strategies as st
 from tests.normalize.senders import PAYMENTS, T0, S, Sample, counter, decoded, metrics, prometheus
 
 from mainstay.domain.signals import Stream
-from mainstay.normalize import Normalizer
+from mainstay.normalize import EntityMapping, Normalizer
 
+SHIPPED = EntityMapping.load()
 STALE = float(np.array(0x7FF0000000000002, np.uint64).view(np.float64))
 
 
 def fed(*requests: list[Sample], start_ns: int = 0) -> dict[str, list[tuple[float, float]]]:
     """(seconds after T0, value) per metric, of requests received in this order."""
-    normalizer = Normalizer()
+    normalizer = Normalizer(SHIPPED)
     out: dict[str, list[tuple[float, float]]] = {}
     for request in requests:
         batch = normalizer.apply(decoded(m=metrics(request, start_ns=start_ns)), T0 + 3600 * S).metrics
@@ -100,8 +102,8 @@ def test_what_is_far_out_of_time_is_counted_and_not_kept() -> None:
 
 @pytest.mark.parametrize(
     ("name", "metric"),
-    [("http_requests_total", "http_requests_total.rate"), ("rpc_seconds_count", "rpc.rate"), ("temperature", "temperature"),
-     ("_total", "_total"), ("http_request_duration_seconds_count", "http_request.rate")],
+    [("http_requests_total", "http_requests_total.rate"), ("rpc_seconds_count", "rpc.rate"),
+     ("temperature", "temperature"),      ("_total", "_total"), ("http_request_duration_seconds_count", "http_request.rate")],
 )  # fmt: skip
 def test_prometheus_kinds_are_known_by_their_names(name: str, metric: str) -> None:
     got = fed(of(prometheus(name, job="api"), (0, 1), (10, 21)))
@@ -151,5 +153,5 @@ def expected(events: list[tuple[int, int, float]]) -> dict[str, list[tuple[float
 def test_any_cut_gives_what_the_rule_says(events: list[tuple[int, int, float]], cuts: list[int]) -> None:
     samples = [(STREAMS[which], T0 + at * S, value) for which, at, value in events]
     edges = [0, *sorted(cuts), len(samples)]
-    requests = [samples[a:b] for a, b in zip(edges, edges[1:], strict=False) if samples[a:b]]
+    requests = [samples[a:b] for a, b in pairwise(edges) if samples[a:b]]
     assert fed(*requests) == expected(events)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.normalize.senders import PAYMENTS, SERVER, T0, S, Span, decoded, metrics, prometheus, spans
+from tests.normalize.senders import PAYMENTS, SERVER, T0, S, Span, decoded, metrics, prometheus, resource, spans
 
 from mainstay.domain.signals import Normal, Stream
 from mainstay.normalize import Normalizer
@@ -31,10 +31,15 @@ def test_requests_become_series() -> None:
     assert 90.0 < got[f"{PAY} service.latency.p95"] <= 100.0
     idle = values(normalizer, normalizer.tick(T0 + 10 * S))
     assert idle == {f"{PAY} service.requests.rate": 0.0, f"{PAY} telemetry.availability": 1.0}
-    assert f"{PAY} service.requests.rate" not in values(normalizer, normalizer.tick(T0 + 700 * S))
+    for at in range(15, 615, 5):
+        normalizer.tick(T0 + at * S)
+    assert f"{PAY} service.requests.rate" not in values(normalizer, normalizer.tick(T0 + 615 * S))
 
 
 def availability(normalizer: Normalizer, at_s: float) -> float | None:
+    """What the tick at this time says; the ticks since the last record or tick come before it."""
+    for at_ns in range(normalizer._red._now_ns + 5 * S, T0 + int(at_s * S), 5 * S):
+        normalizer.tick(at_ns)
     return values(normalizer, normalizer.tick(T0 + int(at_s * S))).get(f"{PAY} telemetry.availability")
 
 
@@ -59,8 +64,7 @@ def test_a_slow_sender_is_not_silent_between_its_words() -> None:
     for at in range(0, 600, 60):
         speak(normalizer, at)
         assert availability(normalizer, at + 5) == 1.0
-        if at >= 60:
-            assert availability(normalizer, at + 55) == 1.0
+        assert availability(normalizer, at + 57) in ((1.0,) if at else (1.0, None))
     assert availability(normalizer, 540 + 155) == 0.0
 
 
@@ -79,3 +83,30 @@ def test_hosts_are_watched_and_unplaced_are_not() -> None:
     )
     assert set(values(normalizer, normalizer.tick(T0 + 5 * S))) == {"host:default/h telemetry.availability"}
     assert normalizer.unplaced == ((),)
+
+
+def test_our_own_absence_is_nobodys_silence() -> None:
+    normalizer = Normalizer()
+    for at in range(0, 60, 2):
+        speak(normalizer, at)
+        availability(normalizer, at + 1)
+    got = values(normalizer, normalizer.tick(T0 + 4000 * S))
+    assert got == {f"{PAY} telemetry.availability": 1.0}
+    speak(normalizer, 4003)
+    assert availability(normalizer, 4010) == 1.0
+    assert availability(normalizer, 4020) == 0.0
+
+
+def test_when_all_are_silent_it_is_the_way_to_us() -> None:
+    normalizer = Normalizer()
+    for at in range(0, 60, 2):
+        names = ("payments", "shop", "cart") if at < 40 else ("payments",)
+        at_ns = T0 + at * S
+        for name in names:
+            normalizer.apply(decoded(m=metrics([(Stream("m", (), resource(name)), at_ns, 1.0)])), at_ns)
+        got = values(normalizer, normalizer.tick(at_ns + S))
+    assert got == {
+        f"{PAY} telemetry.availability": 1.0, "service:lab/shop telemetry.availability": 0.0,
+        "service:lab/cart telemetry.availability": 0.0,
+    }  # fmt: skip
+    assert availability(normalizer, 90) is None

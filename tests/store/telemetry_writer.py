@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from mainstay.store.telemetry import Telemetry
 from tests.store.telemetry_samples import T0, S, second
+
+from mainstay.store.telemetry import Telemetry
 
 
 def main(directory: Path) -> None:

@@ -70,6 +70,7 @@ class Normalizer:
     def apply(self, decoded: Decoded, received_ns: int) -> Normal:
         """One inbox record."""
         self._ticked_ns = self._ticked_ns or received_ns
+        self._red.listen(received_ns)
         metrics, spoke_m = self._metrics.apply(decoded.metrics, received_ns) if decoded.metrics else (None, [])
         late = self._metrics.late if decoded.metrics else 0
         logs, spoke_l = self._logs.apply(decoded.logs, received_ns) if decoded.logs else (None, [])
@@ -90,6 +91,7 @@ class Normalizer:
 
     def tick(self, at_ns: int) -> Normal:
         """Time passed: close the windows that began at the tick before."""
+        self._red.listen(at_ns)
         since_ns = self._ticked_ns if 0 < self._ticked_ns < at_ns else at_ns - 5_000_000_000
         self._ticked_ns = at_ns
         edges = self._spans.calls.close(since_ns, at_ns)
@@ -110,8 +112,8 @@ class Normalizer:
     def topology(self) -> Topology:
         """Who is there and who calls whom: entities heard of, calls seen within a day, and what the catalog says."""
         if self._topology[0] != self._directory.version:
-            edges = {pair: Edge(caller=pair[0], callee=pair[1]) for pair in self._directory.static_edges}
-            for pair, seen_ms in self._edges.items():
+            edges = {pair: Edge(caller=pair[0], callee=pair[1]) for pair in list(self._directory.static_edges)}
+            for pair, seen_ms in list(self._edges.items()):  # the API reads while the pipeline writes
                 edges[pair] = Edge(caller=pair[0], callee=pair[1], seen_ms=seen_ms)
             topology = Topology(entities=dict(self._directory.entities), edges=tuple(edges[p] for p in sorted(edges)))
             self._topology = self._directory.version, topology
@@ -136,7 +138,7 @@ class Normalizer:
     def counts(self) -> Mapping[str, int]:
         """What happened to the data, for `/metrics`: late, repeated, resets, out_of_time, no_room, series_refused."""
         return {
-            **self._counts,
+            **dict(self._counts),
             "series": len(self._series),
             "series_refused": self._series.refused,
             "entities": len(self._directory.entities),

@@ -47,9 +47,7 @@ class Directory:
         self._cache: dict[Labels, str] = {}
         self._heard_as: dict[str, Labels] = {}
         self._new_unplaced: list[Labels] = []
-        for item in catalog.items:
-            if item.environment:
-                self.named_entity(item.kind, item.environment, item.name)
+        self._from_catalog()
 
     def of_labels(self, labels: Labels) -> str:
         """The entity id of a label set; an unplaced one is listed, under the `unplaced:` entity of its environment."""
@@ -115,6 +113,12 @@ class Directory:
         """The unplaced label sets that came since the last call."""
         new, self._new_unplaced = tuple(self._new_unplaced), []
         return new
+
+    def _from_catalog(self) -> None:
+        """Entries with an environment are there before anything is heard of them."""
+        for item in self.catalog.items:
+            if item.environment:
+                self._known(item.kind, item.environment, item.name)
 
     def _place(self, labels: Labels) -> str:
         known = dict(labels)
@@ -194,6 +198,7 @@ class Directory:
                 self._add(entity)
             else:
                 self._learn(self._known(entity.kind, entity.environment, entity.name), entity.attributes)
+        self._from_catalog()
         self._heard_as = heard
         self.unplaced = {_labels(pairs): None for pairs in state["unplaced"]}
 

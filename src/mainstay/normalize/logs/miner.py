@@ -67,7 +67,7 @@ class Miner:
     @property
     def templates(self) -> list[Template]:
         """All that are known, the least recently seen first."""
-        return [Template(number, " ".join(words)) for number, words in self._templates.items()]
+        return [Template(number, " ".join(words)) for number, words in list(self._templates.items())]
 
     def text(self, number: int) -> str:
         """The text of a template; of one that was forgotten, the catch-all's."""

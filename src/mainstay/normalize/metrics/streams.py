@@ -155,7 +155,7 @@ class Streams:
             setattr(self, name, new)
 
     def state(self) -> dict[str, Any]:
-        """Streams with their resources written once, columns as bytes. One that holds a secret is kept as its digest."""
+        """Streams with their resources written once, columns as bytes; one that holds a secret only as its digest."""
         resources: dict[Labels, int] = {}
         rows, hidden = [], {number: digest for digest, number in self._hidden.items()}
         for stream, number in self.known.items():

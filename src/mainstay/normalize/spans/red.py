@@ -17,6 +17,8 @@ SETTLED_NS = 30_000_000_000  # a job that ran once is not missed
 GONE_NS = 24 * 3600 * 10**9  # after a day it was taken away on purpose
 IDLE_NS = 600_000_000_000  # a service without requests shows rate 0 for so long
 CADENCES = 2.5  # silence begins at two and a half times the usual pause between two signs of life
+AWAY_NS = 15_000_000_000  # ticks come every 5 s: a longer gap means that we were away, not they
+ALL_SILENT = 3  # when so many are watched and all are silent, it is the way to us that broke
 MAX_HEARD = 20_000
 
 
@@ -51,6 +53,14 @@ class Red:
         self._work: dict[str, Work] = {}
         self._active: dict[str, int] = {}
         self._heard: dict[str, Heard] = {}
+        self._now_ns = 0
+        self._back_ns = 0
+
+    def listen(self, at_ns: int) -> None:
+        """A record of this time is at hand. After a gap silence is counted anew, and the open window's rates mean nothing."""
+        if at_ns - self._now_ns > AWAY_NS:
+            self._back_ns = at_ns
+        self._now_ns = max(self._now_ns, at_ns)
 
     def add(self, entity: str, identity: bytes, ms: float, *, is_error: bool) -> None:
         """One request served."""
@@ -67,10 +77,10 @@ class Red:
                 if entity.startswith(("service:", "host:")) and len(self._heard) < MAX_HEARD:
                     self._heard[entity] = Heard(at_ns, at_ns, 0.0)
                 continue
-            pause = at_ns - heard.last_ns
+            pause = at_ns - max(heard.last_ns, self._back_ns)
             if pause > 0:
-                heard.pause_ns = max(0.9 * heard.pause_ns, float(min(pause, GONE_NS)))
-                heard.last_ns = at_ns
+                heard.pause_ns = max(0.9 * heard.pause_ns, float(pause))
+            heard.last_ns = max(heard.last_ns, at_ns)
 
     def last_heard_ns(self, entity: str) -> int | None:
         """When an entity last spoke (the time of receipt); None when it never did, or a day ago."""
@@ -80,7 +90,10 @@ class Red:
     def close(self, since_ns: int, until_ns: int) -> MetricBatch | None:
         """The samples of the closed window, all at its end."""
         rows: list[tuple[int, float]] = []
-        self._requests((until_ns - since_ns) / 1e9, until_ns, rows)
+        if since_ns >= self._back_ns or until_ns - since_ns <= AWAY_NS:
+            self._requests((until_ns - since_ns) / 1e9, until_ns, rows)
+        else:
+            self._work.clear()
         self._silence(until_ns, rows)
         kept = [(slot, value) for slot, value in rows if slot != NO_SLOT]
         if not kept:
@@ -106,21 +119,28 @@ class Red:
 
     def _silence(self, until_ns: int, rows: list[tuple[int, float]]) -> None:
         self._heard = {e: h for e, h in self._heard.items() if until_ns - h.last_ns <= GONE_NS}
+        silent = {e for e, heard in self._heard.items() if self._is_silent(heard, until_ns)}
+        if len(silent) >= ALL_SILENT and len(silent) == len(self._heard):
+            return
         for entity, heard in sorted(self._heard.items()):
-            is_settled = heard.last_ns - heard.first_ns >= SETTLED_NS
-            is_silent = until_ns - heard.last_ns > max(QUIET_NS, CADENCES * heard.pause_ns)
-            if is_settled or not is_silent:
+            if entity not in silent or heard.last_ns - heard.first_ns >= SETTLED_NS:
                 slot = self.series.slot(entity, "telemetry.availability", (), "1", "down")
-                rows.append((slot, 0.0 if is_silent else 1.0))
+                rows.append((slot, 0.0 if entity in silent else 1.0))
+
+    def _is_silent(self, heard: Heard, now_ns: int) -> bool:
+        return now_ns - max(heard.last_ns, self._back_ns) > max(QUIET_NS, CADENCES * heard.pause_ns)
 
     def state(self) -> dict[str, Any]:
         return {
             "work": [(e, w.count, w.errors, w.latency.state()) for e, w in self._work.items()],
             "active": list(self._active.items()),
             "heard": list(self._heard.items()),
+            "now_ns": self._now_ns,
+            "back_ns": self._back_ns,
         }
 
     def load(self, state: dict[str, Any]) -> None:
+        self._now_ns, self._back_ns = state["now_ns"], state["back_ns"]
         self._work = {}
         for entity, count, errors, latency in state["work"]:
             work = self._work[entity] = Work()
