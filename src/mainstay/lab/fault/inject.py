@@ -84,7 +84,7 @@ def is_present(lab_dir: Path | str, fault: Fault) -> bool:
     status = ask(folder, "status", service=fault.service)["services"][0]
     if "queue" in signs:
         is_held = bool(strangers(folder, fault.service)) and status["replicas"] <= signs["replicas"]
-        return is_held or _depth(folder, signs["queue"]) > BACKLOG
+        return is_held or depth(folder, signs["queue"]) > BACKLOG
     if "health" in signs:
         return not status["healthy"]
     return any(status[name] == value for name, value in signs.items())
@@ -100,7 +100,7 @@ def _used_share(folder: Folder, service: str) -> float:
     return sum(path.stat().st_size for path in folder.data(service).glob("*") if path.is_file()) / quota
 
 
-def _depth(folder: Folder, queue: str) -> int:
+def depth(folder: Folder, queue: str) -> int:
     broker = read_shop(folder.shop).broker_of(queue)
     address = read_json(folder.endpoints)[broker][0]["address"]
     connection = http.client.HTTPConnection(address, timeout=2)

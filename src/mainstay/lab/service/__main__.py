@@ -18,15 +18,15 @@ from mainstay.lab.service.database import Database
 from mainstay.lab.service.door import Door
 from mainstay.lab.service.instruments import Instruments
 from mainstay.lab.service.listener import Listener
-from mainstay.lab.service.meters import Meters
 from mainstay.lab.service.noise import Noise
 from mainstay.lab.service.outbound import Addresses, Outbound
 from mainstay.lab.service.settings import Settings
 from mainstay.lab.service.storage import Storage
-from mainstay.lab.service.telemetry import Destination, Telemetry
 from mainstay.lab.service.work import Means, Work
 from mainstay.lab.shop import Service, Shop, read_shop
 from mainstay.lab.shop.release import Release
+from mainstay.lab.signals.meters import Meters
+from mainstay.lab.signals.telemetry import Destination, Telemetry
 
 LAST_WORDS_S = 1.5  # how long a stopping service may try to send its last telemetry
 THREAD_STACK_BYTES = 512 * 1024

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from mainstay.lab.service.meters import Meters
 from mainstay.lab.shop.model import Queue
+from mainstay.lab.signals.meters import Meters
 
 LEASE_S = 8.0  # a message that was taken and not confirmed is handed out again
 WAIT_S = 1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -12,7 +13,6 @@ from opentelemetry.trace import Span, SpanKind, StatusCode
 
 from mainstay.lab.service.failure import Failure, Overloaded
 from mainstay.lab.service.instruments import Instruments
-from mainstay.lab.service.limit import Bucket
 from mainstay.lab.service.outbound import PROPAGATOR
 from mainstay.lab.service.settings import Settings
 from mainstay.lab.service.work import Work
@@ -115,3 +115,24 @@ class Door:
             span.set_status(StatusCode.ERROR, str(error))
             span.set_attribute("error.type", error.kind if isinstance(error, Failure) else type(error).__name__)
         return status, {"error": str(error)}
+
+
+class Bucket:
+    """Admits so many requests a second, saved up for at most a second."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tokens = 0.0
+        self._at = 0.0
+
+    def admits(self, per_s: float) -> bool:
+        if per_s <= 0:
+            return True
+        with self._lock:
+            now = time.monotonic()
+            self._tokens = min(max(per_s, 1.0), self._tokens + (now - self._at) * per_s)
+            self._at = now
+            if self._tokens < 1:
+                return False
+            self._tokens -= 1
+            return True

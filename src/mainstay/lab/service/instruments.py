@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from opentelemetry.trace import Tracer
 
-from mainstay.lab.service.meters import Meters
 from mainstay.lab.service.noise import Noise
+from mainstay.lab.signals.meters import Meters
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Tracer
 
-from mainstay.lab.service.journal import Journal
+from mainstay.lab.signals.journal import Journal
 
 METRICS_EVERY_MS = 2000
 BATCH_EVERY_MS = 1000

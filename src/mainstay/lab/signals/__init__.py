@@ -1,0 +1,1 @@
+"""What a process of the shop tells about itself, through the OpenTelemetry SDK."""

@@ -1,0 +1,53 @@
+"""Waiting for something real to happen, and asking the shop directly how it does."""
+
+import http.client
+import statistics
+import time
+
+from mainstay.lab.folder import read_json
+
+
+def eventually(condition, within_s=15.0):
+    until = time.monotonic() + within_s
+    while not (found := condition()):
+        if time.monotonic() > until:
+            raise AssertionError(f"did not come about within {within_s} s: {condition.__doc__ or condition}")
+        time.sleep(0.1)
+    return found
+
+
+class Probe:
+    """Asks the entry a few times, as a user would."""
+
+    def __init__(self, lab):
+        self._lab = lab
+
+    def ask(self, request):
+        """(status, milliseconds); status 0 when nothing came back."""
+        address = read_json(self._lab.folder.endpoints)[self._lab.shop.entry.name][0]["address"]
+        method, _, path = request.format(id=7).partition(" ")
+        connection = http.client.HTTPConnection(address, timeout=3)
+        started = time.perf_counter()
+        try:
+            connection.request(method, path)
+            response = connection.getresponse()
+            response.read()
+            status = response.status
+        except OSError:
+            status = 0
+        finally:
+            connection.close()
+        return status, (time.perf_counter() - started) * 1000
+
+    def is_bad(self, rounds=5):
+        """Whether two in ten requests fail, or one sort of them takes a tenth of a second."""
+        answers = {request: [self.ask(request) for _ in range(rounds)] for request in self._requests()}
+        failed = sum(status == 0 or status >= 500 or status == 429 for found in answers.values() for status, _ in found)
+        slow = any(statistics.median(ms for _, ms in found) > 100 for found in answers.values())
+        return failed >= 2 or slow
+
+    def is_good(self):
+        return not self.is_bad()
+
+    def _requests(self):
+        return [request for journey in self._lab.shop.journeys for request in journey.requests]

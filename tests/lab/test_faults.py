@@ -1,0 +1,126 @@
+"""Each fault really hurts, each operator's action really heals, and the same cause again hurts again."""
+
+import json
+
+import psutil
+import pytest
+
+from mainstay.lab.fault import KINDS, FaultImpossible
+from mainstay.lab.fault.inject import choose, depth
+from mainstay.lab.shop import read_shop
+from tests.lab.patience import Probe, eventually
+
+FELT_BY_USERS = [
+    ("bad-deploy-slow", "shelf"),
+    ("bad-deploy-errors", "till"),
+    ("bad-config", "counter"),
+    ("cpu-hog", "shelf"),
+    ("db-locked", "ledger"),
+    ("dependency-outage", "shelf"),
+    ("disk-full", "till"),
+]
+ANNOUNCED = ("bad-deploy-slow", "bad-deploy-errors", "bad-config", "memory-leak")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "service"), FELT_BY_USERS)
+def test_hurts_heals_and_hurts_again(lab, sink, kind, service):
+    probe = Probe(lab)
+    eventually(probe.is_good)
+    for seed in (1, 2):
+        fault = lab.inject(kind, service, seed)
+        eventually(probe.is_bad, within_s=30)
+        assert lab.is_present(fault)
+        assert bool(fault.cause.change_id) == (kind in ANNOUNCED)
+        assert lab.lift(fault)["changed"]
+        eventually(probe.is_good)
+        assert not lab.is_present(fault)
+
+
+@pytest.mark.slow
+def test_memory_leak_grows_until_the_older_version_is_back(lab):
+    def memory_mb():
+        (instance,) = lab.status("till")["services"][0]["instances"]
+        return psutil.Process(instance["pid"]).memory_info().rss / 2**20
+
+    before = memory_mb()
+    fault = lab.inject("memory-leak", "till", 1)
+    eventually(lambda: memory_mb() > before + 25, within_s=30)
+    lab.lift(fault)
+    assert memory_mb() < before + 15
+    assert not lab.is_present(fault)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["restart", "scale"])
+def test_queue_backlog_grows_until_the_consumer_works_again(lab, way):
+    fault = lab.inject("queue-backlog", "clerk", 1)
+    eventually(lambda: depth(lab.folder, "slips") > 25, within_s=30)
+    lab.operate(*next(mend for mend in fault.cause.mends if mend[0] == way))
+    eventually(lambda: not lab.is_present(fault), within_s=30)
+    assert depth(lab.folder, "slips") <= 25
+    lab.operate("restart", "clerk")
+    lab.operate("scale", "clerk", "1")
+
+
+@pytest.mark.slow
+def test_a_leaking_process_is_killed_at_its_limit_and_comes_back(lab):
+    (first,) = lab.status("till")["services"][0]["instances"]
+    fault = lab.inject("memory-leak", "till", 2)
+    (leaking,) = lab.status("till")["services"][0]["instances"]
+    assert leaking["pid"] != first["pid"]
+    eventually(lambda: lab.status("till")["services"][0]["instances"][0]["pid"] != leaking["pid"], within_s=60)
+    assert lab.status("till")["services"][0]["version"] == fault.cause.signs["version"]
+    lab.lift(fault)
+
+
+def test_the_truth_is_told_to_the_scorer_and_to_nobody_else(lab, truth):
+    fault = lab.inject("bad-deploy-errors", "shelf", 3)
+    lab.lift(fault)
+    told = [json.loads(line) for line in truth.read_text().splitlines()]
+    assert told[-1]["fault"] == "bad-deploy-errors"
+    assert told[-1]["accepted_causes"] == ["shelf"]
+    assert truth.parent.stat().st_mode & 0o777 == 0o700
+    assert not truth.is_relative_to(lab.folder.root)
+    for path in lab.folder.root.rglob("*"):
+        if path.is_file() and path.suffix in (".json", ".jsonl", ".log", ".yaml"):
+            text = path.read_text(errors="replace")
+            assert str(truth.parent) not in text, path
+            assert not any(kind in text for kind in KINDS), path
+
+
+def test_truth_inside_the_lab_is_refused(lab):
+    from mainstay.lab.fault import inject
+
+    with pytest.raises(FaultImpossible, match="outside of the lab's folder"):
+        inject(lab.folder.root, "bad-deploy-slow", truth_dir=lab.folder.root / "truth")
+
+
+def test_the_place_is_drawn_by_seed_among_the_places_that_make_sense():
+    shop = read_shop("default")
+    drawn = {choose(shop, "bad-deploy-slow", None, seed) for seed in range(40)}
+    assert drawn == set(KINDS["bad-deploy-slow"].where(shop))
+    assert choose(shop, "bad-deploy-slow", None, 7) == choose(shop, "bad-deploy-slow", None, 7)
+
+
+def test_a_place_that_makes_no_sense_is_refused_with_those_that_do():
+    shop = read_shop("default")
+    with pytest.raises(FaultImpossible, match="it does at: catalog, payments, orders"):
+        choose(shop, "disk-full", "users", 1)
+    with pytest.raises(FaultImpossible, match="unknown fault"):
+        choose(shop, "gremlins", None, 1)
+
+
+def test_a_service_stands_for_its_database():
+    assert choose(read_shop("default"), "db-locked", "orders", 1) == "shopdb"
+
+
+@pytest.mark.parametrize("shop", ["default", "library", "ticketing"])
+def test_every_kind_has_a_place_in_every_shop(shop):
+    for kind in KINDS.values():
+        assert kind.where(read_shop(shop)), kind.name
+
+
+def test_half_of_the_kinds_come_from_outside():
+    assert len(KINDS) >= 8
+    assert sum(kind.is_from_outside for kind in KINDS.values()) * 2 >= len(KINDS)
