@@ -76,7 +76,7 @@ def _line(decision: Decision, suspects: tuple[Suspect, ...], at_ms: int) -> Time
         first = suspects[0]
         name = first.entity.rpartition("/")[2]
         cause = first.cause if first.cause != "unknown" else "cause unknown"
-        says = f"suspect {name} ({cause}, {first.probability:.0%}): {first.says}"
+        says = f"suspect {name} ({cause}, {first.probability * 100:.0f} %): {first.says}"
     return TimelineEntry(at_ms=at_ms, kind="decision", says=says[:300], decided_by=decision.decided_by)
 
 

@@ -8,7 +8,7 @@ from mainstay.domain.alerts import Alert
 from mainstay.domain.changes import Change
 from mainstay.domain.incidents import Incident, Suspect
 from mainstay.intelligence.symptoms import is_user_facing, says, state, states
-from mainstay.intelligence.wording import CAUSES, blamed, cited, clock, clock_s, counted, lasted, listed, short
+from mainstay.intelligence.wording import CAUSES, blamed, cited, clock, clock_s, counted, lasted, listed, percent, short
 
 SURE, LIKELY = 0.75, 0.5
 
@@ -48,23 +48,19 @@ def _why(incident: Incident, changes: Sequence[Change]) -> list[str]:
     first = _first(incident)
     if first is None:
         return ["There is not enough evidence to name a cause yet."]
-    name, sure = short(first.entity), f"{first.probability * 100:.0f} %"
-    words = CAUSES[first.cause]
-    if first.cause == "unknown":
-        lead = f"It seems to begin at {name} ({sure}), but nothing says yet what is wrong there"
-    elif first.probability >= SURE:
-        lead = f"The cause is very likely {words} of {name} ({sure})"
+    what, sure = CAUSES[first.cause].format(short(first.entity)), percent(first.probability)
+    if first.probability >= SURE:
+        lead = f"The cause is very likely {what} ({sure})"
     elif first.probability >= LIKELY:
-        lead = f"The cause is probably {words} of {name} ({sure})"
+        lead = f"The cause is probably {what} ({sure})"
     else:
-        lead = f"The best guess is {words} of {name} ({sure}), which is not sure enough to act on"
+        lead = f"The best guess is {what} ({sure}): not sure enough to act on"
     sentences = [f"{lead}{cited(first.evidence)}."]
     change = next((c for c in changes if c.id == first.change), None)
     if change is not None:
         sentences.append(_changed(incident, first, change))
     elif first.says:
-        reasons = first.says.partition(": ")[2] or first.says
-        sentences.append(f"What speaks for it: {reasons}.")
+        sentences.append(f"What speaks for it: {first.says}.")
     return sentences
 
 
@@ -98,6 +94,8 @@ def _standing(incident: Incident, alerts: Sequence[Alert], at_ms: int) -> str:
         length = lasted((incident.resolved_ms or at_ms) - incident.since_ms)
         return f"It is resolved after {length}; all of its {whole} are calm."
     since = lasted(at_ms - incident.since_ms)
+    if firing == len(alerts) > 1:
+        return f"All {whole} still fire, {since} after the onset."
     return f"{firing} of {whole} still fire{'s' if firing == 1 else ''}, {since} after the onset."
 
 

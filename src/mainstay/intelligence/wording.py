@@ -8,16 +8,28 @@ from datetime import UTC, datetime
 from mainstay.domain.incidents import Suspect
 
 CAUSES = {
-    "deploy": "a bad deploy",
-    "config": "a bad configuration",
-    "memory": "memory running out",
-    "cpu": "a starved processor",
-    "database": "a slow or locked database",
-    "dependency": "a dependency that does not answer",
-    "queue": "a queue that is not worked off",
-    "disk": "a full disk",
-    "traffic": "more traffic than usual",
-    "unknown": "a cause that is not known yet",
+    "deploy": "a bad deploy of {}",
+    "config": "a bad configuration of {}",
+    "memory": "memory running out at {}",
+    "cpu": "{}, which gets too little processor time",
+    "database": "the database {}, which is slow or locked",
+    "dependency": "{}, which does not answer",
+    "queue": "{}, which does not keep up with its queue",
+    "disk": "a full disk of {}",
+    "traffic": "more traffic than usual at {}",
+    "unknown": "{}, though nothing says yet what is wrong there",
+}
+"""What stands behind "the cause is very likely …"."""
+_TITLES = {
+    "config": "configuration {}",
+    "memory": "memory of {} runs out",
+    "cpu": "{} starved of processor",
+    "database": "database {} slow or locked",
+    "dependency": "{} stopped",
+    "queue": "{} does not keep up",
+    "disk": "disk of {} full",
+    "traffic": "more traffic at {}",
+    "unknown": "begins at {}, cause unknown",
 }
 
 
@@ -92,15 +104,23 @@ def cited(ids: Sequence[str], most: int = 3) -> str:
 
 
 def blamed(suspect: Suspect, version: str) -> str:
-    """The cause in three words for a title.
+    """The cause in a few words for a title.
 
     >>> from mainstay.domain.models import VersionRef
     >>> who = VersionRef("diagnoser", 1)
     >>> blamed(Suspect(entity="service:p/pay", cause="deploy", probability=0.91, decided_by=who), "v42")
-    'deploy v42 of pay (91 %)'
+    'deploy pay@v42 (91 %)'
+    >>> blamed(Suspect(entity="service:p/pay", cause="dependency", probability=0.5, decided_by=who), "")
+    'pay stopped (50 %)'
     """
-    sure = f"({suspect.probability * 100:.0f} %)"
-    what = f"{suspect.cause} {version}".strip() if suspect.cause != "unknown" else "cause unknown, origin"
-    if suspect.cause == "unknown":
-        return f"{what} {short(suspect.entity)} {sure}"
-    return f"{what} of {short(suspect.entity)} {sure}"
+    name = f"{short(suspect.entity)}@{version}" if version else short(suspect.entity)
+    return f"{_TITLES.get(suspect.cause, suspect.cause + ' {}').format(name)} ({percent(suspect.probability)})"
+
+
+def percent(share: float) -> str:
+    """A share as it is said.
+
+    >>> percent(0.914)
+    '91 %'
+    """
+    return f"{share * 100:.0f} %"

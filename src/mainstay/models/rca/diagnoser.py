@@ -103,8 +103,8 @@ class Diagnoser:
         """Rank.
 
         Returns:
-            `suspects` (entity, cause, probability, change, evidence, says), `unknown` (probability of "not enough
-            evidence"), `evidence` (as `domain.Evidence`), `says`.
+            `suspects` (entity, cause, probability, change, evidence, says), `unknown` (the rest: not enough
+            evidence), `evidence` (as `domain.Evidence`), `says`.
         """
         case = case_of(inputs)
         ranked, unknown = self._ranked(case)
@@ -123,8 +123,9 @@ class Diagnoser:
         scores = [self._score(h, case) for h in hypotheses]
         shares = _softmax([*scores, self._weights["not_enough"]], self._weights["sharpness"])
         pairs = sorted(zip(hypotheses, shares[:-1], strict=True), key=lambda p: (-p[1], p[0].entity, p[0].charge.cause))
-        kept = [(h, p) for h, p in pairs if p >= self._weights["least_probability"]]
-        return kept[: int(self._weights["most_suspects"])], shares[-1]
+        kept = [(h, p) for h, p in _named_first(pairs) if p >= self._weights["least_probability"]]
+        kept = kept[: int(self._weights["most_suspects"])]
+        return kept, round(max(0.0, 1.0 - sum(p for _, p in kept)), 4)
 
     def _hypotheses(self, case: Case) -> list[Hypothesis]:
         picture = Picture(case, self._weights)
@@ -138,6 +139,12 @@ class Diagnoser:
     def _score(self, hypothesis: Hypothesis, case: Case) -> float:
         bonus = self._weights["confirmed"] + 12.0 if hypothesis.entity == case.confirmed else 0.0
         return hypothesis.points + bonus
+
+
+def _named_first(pairs: Sequence[tuple[Hypothesis, float]]) -> list[tuple[Hypothesis, float]]:
+    """Without "this one, but nothing says why" for an entity of which something better is said already."""
+    best = {h.entity: h.charge.cause for h, _ in reversed(pairs)}
+    return [(h, p) for h, p in pairs if h.charge.cause != "unknown" or best[h.entity] == "unknown"]
 
 
 def _softmax(scores: Sequence[float], sharpness: float) -> list[float]:
@@ -162,10 +169,10 @@ def _suspect(hypothesis: Hypothesis, probability: float, exhibits: Exhibits, cas
 
 def _says(hypothesis: Hypothesis, case: Case) -> str:
     if hypothesis.entity == case.confirmed:
-        return f"{short(hypothesis.entity)}: {case.confirmed_by or 'a person'} says so"
+        return f"{case.confirmed_by or 'a person'} says so"
     clues = sorted((c for c in hypothesis.clues if c.points > 0 and c.ref), key=lambda c: -c.points)
     reasons = list(dict.fromkeys(clue.says for clue in clues))[:3]
-    return f"{short(hypothesis.entity)}: " + "; ".join(reasons) if reasons else short(hypothesis.entity)
+    return "; ".join(reasons) or f"{short(hypothesis.entity)} lies where the others meet"
 
 
 def _worst_symptoms(case: Case) -> list[Clue]:
