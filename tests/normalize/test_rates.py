@@ -103,7 +103,8 @@ def test_what_is_far_out_of_time_is_counted_and_not_kept() -> None:
 @pytest.mark.parametrize(
     ("name", "metric"),
     [("http_requests_total", "http_requests_total.rate"), ("rpc_seconds_count", "rpc.rate"),
-     ("temperature", "temperature"),      ("_total", "_total"), ("http_request_duration_seconds_count", "http_request.rate")],
+     ("temperature", "temperature"), ("_total", "_total"),
+     ("http_request_duration_seconds_count", "http_request.rate")],
 )  # fmt: skip
 def test_prometheus_kinds_are_known_by_their_names(name: str, metric: str) -> None:
     got = fed(of(prometheus(name, job="api"), (0, 1), (10, 21)))

@@ -1,4 +1,4 @@
-"""A process that writes until it is killed: `python -m tests.store.telemetry_writer DIRECTORY`. Prints each committed sequence."""
+"""Writes until it is killed, and prints each committed sequence: `python -m tests.store.telemetry_writer DIRECTORY`."""
 
 from __future__ import annotations
 

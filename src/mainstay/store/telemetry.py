@@ -53,7 +53,8 @@ class Telemetry(Reads):
         self._retention_ns, self._hot_ns = int(retention_s * 1e9), int(hot_s * 1e9)
         self._stretch_ns = min(self._hot_ns, HOUR_S * 10**9)
         self._blocks = Blocks(directory / "blocks")
-        self._connection = _open(directory, memory_limit)
+        self._root = _open(directory, memory_limit)  # runs nothing itself: cursors are taken from it in any thread
+        self._connection = self._root.cursor()
         self._writing, self._opening = RLock(), Lock()
         self.applied_seq = self._prepare()
         self._arrived: dict[str, list[pa.Table]] = {}
@@ -163,6 +164,7 @@ class Telemetry(Reads):
         """Close; what was not committed is forgotten (the inbox has it)."""
         with self._writing:
             self._connection.close()
+            self._root.close()
 
     def _prepare(self) -> int:
         for statement in (*(table.create for table in tables.TABLES), *tables.OTHERS):
@@ -176,7 +178,7 @@ class Telemetry(Reads):
 
     def _new_cursor(self) -> duckdb.DuckDBPyConnection:
         with self._opening:
-            return self._connection.cursor()
+            return self._root.cursor()
 
     def _check(self, slots: Any) -> None:
         if int(slots.max()) >= self._known:

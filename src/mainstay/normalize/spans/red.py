@@ -57,7 +57,7 @@ class Red:
         self._back_ns = 0
 
     def listen(self, at_ns: int) -> None:
-        """A record of this time is at hand. After a gap silence is counted anew, and the open window's rates mean nothing."""
+        """A record of this time is at hand. After a gap silence is counted anew: we were away, not they."""
         if at_ns - self._now_ns > AWAY_NS:
             self._back_ns = at_ns
         self._now_ns = max(self._now_ns, at_ns)
