@@ -68,14 +68,10 @@ class Rules:
 
 
 def _ours(alert: Alert) -> Alert:
-    """With the id and the author that it has here; while it fires it has no end."""
-    return msgspec.structs.replace(
-        alert,
-        id=digest("rule", alert.fingerprint, alert.since_ms),
-        decided_by=VersionRef(f"rule/{alert.name}", 0),
-        ended_ms=None,
-    )
+    """With its author; while it fires it has no end."""
+    name = alert.id or digest("rule", alert.fingerprint, alert.since_ms)
+    return msgspec.structs.replace(alert, id=name, decided_by=VersionRef(f"rule/{alert.name}", 0), ended_ms=None)
 
 
 def _says(alert: Alert) -> tuple[object, ...]:
-    return (alert.name, alert.severity, alert.summary, alert.labels, alert.entity, alert.since_ms)
+    return (alert.name, alert.severity, alert.summary, alert.labels, alert.entity)

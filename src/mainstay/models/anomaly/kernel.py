@@ -24,8 +24,12 @@ U, XI = 3.0, 0.1
 HUGE = 1e150  # squares and differences of clamped values stay finite
 SECOND = 1_000_000_000
 HOUR_NS, DAY_NS = 3600 * SECOND, 86_400 * SECOND
-SEASON_WIDTH = HOURS + DAYS + 1  # the last column says whether the factors are in use
-ENGAGED = HOURS + DAYS
+# A row of the season table: what each hour of the day adds, what each day of the week adds, whether they are in use, each
+# hour's mean at the visit before, mean and samples of the visit that goes on.
+ENGAGED, BEFORE = HOURS + DAYS, HOURS + DAYS + 1
+VISIT, VISIT_COUNT = BEFORE + HOURS, BEFORE + HOURS + 1
+SEASON_WIDTH = VISIT_COUNT + 1
+EDGE_NS = 300 * SECOND  # jobs do not begin on the second: five minutes round a full hour either hour is right
 STARTED, CALM, ADOPTED, WORSE = 1, 2, 3, 4
 
 
@@ -46,12 +50,15 @@ def _critical(p: float, rate: float, mean: float) -> Any:
 
 @nb.njit(cache=True, nogil=True)
 def _season_at(factors: Any, at_ns: int) -> Any:
-    """Hour of day (interpolated between the middles of hours) plus day of week; 1970-01-01 was a Thursday."""
-    place = (at_ns % DAY_NS) / HOUR_NS - 0.5
-    low = math.floor(place)
-    share, hour = place - low, int(low) % HOURS
-    day = factors[HOURS + (at_ns // DAY_NS) % DAYS]
-    return factors[hour] * (1.0 - share) + factors[(hour + 1) % HOURS] * share + day
+    """Hour of day plus day of week; 1970-01-01 was a Thursday."""
+    return factors[(at_ns % DAY_NS) // HOUR_NS] + factors[HOURS + (at_ns // DAY_NS) % DAYS]
+
+
+@nb.njit(cache=True, nogil=True)
+def _season_near(factors: Any, at_ns: int, rest: float) -> Any:
+    """Of the seasons five minutes ago and ahead the one that explains the rest better."""
+    early, late = _season_at(factors, at_ns - EDGE_NS), _season_at(factors, at_ns + EDGE_NS)
+    return early if abs(rest - early) <= abs(rest - late) else late
 
 
 @nb.njit(cache=True, nogil=True)
@@ -78,7 +85,7 @@ def _learn_level(s: Any, tau_s: float, sample: tuple[float, float, float, float]
     alpha = slowed * max(2.0 / (s.count + 2.0), min(1.0 - math.exp(-dt / tau_s), 0.05))
     sigma, d = max(1.2533 * s.scale, least / 16.0), x - m
     s.level += alpha * (min(max(d, -2.5 * sigma), 2.5 * sigma) if s.count >= 4 else d)
-    s.scale += alpha * (min(abs(d), 4.0 * sigma if s.count >= 8 else abs(d)) - s.scale)
+    s.scale += alpha * (min(abs(d), 3.0 * s.scale + least / 32.0 if s.count >= 12 else abs(d)) - s.scale)
     s.range += alpha * (min(abs(x - s.last), 4.0 * s.range + least / 16.0) - s.range)
     z, rare = abs(d) / max(1.2533 * s.scale, least / 8.0), slowed * max(1.0 / (s.count + 200.0), 0.001)
     s.tail_rate = min(max(s.tail_rate + rare * ((1.0 if z > U else 0.0) - s.tail_rate), 1e-3), 0.2)
@@ -87,22 +94,35 @@ def _learn_level(s: Any, tau_s: float, sample: tuple[float, float, float, float]
 
 
 @nb.njit(cache=True, nogil=True)
-def _learn_slow(s: Any, rule: Any, factors: Any, at_ns: int, sample: tuple[float, float, float, float]) -> None:
-    """The long memory, and what hour and day add to it; each hour of the day remembers about two visits."""
+def _learn_slow(s: Any, slow_s: float, sample: tuple[float, float, float, float], season: float) -> None:
+    """The long memory; its scale may grow by little at a time, so that a ramp does not pass for noise."""
     x, dt, _, least = sample
-    beta = max(2.0 / (s.count + 2.0), 1.0 - math.exp(-dt / rule.slow_s))
-    rest = x - s.slow - (_season_at(factors, at_ns) if s.link > 0 else 0.0)
-    bound = 4.0 * 1.2533 * s.slow_scale + least / 16.0
-    clipped = min(max(rest, -bound), bound)
-    s.slow += beta * clipped
-    s.slow_scale += beta * (min(abs(rest), bound) - s.slow_scale)
-    if s.link > 0:
-        hour, day = (at_ns % DAY_NS) // HOUR_NS, HOURS + (at_ns // DAY_NS) % DAYS
-        factors[hour] += (1.0 - math.exp(-dt / 7200.0)) * clipped
-        factors[day] += (1.0 - math.exp(-dt / 345_600.0)) * clipped
+    beta = max(1.0 / (s.count + 1.0), 1.0 - math.exp(-dt / slow_s))
+    rest, bound = x - s.slow - season, 4.0 * s.slow_scale + least / 200.0
+    s.slow += beta * min(max(rest, -bound), bound)
+    most = 1.5 * s.slow_scale + least / 200.0 if s.count >= 12 else abs(rest)
+    s.slow_scale += beta * (min(abs(rest), most) - s.slow_scale)
+
+
+@nb.njit(cache=True, nogil=True)
+def _learn_season(s: Any, rule: Any, factors: Any, at_ns: int, rest: float) -> None:
+    """What an hour adds is what it added on both of its last two visits (the smaller): one incident is no season."""
+    hour, before = (at_ns % DAY_NS) // HOUR_NS, (s.last_ns % DAY_NS) // HOUR_NS
+    if hour != before or at_ns - s.last_ns >= HOUR_NS:
+        mean, last = factors[VISIT], factors[BEFORE + before]
+        if factors[VISIT_COUNT] >= 3.0:
+            factors[before] = (min(abs(mean), abs(last)) if mean * last > 0.0 else 0.0) * (1.0 if mean > 0.0 else -1.0)
+            factors[BEFORE + before] = mean
+        factors[VISIT] = factors[VISIT_COUNT] = 0.0
         if factors[ENGAGED] == 0.0 and at_ns - s.first_ns >= rule.season_s * SECOND:
             factors[ENGAGED] = 1.0
             s.level -= _season_at(factors, at_ns)
+    factors[VISIT_COUNT] += 1.0
+    day = HOURS + (at_ns // DAY_NS) % DAYS
+    factors[VISIT] += (rest - factors[day] - factors[VISIT]) / factors[VISIT_COUNT]
+    bound = 4.0 * s.slow_scale
+    others = rest - factors[hour] - factors[day]
+    factors[day] += (1.0 - math.exp(-(at_ns - s.last_ns) / SECOND / 345_600.0)) * min(max(others, -bound), bound)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -203,7 +223,7 @@ def _step(s: Any, rule: Any, factors: Any, at_ns: int, x: float, out: Any) -> in
         _first(s, at_ns, x)
         return 0
     dt = (at_ns - s.last_ns) / SECOND
-    season = _season_at(factors, at_ns) if s.link > 0 and factors[ENGAGED] > 0.0 else 0.0
+    season = _season_near(factors, at_ns, x - s.level) if s.link > 0 and factors[ENGAGED] > 0.0 else 0.0
     m = s.level + season
     least = max(rule.rel * abs(m), rule.abs)
     sigma = max(1.2533 * s.scale * (1.0 + 6.0 / s.count), least / 8.0)
@@ -219,13 +239,15 @@ def _step(s: Any, rule: Any, factors: Any, at_ns: int, x: float, out: Any) -> in
             out[0] = min(out[0], _tail(abs(drift) / max(1.2533 * s.slow_scale, least / 8.0), s.tail_rate, s.tail_mean))
         out[1], out[2], out[3], out[4] = m - w, m + w, channel, m
         event = _judge(s, rule, at_ns, channel, _is_strong(s, rule, x, m))
+    if s.link > 0:
+        _learn_season(s, rule, factors, at_ns, x - s.slow)
     if event == ADOPTED:
         _adopt(s, season)
     elif s.firing == 0:
         sample = (x, dt, m, least)
         _learn_level(s, rule.tau_s, sample, 0.1 if s.run > 0 else 1.0)
         if s.run == 0:
-            _learn_slow(s, rule, factors, at_ns, sample)
+            _learn_slow(s, rule.slow_s, sample, season)
         s.count = min(s.count + 1, 4_000_000_000)
     s.last, s.last_ns = x, at_ns
     return event

@@ -1,0 +1,145 @@
+"""The log detector: new grave lines and bursts are told; waves, rare errors and harmless deploys are not."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from mainstay.domain.protocols import Transition
+from mainstay.domain.signals import Normal, TemplateWindow
+from mainstay.models.logs.templates import TemplateWatch
+from mainstay.models.logs.voice import ERROR, WARN
+from tests.models.simulated import START_NS, WINDOW_NS
+
+INFO = 9
+USUAL = ((30.0, INFO), (8.0, INFO), (0.3, WARN), (0.05, ERROR), (0.5, ERROR), (2.0, WARN))
+
+
+def window(w: int, entity: str, template: int, severity: int, count: int, text: str = "order <*> placed") -> TemplateWindow:
+    until = START_NS + (w + 1) * WINDOW_NS
+    return TemplateWindow(entity, template, text, severity, until - WINDOW_NS, until, count, is_new=False, example="for instance")
+
+
+def normal(w: int, windows: list[TemplateWindow]) -> Normal:
+    return Normal(templates=tuple(windows), at_ns=START_NS + (w + 1) * WINDOW_NS + 10**8)
+
+
+def everyday(rng: np.random.Generator, w: int, entities: int = 10) -> list[TemplateWindow]:
+    wave, seen = 1 + 0.25 * np.sin(w / 24), []
+    for e in range(entities):
+        for template, (rate, severity) in enumerate(USUAL):
+            count = int(rng.poisson(rate * wave))
+            if count:
+                seen.append(window(w, f"service:lab/s{e}", template, severity, count))
+    return seen
+
+
+def run(extra, windows: int = 120, seed: int = 1) -> list[tuple[int, Transition]]:
+    """Everyday talk of ten services and what `extra(w)` adds."""
+    rng, detector, found = np.random.default_rng(seed), TemplateWatch({}), []
+    for w in range(windows):
+        found += [(w, t) for t in detector.score(normal(w, everyday(rng, w) + extra(w))).transitions]
+    return found
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+def test_half_an_hour_of_everyday_talk_is_silent(seed):
+    assert run(lambda _: [], windows=360, seed=seed) == []
+
+
+def test_a_new_error_line_is_told_in_two_windows_and_ends():
+    found = run(lambda w: [window(w, "service:lab/s5", 99, ERROR, 5, "database is locked <*>")] if 40 <= w < 60 else [])
+    (first, start), (last, end) = found
+    assert first == 41
+    assert (start.signal, start.channel, start.severity) == ("logs", "new-template", "major")
+    assert start.subject == "log:service:lab/s5#99"
+    assert start.since_ns == START_NS + 40 * WINDOW_NS
+    assert start.summary == "new in s5, since 00:03:20: database is locked <*>"
+    assert start.labels["example"] == "for instance"
+    assert not end.firing
+    assert last <= 67
+
+
+def test_a_burst_of_a_known_error_is_told():
+    found = run(lambda w: [window(w, "service:lab/s3", 4, ERROR, 10)] if 80 <= w < 90 else [])
+    assert [(t.channel, t.firing) for _, t in found][0] == ("rate", True)
+    assert found[0][0] <= 82
+    assert "expected" in found[0][1].summary
+
+
+@pytest.mark.parametrize(
+    ("severity", "count", "why"),
+    [(INFO, 40, "a deploy that logs differently"), (ERROR, 1, "one stray error"), (WARN, 4, "a grumble")],
+)
+def test_a_new_line_that_is_no_trouble_is_not_told(severity, count, why):
+    every = 1 if severity == INFO else 8
+    found = run(lambda w: [window(w, "service:lab/s5", 99, severity, count)] if w >= 60 and w % every == 0 else [])
+    assert found == [], why
+
+
+def test_traffic_that_doubles_raises_every_line_and_is_not_told():
+    rng, detector, found = np.random.default_rng(2), TemplateWatch({}), []
+    for w in range(160):
+        seen = everyday(rng, w)
+        if w >= 100:
+            seen = [window(w, s.entity, s.template, s.severity, 2 * s.count) for s in seen]
+        found += detector.score(normal(w, seen)).transitions
+    assert found == []
+
+
+def test_what_was_there_from_the_start_is_not_new():
+    assert run(lambda w: [window(w, "service:lab/s5", 99, ERROR, 5)], windows=60) == []
+
+
+def test_an_unknown_severity_is_read_from_the_words():
+    found = run(lambda w: [window(w, "host:lab/h", 7, 0, 6, "mount failed: no space left")] if w >= 40 else [], windows=50)
+    assert [t.channel for _, t in found] == ["new-template"]
+
+
+def test_silence_ends_it_by_the_records_clock():
+    detector, rng = TemplateWatch({}), np.random.default_rng(1)
+    for w in range(40):
+        detector.score(normal(w, everyday(rng, w, 2)))
+    for w in range(40, 44):
+        detector.score(normal(w, [*everyday(rng, w, 2), window(w, "service:lab/s1", 99, ERROR, 9)]))
+    assert [channel for _, channel in detector.firing()] == ["new-template"]
+    found = [t for w in range(44, 60) for t in detector.score(normal(w, [])).transitions]
+    assert [t.firing for t in found] == [False]
+
+
+def test_hours_of_it_become_normal():
+    parameters, rng, found = {"adopt_s": 300.0}, np.random.default_rng(1), []
+    detector = TemplateWatch(parameters)
+    for w in range(260):
+        extra = [window(w, "service:lab/s1", 99, ERROR, 9)] if w >= 40 else []
+        found += detector.score(normal(w, [*everyday(rng, w, 2), *extra])).transitions
+    assert [t.output["event"] for t in found] == ["started", "adopted"]
+
+
+def test_cuts_and_restarts_change_nothing_and_decisions_repeat():
+    rng, whole, parts, found_whole, found_parts = np.random.default_rng(1), TemplateWatch({}), TemplateWatch({}), [], []
+    for w in range(90):
+        seen = everyday(rng, w, 3) + ([window(w, "service:lab/s1", 99, ERROR, 9)] if 40 <= w < 50 else [])
+        found_whole += whole.score(normal(w, seen)).transitions
+        for one in seen:
+            found_parts += parts.score(normal(w, [one])).transitions
+        if w % 11 == 0:
+            again = TemplateWatch({})
+            again.restore(parts.snapshot())
+            parts = again
+    assert found_whole == found_parts
+    assert len(found_whole) == 2
+    assert whole.snapshot() == parts.snapshot()
+    for transition in found_whole:
+        inputs = json.loads(json.dumps(transition.inputs, sort_keys=True))
+        assert TemplateWatch({}).decide(inputs) == transition.output
+
+
+def test_a_line_not_heard_for_a_week_is_forgotten():
+    detector = TemplateWatch({})
+    detector.score(normal(0, [window(0, "service:lab/s1", 99, INFO, 1)]))
+    for w in range(0, 124_000, 100):
+        detector.score(normal(w, [window(w, "service:lab/s1", 1, INFO, 1)]))
+    assert list(detector._voices) == [("service:lab/s1", 1)]
