@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +46,34 @@ class Client:
         return response.json()
 
 
-@pytest.fixture
-def platform(tmp_path: Path) -> Iterator[FakePlatform]:
-    fake = FakePlatform(tmp_path)
+@dataclass(frozen=True)
+class Prepared:
+    """A store with one of everything and a user per role, made once: migrating and syncing takes its time."""
+
+    folder: Path
+    tokens: dict[str, str]
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+    fake = FakePlatform(tmp_path_factory.mktemp("prepared"))
     fake.control.commit(some.effects())
     fake.control.save_version(some.version(1))
     fake.control.save_version(some.version(2))
     fake.control.save_deployment(some.deployment(1))
+    people, tokens = fake.control.people, {}
+    for role in ("admin", "viewer", "responder", "approver"):
+        people.save_user(role, role, by="mainstay")  # type: ignore[arg-type]
+        tokens[role] = people.issue("user", role, by="mainstay")[1]
+    tokens["sender"] = people.issue("ingest", "admin", "lab", by="mainstay")[1]
+    fake.control.close()
+    return Prepared(fake.directory, tokens)
+
+
+@pytest.fixture
+def platform(prepared: Prepared, tmp_path: Path) -> Iterator[FakePlatform]:
+    shutil.copytree(prepared.folder, tmp_path / "data")
+    fake = FakePlatform(tmp_path / "data")
     yield fake
     fake.control.close()
 
@@ -61,16 +84,9 @@ def app(platform: FakePlatform) -> Any:
 
 
 @pytest.fixture
-def clients(platform: FakePlatform, app: Any) -> dict[str, Client]:
+def clients(prepared: Prepared, app: Any) -> dict[str, Client]:
     """By role; `nobody` has no token, `sender` an ingest token."""
-    people = platform.control.people
-    made = {"nobody": Client(app)}
-    people.save_user("admin", "admin", by="mainstay")
-    for role in ("viewer", "responder", "approver", "admin"):
-        people.save_user(role, role, by="mainstay")  # type: ignore[arg-type]
-        made[role] = Client(app, people.issue("user", role, by="mainstay")[1])
-    made["sender"] = Client(app, people.issue("ingest", "admin", "lab", by="mainstay")[1])
-    return made
+    return {"nobody": Client(app), **{name: Client(app, token) for name, token in prepared.tokens.items()}}
 
 
 @pytest.fixture

@@ -98,7 +98,8 @@ class FakePlatform:
         return [{"ref": VersionRef("metrics", 1), "right": 3, "wrong": 1, "precision": 0.75}]
 
     def reperform(self, entry_id: str) -> Reperformed:
-        return Reperformed(entry=entry_id, decided_by=DIAGNOSER, is_same=True, recorded={"a": 2**63}, output={"a": 2**63})
+        output = {"a": 2**63}
+        return Reperformed(entry=entry_id, decided_by=DIAGNOSER, is_same=True, recorded=output, output=output)
 
     async def command(self, command: Command) -> int:
         if self.is_full:
@@ -132,7 +133,9 @@ class FakePlatform:
         return msgspec.structs.replace(verdict, about=(DIAGNOSER,))
 
     async def backup(self, to: Path) -> Manifest:
-        (self.directory / "inbox").mkdir(exist_ok=True)
+        for name in ("inbox", "state"):
+            (self.directory / name).mkdir(exist_ok=True)
+        (self.directory / "state" / f"{self.control.decided_seq:020d}.state").write_bytes(b"state")
         return backup(self.directory, to)
 
 

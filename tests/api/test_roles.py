@@ -83,7 +83,7 @@ def test_an_ingest_token_opens_metrics_and_nothing_else(tmp_path: Path, clients:
             assert clients["sender"].ask(method, concrete(path)).status_code in {401, 429}, path
 
 
-def test_a_disabled_user_and_a_revoked_or_expired_token_are_nobody(platform: FakePlatform, clients: dict[str, Client]) -> None:
+def test_who_is_disabled_revoked_or_expired_is_nobody(platform: FakePlatform, clients: dict[str, Client]) -> None:
     people = platform.control.people
     viewer = clients["viewer"]
     people.save_user("viewer", "viewer", by="t", disabled=True)

@@ -132,7 +132,7 @@ class PlatformApi(Protocol):
         """Record a no."""
         ...
 
-    async def dry_run(self, plan: str, user: User) -> tuple[str, ...]:
+    async def dry_run(self, plan: str) -> tuple[str, ...]:
         """What each step would do, in words; nothing is touched."""
         ...
 

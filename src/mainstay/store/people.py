@@ -33,6 +33,8 @@ SESSION_MS = 12 * 3_600_000
 """A console login lasts a shift."""
 ADMIN_TOKEN_FILE = "admin-token"  # noqa: S105 - the name of a file, not what stands in it
 _LONGEST_NAME = 200
+_RESERVED = {"mainstay", "outcome"}
+# both stand in `by` and `actor` where nobody asked: a person of that name could not be told from them
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,7 @@ class People:
             BadInput: The name is empty, too long, or holds characters that do not print.
             Refused: It would leave nobody who can administer.
         """
-        if not name or len(name) > _LONGEST_NAME or not name.isprintable() or name != name.strip():
-            raise BadInput(f"a user's name is 1 to {_LONGEST_NAME} printable characters; got {name[:40]!r}")
+        _check_name(name)
         if role not in ROLES:
             raise BadInput(f"a role is one of {', '.join(ROLES)}; got {role!r}")
         with self._database.writing() as connection:
@@ -207,6 +208,14 @@ class People:
 
     def _now_ms(self) -> int:
         return self._clock.now_ns() // 1_000_000
+
+
+def _check_name(name: str) -> None:
+    if name in _RESERVED:
+        raise BadInput(f"the name {name!r} is Mainstay's own; take another one")
+    # what does not print could make one name look like another
+    if not name or len(name) > _LONGEST_NAME or not name.isprintable() or name != name.strip():
+        raise BadInput(f"a user's name is 1 to {_LONGEST_NAME} printable characters; got {name[:40]!r}")
 
 
 def _secret(kind: TokenKind) -> str:
