@@ -38,7 +38,8 @@ def summary(incident: Incident, alerts: Sequence[Alert], worst: Alert, changes: 
 
 
 def _felt(incident: Incident, worst: Alert) -> str:
-    seen = "Users feel it: " if is_user_facing(worst) else ""
+    felt = "felt" if incident.status == "resolved" else "feel"
+    seen = f"Users {felt} it: " if is_user_facing(worst) else ""
     line = says(worst)
     line = line if seen else line[:1].upper() + line[1:]
     return f"{seen}{line}, since {clock_s(incident.since_ms)}{_cite(incident, worst.id)}."
@@ -84,7 +85,8 @@ def _suffering(incident: Incident, alerts: Sequence[Alert]) -> list[str]:
     known = [entity for entity in incident.impact if states(alerts, entity)]
     how = f", {short(known[0])} is {states(alerts, known[0])[0]}" if len(known) == 1 and len(names) > 1 else ""
     since = f" because of {short(first.entity)}" if first is not None and first.probability >= LIKELY else ""
-    return [f"{listed(names)} suffer{'s' if len(names) == 1 else ''}{since}{how}."]
+    verb = "suffered" if incident.status == "resolved" else "suffers" if len(names) == 1 else "suffer"
+    return [f"{listed(names)} {verb}{since}{how}."]
 
 
 def _standing(incident: Incident, alerts: Sequence[Alert], at_ms: int) -> str:
@@ -92,7 +94,8 @@ def _standing(incident: Incident, alerts: Sequence[Alert], at_ms: int) -> str:
     whole = counted(len(alerts), "alert")
     if incident.status == "resolved":
         length = lasted((incident.resolved_ms or at_ms) - incident.since_ms)
-        return f"It is resolved after {length}; all of its {whole} are calm."
+        calm = f"all {whole} are calm" if len(alerts) > 1 else "its alert is calm"
+        return f"It was resolved after {length}; {calm}."
     since = lasted(at_ms - incident.since_ms)
     if firing == len(alerts) > 1:
         return f"All {whole} still fire, {since} after the onset."
