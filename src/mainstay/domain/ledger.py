@@ -19,7 +19,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         id: Derived from what it records, so that a replay does not write it twice.
         actor: A version (`metrics@7`), a person (`user:ada`), or `mainstay`.
         rests_on: Ids of entries, versions or digests that this decision used.
-        inputs: Everything that the decision looked at; frozen beside the entry for `reperform`. None when there is nothing to repeat.
+        inputs: Everything that the decision looked at; frozen beside the entry for `reperform`. None when there is
+            nothing to repeat.
         output: What was decided.
     """
 

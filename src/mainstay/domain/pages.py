@@ -10,7 +10,9 @@ from mainstay.domain.entities import DEFAULT_TENANT
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """One notification to one receiver. The same `key` is never needed twice; the receiver may see it twice after a crash.
+    """One notification to one receiver.
+
+    The same `key` is never needed twice; the receiver may see it twice after a crash.
 
     Attributes:
         key: Dedup key, `<incident>/<receiver>/<state>`; sent along, so that the receiver can drop a repeat.

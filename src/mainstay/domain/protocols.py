@@ -63,7 +63,10 @@ class BandBatch:
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """What a detector said about one batch. `scores[i]` is the p-value of the i-th scored item (NaN: not judged yet)."""
+    """What a detector said about one batch.
+
+    `scores[i]` is the p-value of the i-th scored item (NaN: not judged yet).
+    """
 
     transitions: tuple[Transition, ...] = ()
     scores: F64 = field(default_factory=lambda: np.empty(0))

@@ -1,4 +1,4 @@
-"""The inbox's record and the commands of people: everything that moves the pipeline, in one order, so that a replay is exact."""
+"""The inbox's record and the commands of people: all that moves the pipeline, in one order, so a replay is exact."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ CommandKind = Literal[
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person (or the executor) told the pipeline. It goes through the inbox, so it is durable and replayed in order.
+    """What a person (or the executor) told the pipeline.
+
+    It goes through the inbox, so it is durable and replayed in order.
 
     Attributes:
         subject: Incident, alert, plan or model it is about.

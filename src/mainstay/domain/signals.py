@@ -69,7 +69,10 @@ class RawMetrics:
 
 @dataclass(frozen=True, slots=True)
 class RawLogs:
-    """Log records as received; `resource[i]` indexes `resources`. Severity is OTel's 0–24 (0 unknown, 9 INFO, 17 ERROR)."""
+    """Log records as received; `resource[i]` indexes `resources`.
+
+    Severity is OTel's 0–24 (0 unknown, 9 INFO, 17 ERROR).
+    """
 
     resources: tuple[Labels, ...]
     resource: U32
@@ -83,7 +86,10 @@ class RawLogs:
 
 @dataclass(frozen=True, slots=True)
 class RawSpans:
-    """Spans as received. `kind` and `status` are OTel's numbers (kind 2 server, 3 client, 4 producer, 5 consumer; status 2 error)."""
+    """Spans as received.
+
+    `kind` and `status` are OTel's numbers (kind 2 server, 3 client, 4 producer, 5 consumer; status 2 error).
+    """
 
     resources: tuple[Labels, ...]
     resource: U32
@@ -100,10 +106,12 @@ class RawSpans:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What one request held, whatever its protocol. `refused` items were bad beside good ones; the reason is for the sender.
+    """What one request held, whatever its protocol.
 
+    `refused` items were bad beside good ones; the reason is for the sender.
     `own_alerts` came back to us from the user's Alertmanager and were dropped. `is_clock_bound`: what was read depends
-    on when it was received (a time left open, an item too far in the future), so a record is decoded again with its own time.
+    on when it was received (a time left open, an item too far in the future), so a record is decoded again with its own
+    time.
     """
 
     metrics: RawMetrics | None = None
@@ -228,7 +236,8 @@ class TemplateWindow:
 class Normal:
     """What the stages after normalisation see of one inbox record, or of one tick (then the windows are filled).
 
-    `at_ns` is when the record was received (0 unknown): how a detector learns that time passed although nothing was said.
+    `at_ns` is when the record was received (0 unknown): how a detector learns that time passed although nothing was
+    said.
     """
 
     metrics: MetricBatch | None = None

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 BATCH_RECORDS = 256
 BATCH_BYTES = 16 << 20
 BATCH_EVERY_S = 0.2
-"""A batch is one transaction in each store: large enough to make its few milliseconds cheap, small enough to be soon."""
+"""A batch is one transaction in each store: large enough to make its milliseconds cheap, small enough to be soon."""
 
 
 class TakesRecords(Protocol):

@@ -27,7 +27,7 @@ class Snapshots:
         """Keep a state; when this returns it survives a power cut."""
         path = self._directory / f"{seq:020d}.state"
         part = path.with_suffix(".part")
-        with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(zlib.crc32(state).to_bytes(4, "big"))
             file.write(state)
             file.flush()

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mainstay.app.commands import Commands
 from mainstay.automation import Catalogue, load_runbooks
 from mainstay.automation.proposals import Proposals
-from mainstay.commands import Commands
 from mainstay.correlate import Correlate
 from mainstay.detect import Detect
 from mainstay.domain.effects import Effects

@@ -1,4 +1,4 @@
-"""The composition root: the only place that names concrete classes and joins them to one running platform."""
+"""The running platform: every store, stage and door, joined."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import Any
 
 import msgspec
 
+from mainstay.app.clock import SystemClock
+from mainstay.app.health import Health, Heartbeat
+from mainstay.app.lines import log_lines, span_lines
+from mainstay.app.wiring import wire
 from mainstay.automation import Approvals, Executor, Policy, SignalVerifier, actions_of
-from mainstay.clock import SystemClock
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Labels
 from mainstay.domain.errors import NotFound
@@ -25,16 +28,13 @@ from mainstay.domain.views import Explained, LogLine, Reperformed, SpanLine, Sta
 from mainstay.engine.local import LocalEngine, Pace
 from mainstay.engine.snapshots import Snapshots
 from mainstay.feedback import scorecard
-from mainstay.health import Heartbeat, Health
 from mainstay.ingest import IngestDoor
-from mainstay.lines import log_lines, span_lines
 from mainstay.outbox import Outbox, notification
 from mainstay.outbox.heartbeat import stalled
 from mainstay.settings import Settings
 from mainstay.store.backup import backup
 from mainstay.store.control import Control
 from mainstay.store.inbox import Inbox
-from mainstay.wiring import wire
 
 
 class Platform:
@@ -217,7 +217,7 @@ class Platform:
             Command(kind="plan-outcome", by=user.name, at_ms=self._now_ms(), subject=plan_id, arguments=arguments)
         )
 
-    async def dry_run(self, plan: str, user: User) -> tuple[str, ...]:
+    async def dry_run(self, plan: str) -> tuple[str, ...]:
         """What each step would do; nothing is touched."""
         found = self.control.plan(plan)
         if found is None:

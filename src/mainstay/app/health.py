@@ -10,13 +10,13 @@ from collections.abc import Callable
 from typing import Protocol
 
 from mainstay import __version__
+from mainstay.app.wiring import Line
 from mainstay.domain.effects import Effects
 from mainstay.domain.protocols import Clock
 from mainstay.domain.views import Funnel, SourceHealth, StageHealth, Status, Watching
 from mainstay.engine.local import LocalEngine
 from mainstay.ingest import SOURCES, IngestDoor
 from mainstay.store.inbox import Inbox
-from mainstay.wiring import Line
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000

@@ -13,11 +13,11 @@ from mainstay.domain.effects import Effects
 from mainstay.domain.errors import MainstayError
 from mainstay.domain.records import Command
 from mainstay.domain.verdicts import Verdict
-from mainstay.outbox import escalation
-from mainstay.settings import Receiver
 from mainstay.feedback import Feedback
 from mainstay.mlops import Serving
 from mainstay.normalize import Normalizer
+from mainstay.outbox import escalation
+from mainstay.settings import Receiver
 
 log = logging.getLogger(__name__)
 
