@@ -58,8 +58,10 @@ def shelf() -> Shelf:
                        suspects=(suspect,) if name == "INC-1" else ())
         for name in ("INC-1", "INC-2")
     }  # fmt: skip
-    plan = Plan(id="PLAN-1", incident="INC-1", runbook="roll-back", title="t", parameters={}, targets=(), steps=(), undo=(),
-                verify=Verify(), risk_class="normal", decided_by=PLANNER, created_ms=4, suspect="service:p/a")  # fmt: skip
+    plan = Plan(
+        id="PLAN-1", incident="INC-1", runbook="roll-back", title="t", parameters={}, targets=(), steps=(), undo=(),
+        verify=Verify(), risk_class="normal", decided_by=PLANNER, created_ms=4, suspect="service:p/a",
+    )  # fmt: skip
     return Shelf(alerts, incidents, {"PLAN-1": plan})
 
 
