@@ -21,6 +21,7 @@ from mainstay.ingest.documents import json_of
 from mainstay.ingest.limits import LATEST_NS, Gate, labels_refused
 
 OWN_LABEL = "mainstay_incident"
+MOST_ALERTS = 20_000  # of one request
 RESOLVE_TIMEOUT_MS = 5 * 60 * 1000  # Alertmanager's default `resolve_timeout`
 SEVERITY_WORDS: dict[str, Severity] = {
     **dict.fromkeys(("critical", "crit", "page", "fatal", "emergency", "p1", "sev1"), "critical"),
@@ -74,6 +75,7 @@ def decode_posted(body: bytes, received_ns: int = 0) -> Decoded:
 
 def _decoded(entries: list[Any], source: Literal["alertmanager", "prometheus"], gate: Gate) -> Decoded:
     alerts, own = [], 0
+    gate.admit(len(entries), MOST_ALERTS)
     for entry in entries:
         try:
             posted = msgspec.convert(entry, Posted)

@@ -35,6 +35,7 @@ WORDS: tuple[tuple[str, ChangeKind], ...] = (
     ("deploy", "deploy"), ("upgraded", "deploy"), ("release", "deploy"), ("published", "deploy"),
 )  # fmt: skip
 MOST_SUMMARY = 4096
+MOST_CHANGES = 20_000  # of one request
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +61,7 @@ def decode(body: bytes, received_ns: int = 0) -> Decoded:
     gate = Gate(received_ns)
     document = json_of(body)
     entries = document if isinstance(document, list) else [document]
+    gate.admit(len(entries), MOST_CHANGES)
     changes = [change for change in (_change(entry, gate) for entry in entries) if change is not None]
     return gate.sign(Decoded(changes=tuple(changes)))
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mainstay.domain.entities import Labels
 from mainstay.domain.signals import Decoded
+from mainstay.ingest.rejections import Rejected
 
 NANOSECONDS = 1_000_000_000
 DAY_NS = 24 * 3600 * NANOSECONDS
@@ -16,6 +17,7 @@ MOST_LABELS = 256  # OTel SDKs stop at 128, Prometheus servers commonly at 30–
 MOST_NAME = 1024
 MOST_VALUE = 65_536  # a stack trace fits
 MOST_BODY = 1 << 20  # one log line
+MOST_ITEMS = 250_000  # of one request; clients send thousands. Decoded, an item may take a kilobyte
 REASONS_TOLD = 5
 
 
@@ -31,6 +33,17 @@ class Gate:
         self.latest_ns = min(received_ns + DAY_NS, LATEST_NS) if received_ns else LATEST_NS
         self.reasons: Counter[str] = Counter()
         self.is_clock_bound = False
+        self.items = 0
+
+    def admit(self, count: int, most: int = MOST_ITEMS) -> None:
+        """So many more items are about to be read.
+
+        Raises:
+            Rejected: 413, when they are more than one request may have.
+        """
+        self.items += count
+        if self.items > most:
+            raise Rejected(413, f"more than {most} items in one request: send smaller batches")
 
     def refuse(self, reason: str, count: int = 1) -> None:
         """Items that are not kept, and why."""

@@ -13,7 +13,8 @@ import numpy as np
 
 from mainstay.domain.errors import BadInput
 from mainstay.domain.signals import Decoded, RawMetrics, Stream
-from mainstay.ingest.limits import Gate, labels_refused
+from mainstay.ingest.limits import MOST_ITEMS, Gate, labels_refused
+from mainstay.ingest.rejections import Rejected
 from mainstay.ingest.wire import BYTES, FIXED64, VARINT, fields, signed, varint
 
 LABELS, SAMPLES, HISTOGRAMS = 1, 2, 4
@@ -68,6 +69,7 @@ class RemoteWrite:
         if isinstance(stream, str):
             gate.refuse(stream, len(samples))
             return
+        gate.admit(len(samples))
         number = columns.number(stream)
         for value, at_ms in samples:
             if gate.is_time(at_ms * MILLISECOND):
@@ -96,6 +98,8 @@ def _content(data: bytes, at: int, end: int) -> tuple[bytes, list[tuple[float, i
     for found in fields(data, labels_end, end):
         if found.number == SAMPLES and found.wire_type == BYTES:
             samples.append(_sample(data, found.start, found.end))
+            if len(samples) > MOST_ITEMS:
+                raise Rejected(413, f"more than {MOST_ITEMS} samples of one series: send smaller batches")
         elif found.number == HISTOGRAMS:
             histograms += 1
         elif found.number == LABELS and found.wire_type == BYTES:  # allowed by protobuf, written by nobody

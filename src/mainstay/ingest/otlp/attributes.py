@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from mainstay.domain.entities import Labels
+from mainstay.ingest.limits import MOST_LABELS
+
+TOO_MANY: Labels = (("", ""),) * (MOST_LABELS + 1)
+"""Stands for attributes that the gate will refuse by their number."""
 
 
-def labels_from(attributes: Iterable[Any]) -> Labels:
-    """`KeyValue` messages as a label set; of a name given twice the last value counts."""
+def labels_from(attributes: Sequence[Any]) -> Labels:
+    """`KeyValue` messages as a label set; of a name given twice the last value counts. Too many are not even read."""
+    if len(attributes) > MOST_LABELS:
+        return TOO_MANY
     return tuple(sorted({pair.key: text_of(pair.value) for pair in attributes}.items()))
 
 

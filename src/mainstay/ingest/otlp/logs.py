@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -25,11 +26,12 @@ def decode_json(body: bytes, received_ns: int = 0) -> Decoded:
     return _decoded(resources_of_json(LOGS, body, gate), gate)
 
 
-def _decoded(entries: list[Any], gate: Gate) -> Decoded:
+def _decoded(entries: Iterable[Any], gate: Gate) -> Decoded:
     resources: dict[Labels, int] = {}
     rows: list[tuple[int, int, int, str, bytes, bytes, Labels]] = []
     for entry in entries:
         resource = labels_from(entry.resource.attributes)
+        gate.admit(sum(len(scope.log_records) for scope in entry.scope_logs))
         records = [record for scope in entry.scope_logs for record in scope.log_records]
         if records and gate.is_labels(resource, len(records)):
             number = resources.setdefault(resource, len(resources))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -35,7 +36,7 @@ def decode_json(body: bytes, received_ns: int = 0) -> Decoded:
     return _decoded(resources_of_json(METRICS, body, gate), gate)
 
 
-def _decoded(resources: list[Any], gate: Gate) -> Decoded:
+def _decoded(resources: Iterable[Any], gate: Gate) -> Decoded:
     columns = Columns()
     for entry in resources:
         resource = labels_from(entry.resource.attributes)
@@ -97,6 +98,7 @@ class _Reader:
             return
         data = getattr(self.metric, which)
         points = data.data_points
+        self.gate.admit(len(points))
         if not self.gate.is_name(self.metric.name, len(points)):
             return
         if not self.gate.is_labels(self.resource, len(points)):

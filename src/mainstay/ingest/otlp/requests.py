@@ -21,9 +21,12 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from mainstay.domain.errors import BadInput
 from mainstay.ingest.documents import json_of
-from mainstay.ingest.limits import Gate
+from mainstay.ingest.limits import MOST_ITEMS, Gate
+from mainstay.ingest.rejections import Rejected
 from mainstay.ingest.wire import BYTES, fields, written
 
+SLICE_BYTES = 1 << 20
+MOST_ITEM_BYTES = 4 << 20  # one metric of 40,000 points; more than a log line may have
 HEX_IDS = ("traceId", "spanId", "parentSpanId")
 
 
@@ -55,47 +58,87 @@ TRACES = Shape(
 )  # fmt: skip
 
 
-def resources_of(shape: Shape, body: bytes, gate: Gate) -> list[Any]:
-    """The `Resource…` messages of a protobuf request.
+def resources_of(shape: Shape, body: bytes, gate: Gate) -> Iterator[Any]:
+    """The `Resource…` messages of a protobuf request; a large one comes in slices, so that memory stays bounded.
+
+    An empty message takes 2 bytes here and 130 in memory: 64 MiB parsed in one piece could take 4 GiB.
 
     Raises:
         BadInput: the body as a whole cannot be read.
     """
-    request = shape.request()
-    try:
-        request.ParseFromString(body)
-    except DecodeError:
-        return list(_salvage(shape, body, gate))
-    return list(next((value for _, value in request.ListFields()), ()))
-
-
-def _salvage(shape: Shape, body: bytes, gate: Gate) -> Iterator[Any]:
-    """The body again, item by item: what cannot be read (bad UTF-8, mostly) is refused, the rest is kept."""
+    if len(body) <= SLICE_BYTES:
+        request = shape.request()
+        try:
+            request.ParseFromString(body)
+        except DecodeError:
+            pass  # something in it is bad: the slices find out what
+        else:
+            yield from next((value for _, value in request.ListFields()), ())
+            return
+    _check_wire(body)
     for field in fields(body, 0, len(body)):
         if field.number == 1 and field.wire_type == BYTES:
-            rebuilt, items = _without_bad_items(shape.item, body[field.start : field.end], gate, depth=1)
-            try:
-                yield shape.resource.FromString(rebuilt)
-            except DecodeError:
-                gate.refuse("resource or scope that cannot be read (bad UTF-8, or not protobuf)", max(items, 1))
+            for head, items in _slices(body[field.start : field.end], gate):
+                yield from _parsed(shape, head, items, gate)
 
 
-def _without_bad_items(item: Any, data: bytes, gate: Gate, depth: int) -> tuple[bytes, int]:
-    out, items = bytearray(), 0
-    for field in fields(data, 0, len(data)):
-        value = data[field.start : field.end]
-        if field.number != 2 or field.wire_type != BYTES:
-            out += data[field.begin : field.end]
-        elif depth == 1:
-            rebuilt, inner = _without_bad_items(item, value, gate, depth=2)
-            out += written(2, rebuilt)
-            items += inner
-        elif _is_readable(item, value):
-            out += data[field.begin : field.end]
-            items += 1
+def _check_wire(body: bytes) -> None:
+    """A body that is cut off is refused before anything of it counts."""
+    for _ in fields(body, 0, len(body)):
+        pass
+
+
+def _slices(resource: bytes, gate: Gate) -> Iterator[tuple[tuple[bytes, bytes], list[bytes]]]:
+    """What stands above items (of the resource, of the scope) with at most about a slice of items at a time."""
+    resource_head, scopes = _split(resource)
+    for scope in scopes:
+        scope_head, items = _split(scope)
+        if len(resource_head) + len(scope_head) > SLICE_BYTES:
+            gate.refuse(f"resource or scope larger than {SLICE_BYTES} bytes", len(items))
+            continue
+        slice_, size = list[bytes](), 0
+        for item in items:
+            if len(item) > MOST_ITEM_BYTES:
+                gate.refuse(f"item larger than {MOST_ITEM_BYTES} bytes")
+                continue
+            slice_.append(item)
+            size += len(item)
+            if size >= SLICE_BYTES // 4:
+                yield (resource_head, scope_head), slice_
+                slice_, size = [], 0
+        if slice_:
+            yield (resource_head, scope_head), slice_
+
+
+def _split(message: bytes) -> tuple[bytes, list[bytes]]:
+    """A resource's (or scope's) own fields, and the values of its field 2: scopes (or items)."""
+    own, inner = bytearray(), []
+    for field in fields(message, 0, len(message)):
+        if field.number == 2 and field.wire_type == BYTES:
+            inner.append(message[field.start : field.end])
+            if len(inner) > MOST_ITEMS:
+                raise Rejected(413, f"more than {MOST_ITEMS} items in one request: send smaller batches")
         else:
-            gate.refuse("item that cannot be read (bad UTF-8, or not protobuf)")
-    return bytes(out), items
+            own += message[field.begin : field.end]
+    return bytes(own), inner
+
+
+def _parsed(shape: Shape, head: tuple[bytes, bytes], items: list[bytes], gate: Gate) -> Iterator[Any]:
+    """The slice as a message; what cannot be read (bad UTF-8, mostly) is refused, the rest is kept."""
+    try:
+        yield shape.resource.FromString(_joined(head, items))
+    except DecodeError:
+        readable = [item for item in items if _is_readable(shape.item, item)]
+        if len(readable) < len(items):
+            gate.refuse("item that cannot be read (bad UTF-8, or not protobuf)", len(items) - len(readable))
+        try:
+            yield shape.resource.FromString(_joined(head, readable))
+        except DecodeError:
+            gate.refuse("resource or scope that cannot be read (bad UTF-8, or not protobuf)", len(readable))
+
+
+def _joined(head: tuple[bytes, bytes], items: list[bytes]) -> bytes:
+    return head[0] + written(2, head[1] + b"".join(written(2, item) for item in items))
 
 
 def _is_readable(item: Any, value: bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,12 @@ def decode_json(body: bytes, received_ns: int = 0) -> Decoded:
     return _decoded(resources_of_json(TRACES, body, gate), gate)
 
 
-def _decoded(entries: list[Any], gate: Gate) -> Decoded:
+def _decoded(entries: Iterable[Any], gate: Gate) -> Decoded:
     resources: dict[Labels, int] = {}
     rows: list[Row] = []
     for entry in entries:
         resource = labels_from(entry.resource.attributes)
+        gate.admit(sum(len(scope.spans) for scope in entry.scope_spans))
         spans = [span for scope in entry.scope_spans for span in scope.spans]
         if spans and gate.is_labels(resource, len(spans)):
             number = resources.setdefault(resource, len(resources))

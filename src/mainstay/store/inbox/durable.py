@@ -106,6 +106,10 @@ class Inbox:
 
     def now_ns(self) -> int:
         """The clock as records see it: it never goes back, not over a restart either."""
+        with self._lock:
+            return self._now_ns()
+
+    def _now_ns(self) -> int:
         self._last_ns = max(self._last_ns, self._clock.now_ns())
         return self._last_ns
 
@@ -123,7 +127,7 @@ class Inbox:
         digest = digest_of(source, tenant, body)
         size = frame_size(source, tenant, body)
         with self._lock:
-            now_ns = self.now_ns()
+            now_ns = self._now_ns()
             self.check_room(lane, size)
             earlier = self._repeats.find(digest, now_ns)
             if earlier is not None:

@@ -1,0 +1,86 @@
+"""Bodies that are small to send and large to hold: bounded in memory, and told so."""
+
+from __future__ import annotations
+
+import pytest
+from tests.ingest.prometheus_schema import write_request
+from tests.ingest.sender import JSON, NOW, PROTOBUF, plain
+from tests.ingest.test_otlp import gauge, request
+
+from mainstay.domain.errors import BadInput
+from mainstay.ingest import decode
+from mainstay.ingest.otlp.requests import SLICE_BYTES
+from mainstay.ingest.wire import written
+
+EMPTY = b"\x12\x00"
+
+
+def nested(items: bytes) -> bytes:
+    return written(1, written(2, items))
+
+
+@pytest.mark.parametrize("signal", ["logs", "traces", "metrics"])
+def test_a_quarter_of_a_million_empty_items_are_too_many(sender, kept, signal):
+    body = nested(EMPTY * 2_000_000)
+    answer = sender.post(f"/v1/{signal}", body, PROTOBUF)
+    assert answer.status == 413
+    assert b"more than 250000 items" in answer.body
+    assert kept.records == []
+
+
+def test_one_metric_cannot_be_larger_than_a_metric_may_be(sender, kept):
+    points = written(5, b"\x0a\x00" * 3_000_000)
+    answer = sender.post("/v1/metrics", nested(written(2, points)), PROTOBUF)
+    assert (answer.status, b"item larger than" in answer.body) == (400, True)
+    points = written(5, b"\x0a\x00" * 300_000)
+    assert sender.post("/v1/metrics", nested(written(2, b"\x0a\x01m" + points)), PROTOBUF).status == 413
+    assert kept.records == []
+
+
+def test_a_resource_cannot_be_larger_than_a_slice(sender):
+    head = written(1, written(1, b"\x0a\x00" * 600_000))
+    answer = sender.post("/v1/logs", written(1, head + written(2, written(2, b"\x10\x09"))), PROTOBUF)
+    assert (answer.status, b"resource or scope larger" in answer.body) == (400, True)
+
+
+def test_samples_of_one_series(sender):
+    series = write_request(({"__name__": "up"}, [(NOW // 1_000_000, 1.0)])).timeseries[0].SerializeToString()
+    sample = series[series.index(b"\x12\x10") :]
+    with pytest.raises(BadInput, match="more than 250000 samples"):
+        decode("remote-write", written(1, series + sample * 250_001), NOW)
+
+
+def test_json(sender, kept):
+    answer = sender.post("/v1/logs", b"[" + b"[]," * (6 << 20) + b"[]]", JSON)
+    assert (answer.status, b"larger than 16777216" in answer.body) == (413, True)
+    many = b"[" + b",".join([b'{"labels":{"a":"b"}}'] * 20_001) + b"]"
+    assert sender.post("/api/v2/alerts", many, JSON).status == 413
+    assert kept.records == []
+
+
+def test_a_large_request_in_slices_means_what_it_means_in_one_piece():
+    """Slices begin above 1 MiB; the same items in two requests of half the size are read in one piece."""
+    items = [gauge(float(n), name=f"m{n % 50}", n=str(n), pad="x" * 200) for n in range(6000)]
+    whole = request("metrics", items).SerializeToString()
+    halves = [request("metrics", part).SerializeToString() for part in (items[:3000], items[3000:])]
+    assert len(whole) > SLICE_BYTES > max(map(len, halves))
+    decoded = decode("otlp-metrics", whole, NOW).metrics
+    first, second = (decode("otlp-metrics", half, NOW).metrics for half in halves)
+    assert decoded.value.tolist() == [*first.value.tolist(), *second.value.tolist()]
+    assert decoded.streams == first.streams + second.streams
+    spoilt = whole.replace(b"m0", b"\xffm", 1)
+    assert decode("otlp-metrics", spoilt, NOW).refused == 1
+    assert len(decode("otlp-metrics", spoilt, NOW).metrics.value) == 5999
+    with pytest.raises(BadInput, match="malformed"):
+        decode("otlp-metrics", whole[:-1], NOW)
+
+
+def test_two_scopes_and_two_resources_in_slices():
+    lines = [{"time_unix_nano": NOW, "body": {"string_value": f"{n} " + "x" * 500}} for n in range(1500)]
+    one, two = request("logs", lines, "one"), request("logs", lines, "two")
+    body = one.SerializeToString() + two.SerializeToString()
+    assert len(body) > SLICE_BYTES
+    logs = decode("otlp-logs", body, NOW).logs
+    assert [dict(resource)["service.name"] for resource in logs.resources] == ["one", "two"]
+    assert logs.resource.tolist() == [0] * 1500 + [1] * 1500
+    assert plain(logs.body[:1500]) == plain(logs.body[1500:])
