@@ -126,7 +126,7 @@ class FakePlatform:
         self.control.save_approval(approval)
         return approval
 
-    async def dry_run(self, plan: str, user: User) -> tuple[str, ...]:
+    async def dry_run(self, plan: str) -> tuple[str, ...]:
         return (f"would do {plan}",)
 
     async def verdict(self, verdict: Verdict) -> Verdict:

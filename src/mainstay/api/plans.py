@@ -69,7 +69,7 @@ async def reject(platform: Platform, request: Asking, plan: FromPath[str], data:
 
 
 @post("/plans/{plan:str}/dry-run", role="responder", status_code=200)
-async def dry_run(platform: Platform, request: Asking, plan: FromPath[str]) -> DryRun:
+async def dry_run(platform: Platform, plan: FromPath[str]) -> DryRun:
     """What each step would do; nothing is touched."""
     found(platform.control.plan(plan), "plan", plan)
     return DryRun(says=await platform.dry_run(plan))
