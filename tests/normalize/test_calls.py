@@ -150,6 +150,18 @@ def test_a_queue_stands_between_producer_and_consumer() -> None:
     edges = told(normalizer, 5)
     assert set(edges) == {(WEB, "queue:lab/mail"), ("queue:lab/mail", "service:lab/mailer")}
     assert edges["queue:lab/mail", "service:lab/mailer"].latency_ms.tolist() == [50.0]
+    assert told(normalizer, 10) == {}
+
+
+def test_a_queue_depends_on_the_service_that_keeps_it() -> None:
+    normalizer = Normalizer()
+    mail = {"messaging.system": "mq", "messaging.destination.name": "mail"}
+    send(
+        normalizer, 0, Span(SHOP, PRODUCER, 1, attributes=mail), Span(SHOP, CLIENT, 2, 1, attributes=CALL),
+        Span(resource("broker"), SERVER, 3, 2),
+    )  # fmt: skip
+    told(normalizer, 5)
+    assert normalizer.topology.callees("queue:lab/mail") == ("service:lab/broker",)
 
 
 def test_a_repeated_span_counts_once() -> None:

@@ -211,6 +211,8 @@ class Normalizer:
         for edge in edges:
             if edge.caller:
                 self._edges[edge.caller, edge.callee] = at_ms
+        for pair in self._spans.calls.brokers:
+            self._edges[pair] = at_ms
         old = [pair for pair, ms in self._edges.items() if ms < at_ms - EDGE_KEPT_MS]
         for pair in old:
             del self._edges[pair]

@@ -75,6 +75,7 @@ class Calls:
         self._waiting: dict[Key, Seen] = {}
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._called: set[str] = set()
+        self.brokers: dict[tuple[str, str], None] = {}
 
     def add(self, seen: Seen) -> bool:
         """Take up a span; False when it is here already (a sender's retry)."""
@@ -91,7 +92,11 @@ class Calls:
         return True
 
     def close(self, since_ns: int, until_ns: int) -> tuple[EdgeWindow, ...]:
-        """Join what can be joined by now, close the window, forget what is old."""
+        """Join what can be joined by now, close the window, forget what is old.
+
+        `brokers` are then the (queue, service) pairs of this window: a queue depends on the service that keeps it.
+        """
+        self.brokers = {}
         for seen in [s for s in self._waiting.values() if s.kind in (SERVER, CONSUMER)]:
             self._join_server(seen, until_ns)
         for seen in [s for s in self._waiting.values() if s.kind in (CLIENT, PRODUCER)]:
@@ -108,6 +113,7 @@ class Calls:
     def _join_server(self, seen: Seen, now_ns: int) -> None:
         if seen.kind == CONSUMER:
             self._consumed(seen)
+            self._waiting.pop((seen.trace, seen.span), None)
             return
         parent = self._spans.get((seen.trace, seen.parent)) if seen.parent else None
         if parent is not None and parent.entity != seen.entity:
@@ -127,6 +133,9 @@ class Calls:
         if is_client:
             self.peers.learn(parent.entity, parent.address, seen.entity)
             parent.peer = seen.entity
+            sent = self._spans.get((parent.trace, parent.parent))
+            if sent is not None and sent.kind == PRODUCER and sent.peer:
+                self.brokers[sent.peer, seen.entity] = None  # whoever answers while a message is sent keeps the queue
         self._called.add(seen.entity)
         if is_client and parent.is_counted:  # it gave up waiting and was counted by its address
             self._tally(parent.entity, seen.entity).own.add(seen.span, self._own_ms(seen))
