@@ -204,7 +204,7 @@ class EdgeWindow:
     """What callers saw of one callee in one closed window. `caller` "" is the outside world (a root server span).
 
     `latency_ms` holds up to 256 durations kept by a deterministic reservoir; `own_ms` is the callee's own time
-    (server span less its children), same length or empty.
+    (server span less its children): as many as are known, up to 256, not paired with `latency_ms`.
     """
 
     caller: str
