@@ -20,7 +20,8 @@ import websocket
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--remote-debugging-port=0", "--remote-allow-origins=*",
     "--hide-scrollbars", "--disable-features=BackForwardCache", "--force-color-profile=srgb", "--disable-dev-shm-usage",
 )  # fmt: skip
@@ -67,9 +68,11 @@ class Page:
         return answer["result"].get("value")
 
     def view(self, width: int, height: int = 800, *, dark: bool = False) -> None:
-        self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500)
-        self.call("Emulation.setEmulatedMedia", features=[
-            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}, {"name": "prefers-reduced-motion", "value": "reduce"}])  # fmt: skip
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500
+        )
+        wanted = {"prefers-color-scheme": "dark" if dark else "light", "prefers-reduced-motion": "reduce"}
+        self.call("Emulation.setEmulatedMedia", features=[{"name": k, "value": v} for k, v in wanted.items()])
 
     def open(self, url: str, until: str) -> None:
         """Load an address from nothing and wait for what must be there."""
@@ -85,7 +88,8 @@ class Page:
 
     def visit(self, path: str) -> None:
         """Go to a page of the open console and wait until it is drawn."""
-        self.js(f"location.hash = {json.dumps('#/' + path)}; new Promise(d => setTimeout(() => requestAnimationFrame(d), 30))")
+        drawn = "new Promise(done => setTimeout(() => requestAnimationFrame(done), 30))"
+        self.js(f"location.hash = {json.dumps('#/' + path)}; {drawn}")
         self.until("document.querySelector('main :is(h1, .failure)') && !document.querySelector('.loading')")
 
     def until(self, expression: str) -> None:
@@ -120,7 +124,10 @@ class Page:
         clip = {}
         if full:
             size = self.call("Page.getLayoutMetrics")["cssContentSize"]
-            clip = {"clip": {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}, "captureBeyondViewport": True}
+            clip = {
+                "clip": {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1},
+                "captureBeyondViewport": True,
+            }
         answer = self.call("Page.captureScreenshot", format="png", **clip)
         path.write_bytes(base64.b64decode(answer["data"]))
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 
 import pytest
-
 from tests.console.browser import CHROMIUM, Page, chromium
 from tests.console.server import Answers
 

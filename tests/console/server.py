@@ -1,4 +1,4 @@
-"""A real HTTP server with the console's files and recorded answers: what the console is developed and tested against."""
+"""A real HTTP server with the console's files and recorded answers: what the console is tested against."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import json
 import mimetypes
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
+from tests.console import fixture
+from tests.console.fixture import World
 
 from mainstay.console import content_security_policy, static_directory
+from mainstay.domain.alerts import Alert
 from mainstay.domain.incidents import Incident
 from mainstay.domain.runbooks import Approval, Plan
 from mainstay.domain.views import Reperformed
-from tests.console import fixture
-from tests.console.fixture import World
 
 TOKEN = "let-me-in"
 
@@ -44,42 +45,37 @@ class Answers:
 
     def get(self, parts: list[str], query: dict[str, str]) -> Any:
         match parts:
-            case ["session"]:
-                return {"user": self.world.users[0], "expires_ms": None}
-            case ["status"]:
-                return self.world.status
-            case ["incidents"]:
-                return self.incidents(query)
-            case ["incidents", incident]:
-                return self.incident(incident)
-            case ["approvals"]:
-                return [plan_view(p) for p in self.world.plans.values() if p.status == "proposed"]
+            case [name]:
+                return self.listed(name, query)
             case ["series", series, "points"]:
-                about = {"id": series, "entity": fixture.service("payments"), "metric": "http.server.request.duration.p99", "unit": "s"}
+                about = {"id": series, "entity": fixture.service("payments"), "metric": fixture.LATENCY, "unit": "s"}
                 return about | fixture.points(self.world.now_ms)
-            case ["entities"]:
-                return self.world.entities
-            case ["entities", entity]:
-                return self.entity(entity)
-            case ["unplaced"]:
-                return [[["instance", "10.0.0.7:9100"], ["job", "node"]], [["job", fixture.HOSTILE]]]
-            case ["models"]:
-                return [self.model(d.kind) for d in self.world.deployments]
-            case ["models", name]:
-                return self.model(name)
-            case ["ledger"]:
-                return list(reversed(self.world.ledger))
-            case ["ledger", entry]:
-                found = next(e for e in self.world.ledger if e.id == entry)
-                return msgspec.to_builtins(found) | {"inputs": {"value": 2.4, "band": [0.15, 0.22]}}
-            case ["feedback"]:
-                return []
-            case ["alerts"]:
-                held = {"true": True, "false": False}.get(query.get("suppressed", ""))
-                return [a for a in self.world.alerts if query.get("status") in (None, a.status) and held in (None, a.suppressed)]
-            case [name] if hasattr(self.world, name):
-                return getattr(self.world, name)
+            case [kind, name]:
+                one = {"incidents": self.incident, "entities": self.entity, "models": self.model, "ledger": self.entry}
+                return one[kind](name)
         raise KeyError("/".join(parts))
+
+    def listed(self, name: str, query: dict[str, str]) -> Any:
+        world = self.world
+        made: dict[str, Callable[[], Any]] = {
+            "session": lambda: {"user": world.users[0], "expires_ms": None},
+            "incidents": lambda: self.incidents(query),
+            "alerts": lambda: self.alerts(query),
+            "approvals": lambda: [plan_view(p) for p in world.plans.values() if p.status == "proposed"],
+            "unplaced": lambda: [[["instance", "10.0.0.7:9100"], ["job", "node"]], [["job", fixture.HOSTILE]]],
+            "models": lambda: [self.model(d.kind) for d in world.deployments],
+            "ledger": lambda: list(reversed(world.ledger)),
+        }
+        return made[name]() if name in made else vars(world)[name]
+
+    def alerts(self, query: dict[str, str]) -> list[Alert]:
+        held = {"true": True, "false": False}.get(query.get("suppressed", ""))
+        rows = [a for a in self.world.alerts if query.get("status") in (None, a.status)]
+        return [a for a in rows if held in (None, a.suppressed)]
+
+    def entry(self, entry: str) -> dict[str, Any]:
+        found = next(e for e in self.world.ledger if e.id == entry)
+        return msgspec.to_builtins(found) | {"inputs": {"value": 2.4, "band": [0.15, 0.22]}}
 
     def entity(self, entity: str) -> dict[str, Any]:
         world = self.world
@@ -87,11 +83,19 @@ class Answers:
             "entity": next(e for e in world.entities if e.id == entity),
             "callers": [e.caller for e in world.edges if e.callee == entity],
             "callees": [e.callee for e in world.edges if e.caller == entity],
-            "series": [{"id": fixture.SERIES, "entity": entity, "metric": "http.server.request.duration.p99", "unit": "s",
-                        "direction": "up", "labels": {"route": "/pay"}}],
+            "series": [
+                {
+                    "id": fixture.SERIES,
+                    "entity": entity,
+                    "metric": fixture.LATENCY,
+                    "unit": "s",
+                    "direction": "up",
+                    "labels": {"route": "/pay"},
+                }
+            ],
             "alerts": [a for a in world.alerts if a.entity == entity],
             "changes": [c for c in world.changes if c.entity == entity],
-        }  # fmt: skip
+        }
 
     def model(self, name: str) -> dict[str, Any]:
         return {
@@ -137,7 +141,9 @@ class Answers:
             case ["ledger", "verify"]:
                 return {"count": len(self.world.ledger), "first_bad": None, "why": ""}
             case ["ledger", entry, "reperform"]:
-                return Reperformed(entry=entry, decided_by=fixture.METRICS, is_same=True, recorded={}, output={}, says="byte for byte")
+                return Reperformed(
+                    entry=entry, decided_by=fixture.METRICS, is_same=True, recorded={}, output={}, says="byte for byte"
+                )
             case ["incidents", incident, "acknowledge"]:
                 self.replace(incident, status="acknowledged", acknowledged_by="admin")
         return {}
@@ -148,13 +154,23 @@ class Answers:
             raise PermissionError("the plan has changed since you read it")
         word = "approved" if decision == "approve" else "rejected"
         self.world.plans[plan] = msgspec.structs.replace(known, status=word)
-        approval = Approval(id="ap1", plan=plan, digest=digest, decision=word, by="admin", at_ms=self.world.now_ms, expires_ms=self.world.now_ms + 900_000)
+        approval = Approval(
+            id="ap1",
+            plan=plan,
+            digest=digest,
+            decision=word,
+            by="admin",
+            at_ms=self.world.now_ms,
+            expires_ms=self.world.now_ms + 900_000,
+        )
         self.world.approvals.append(approval)
         self.tell("plan", plan)
         return approval
 
     def replace(self, incident: str, **fields: Any) -> None:
-        self.world.incidents = [msgspec.structs.replace(i, **fields) if i.id == incident else i for i in self.world.incidents]
+        self.world.incidents = [
+            msgspec.structs.replace(i, **fields) if i.id == incident else i for i in self.world.incidents
+        ]
         self.tell("incident", incident)
 
 
@@ -211,7 +227,9 @@ class Handler(BaseHTTPRequestHandler):
             self.reply_json(403, {"detail": "the header X-Mainstay: 1 is missing"})
             return
         try:
-            answer = self.answers.post([unquote(p) for p in self.path.split("/")[3:]], json.loads(body) if body else None)
+            answer = self.answers.post(
+                [unquote(p) for p in self.path.split("/")[3:]], json.loads(body) if body else None
+            )
         except PermissionError as refused:
             self.reply_json(403, {"detail": str(refused)})
             return
@@ -233,7 +251,9 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(b": hello\n\n")
         try:
             while (event := events.get())[0] != "end":
-                self.wfile.write(f"event: {event[0]}\ndata: {json.dumps({'kind': event[0], 'id': event[1]})}\n\n".encode())
+                self.wfile.write(
+                    f"event: {event[0]}\ndata: {json.dumps({'kind': event[0], 'id': event[1]})}\n\n".encode()
+                )
                 self.wfile.flush()
         except OSError:
             pass

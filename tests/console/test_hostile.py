@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.console import fixture
 from tests.console.browser import Page
 from tests.console.server import serving

@@ -8,6 +8,7 @@ from tests.console.server import serving
 
 CTRL = 2  # as the DevTools protocol numbers it
 
+
 def test_from_the_list_to_an_approved_plan(page: Page, now_ms: int) -> None:
     world = fixture.small_world(now_ms)
     digest = world.plans["plan-1"].digest
@@ -68,7 +69,14 @@ def test_one_may_not_approve_what_one_asked_for(page: Page, now_ms: int) -> None
 def test_g_goes_slash_searches_question_mark_helps(page: Page, now_ms: int) -> None:
     with serving(fixture.small_world(now_ms)) as (url, _):
         page.open(url, "payments slow")
-        for key, title in (("m", "models"), ("l", "ledger"), ("a", "approvals"), ("c", "changes"), ("s", "services"), ("i", "incidents")):
+        for key, title in (
+            ("m", "models"),
+            ("l", "ledger"),
+            ("a", "approvals"),
+            ("c", "changes"),
+            ("s", "services"),
+            ("i", "incidents"),
+        ):
             page.keys("g", key)
             page.until(f"document.querySelector('h1')?.textContent.toLowerCase() === '{title}'")
         page.key("?")

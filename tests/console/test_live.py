@@ -14,7 +14,8 @@ def test_a_change_appears_and_nothing_else_moves(page: Page, now_ms: int) -> Non
         streaming(page, answers)
         page.keys("j", "j")
         page.until("document.activeElement.closest('[data-key]')?.dataset.key === 'INC-20212'")
-        page.js("scrollTo(0, 200); window.kept = document.activeElement; window.calm = document.querySelector('[data-key=INC-20214] a')")
+        page.js("scrollTo(0, 200)")
+        page.js("window.kept = document.activeElement; window.calm = document.querySelector('[data-key=INC-20214] a')")
         answers.replace("INC-20214", title="payments worse: gateway fails")
         page.shows("payments worse: gateway fails")
         assert page.js("scrollY") == 200
@@ -27,7 +28,17 @@ def test_a_new_incident_appears_on_top(page: Page, now_ms: int) -> None:
     with serving(world) as (url, answers):
         page.open(url, "payments slow")
         streaming(page, answers)
-        world.incidents.append(fixture.an_incident(0, now_ms, id="INC-20300", status="open", severity="minor", title="disk of catalog fills", resolved_ms=None))
+        world.incidents.append(
+            fixture.an_incident(
+                0,
+                now_ms,
+                id="INC-20300",
+                status="open",
+                severity="minor",
+                title="disk of catalog fills",
+                resolved_ms=None,
+            )
+        )
         answers.tell("incident", "INC-20300")
         page.shows("disk of catalog fills")
 

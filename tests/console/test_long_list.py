@@ -18,7 +18,9 @@ def test_the_document_stays_small_while_one_scrolls_to_the_end(page: Page, now_m
             page.js("scrollTo(0, document.body.scrollHeight)")
             page.js("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
             most = max(most, page.js(ROWS))
-            if page.js("document.body.innerText.includes('INC-') || !!document.querySelector('[data-key=\"INC-10001\"]')"):
+            if page.js(
+                "document.body.innerText.includes('INC-') || !!document.querySelector('[data-key=\"INC-10001\"]')"
+            ):
                 break
         page.until("document.querySelector('[data-key=\"INC-10001\"]')")
         assert page.js("Number(document.querySelector('[role=listitem]').getAttribute('aria-setsize'))") > 9_900

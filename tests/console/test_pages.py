@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.console import fixture
 from tests.console.browser import Page
 from tests.console.server import TOKEN, serving
@@ -90,7 +89,8 @@ def test_a_chart_shows_the_band_and_the_change(page: Page, now_ms: int) -> None:
         page.until("document.querySelector('.chart canvas')?.width > 200")
         drawn = page.js(
             "(() => { const c = document.querySelector('.chart canvas'); const d = c.getContext('2d')"
-            ".getImageData(0, 0, c.width, c.height).data; let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n })()"
+            ".getImageData(0, 0, c.width, c.height).data;"
+            "let n = 0; for (let i = 3; i < d.length; i += 4) n += d[i] > 0; return n })()"
         )
         assert drawn > 1000
 

@@ -62,7 +62,15 @@ def test_vendored_files_are_what_their_list_says() -> None:
 @pytest.mark.parametrize("path", OWN, ids=lambda p: p.name)
 def test_own_code_never_makes_markup_or_code_of_text(path: Path) -> None:
     text = path.read_text()
-    for sink in ("innerHTML", "outerHTML", "dangerouslySetInnerHTML", "insertAdjacentHTML", "eval(", "new Function", "document.write"):
+    for sink in (
+        "innerHTML",
+        "outerHTML",
+        "dangerouslySetInnerHTML",
+        "insertAdjacentHTML",
+        "eval(",
+        "new Function",
+        "document.write",
+    ):
         assert sink not in text, f"{path.name} uses {sink}"
     assert text.startswith("/**"), "a module begins with what it is for"
     assert len(text.splitlines()) <= 400

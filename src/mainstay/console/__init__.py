@@ -32,7 +32,9 @@ def csp_hashes() -> list[str]:
     ["'sha256-"]
     """
     page = (static_directory() / "index.html").read_bytes()
-    return [f"'sha256-{base64.b64encode(hashlib.sha256(body).digest()).decode()}'" for body in _IMPORT_MAP.findall(page)]
+    return [
+        f"'sha256-{base64.b64encode(hashlib.sha256(body).digest()).decode()}'" for body in _IMPORT_MAP.findall(page)
+    ]
 
 
 def content_security_policy() -> str:

@@ -1,4 +1,5 @@
 /** The keyboard: every action has a key, `?` lists them, and none of them fires while somebody types. */
+import { useLayoutEffect } from 'preact/hooks';
 import { current } from '../parts/dialog.js';
 import { go } from './router.js';
 
@@ -8,8 +9,11 @@ const GO = { i: 'incidents', a: 'approvals', c: 'changes', s: 'services', m: 'mo
 /** What keys do on the page that is open; a page sets its own and takes them away. @type {Map<string, () => void>} */
 const bound = new Map();
 
+/** Keys of a page, in force from the moment that it can be seen. @param {() => Record<string, () => void>} actions @param {unknown[]} on */
+export const useKeys = (actions, on) => useLayoutEffect(() => bind(actions()), on);
+
 /** @param {Record<string, () => void>} actions @returns {() => void} */
-export function bind(actions) {
+function bind(actions) {
   for (const [key, act] of Object.entries(actions)) bound.set(key, act);
   return () => {
     for (const [key, act] of Object.entries(actions)) if (bound.get(key) === act) bound.delete(key);

@@ -3,7 +3,7 @@ import { useEffect } from 'preact/hooks';
 import { may, send } from '../js/api.js';
 import { absolute, duration, plural } from '../js/format.js';
 import { html } from '../js/html.js';
-import { bind } from '../js/keys.js';
+import { useKeys } from '../js/keys.js';
 import { now } from '../js/live.js';
 import { to } from '../js/router.js';
 import { items, refresh, useData } from '../js/store.js';
@@ -97,7 +97,7 @@ function Body({ data, part }) {
   const alerts = items(data.alerts), plans = items(data.plans), changes = items(data.changes);
   const entities = items(useData('/entities').data).length;
   usePlanKeys();
-  useEffect(() => bind({ '.': () => openVerdicts(incident, alerts) }), [data]);
+  useKeys(() => ({ '.': () => openVerdicts(incident, alerts) }), [data]);
   useEffect(() => {
     if (!part) return;
     const target = document.getElementById(`evidence-${part}`);

@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks';
 import { get, may } from '../js/api.js';
 import { absolute, count, duration, entityName, percent, plural } from '../js/format.js';
 import { html } from '../js/html.js';
-import { bind } from '../js/keys.js';
+import { useKeys } from '../js/keys.js';
 import { now } from '../js/live.js';
 import { to } from '../js/router.js';
 import { items, useData } from '../js/store.js';
@@ -139,7 +139,7 @@ function Rows({ open, past, waiting, calm, end }) {
 const missed = () => show(() => html`<${Missed} />`);
 
 export function Incidents() {
-  useEffect(() => (may('responder') ? bind({ '.': missed }) : undefined), []);
+  useKeys(() => (may('responder') ? { '.': missed } : /** @type {Record<string, () => void>} */ ({})), []);
   const status = useData('/status'), first = useData(`/incidents?limit=${PAGE}`);
   const open = useData('/incidents?status=open&limit=1000'), taken = useData('/incidents?status=acknowledged&limit=1000');
   const approvals = useData('/approvals');

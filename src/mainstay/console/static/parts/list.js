@@ -1,7 +1,7 @@
 /** A list of any length of which only what is on screen is in the document: ten thousand rows cost as much as forty. */
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { html } from '../js/html.js';
-import { bind } from '../js/keys.js';
+import { useKeys } from '../js/keys.js';
 
 /** @typedef {{key: string, height: number, head?: boolean, draw: () => any}} Row */
 
@@ -59,7 +59,7 @@ function focusRow(list, key) {
  * @param {{current: HTMLElement | null}} ref @param {string} name @param {Row[]} rows @param {number[]} tops */
 function useCursor(ref, name, rows, tops) {
   const [wanted, setWanted] = useState(/** @type {string | null} */ (null));
-  useEffect(() => {
+  useKeys(() => {
     const move = (/** @type {number} */ by) => {
       let i = rows.findIndex((row) => row.key === cursors.get(name));
       do i += i < 0 && by < 0 ? 0 : by; while (rows[i]?.head);
@@ -70,7 +70,7 @@ function useCursor(ref, name, rows, tops) {
       if (top < 80 || top + row.height > window.innerHeight - 80) window.scrollBy(0, top - window.innerHeight / 2);
       if (!focusRow(ref.current, row.key)) setWanted(row.key);
     };
-    return bind({ j: () => move(1), k: () => move(-1) });
+    return { j: () => move(1), k: () => move(-1) };
   }, [rows, tops]);
   useEffect(() => {
     if (wanted !== null && ref.current && focusRow(ref.current, wanted)) setWanted(null);

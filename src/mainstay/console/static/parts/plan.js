@@ -1,9 +1,9 @@
 /** A plan: what would be done, to what, how we shall know that it worked, and the two keys that decide. */
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { may, me, send } from '../js/api.js';
 import { duration, plural } from '../js/format.js';
 import { html } from '../js/html.js';
-import { bind } from '../js/keys.js';
+import { useKeys } from '../js/keys.js';
 import { refresh } from '../js/store.js';
 import { Ask, note, show } from './dialog.js';
 import { Ago, EntityLink, State, Text, Version } from './words.js';
@@ -69,14 +69,14 @@ function Buttons({ plan }) {
 
 /** `a` and `r` press the buttons of the plan that has the focus, or of the first that waits. */
 export function usePlanKeys() {
-  useEffect(() => {
+  useKeys(() => {
     const press = (/** @type {string} */ act) => () => {
       const near = document.activeElement?.closest('[data-plan]') ?? document;
       const button = /** @type {HTMLButtonElement | null} */ (near.querySelector(`[data-act="${act}"]:not(:disabled)`));
       if (button) button.click();
       else note('No plan here waits for your decision.', 'warn');
     };
-    return bind({ a: press('approve'), r: press('reject') });
+    return { a: press('approve'), r: press('reject') };
   }, []);
 }
 

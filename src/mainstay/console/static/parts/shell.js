@@ -1,9 +1,8 @@
 /** The frame round every page: where one can go, whether what one sees is fresh, who one is. */
-import { useEffect } from 'preact/hooks';
 import { may, me } from '../js/api.js';
 import { absolute, count, timeOfDay } from '../js/format.js';
 import { html } from '../js/html.js';
-import { bind } from '../js/keys.js';
+import { useKeys } from '../js/keys.js';
 import { live } from '../js/live.js';
 import { route, to } from '../js/router.js';
 import { items, useData } from '../js/store.js';
@@ -49,7 +48,7 @@ function Stale() {
 /** @param {{children?: any}} props */
 export function Shell({ children }) {
   const waiting = useWaiting();
-  useEffect(() => bind({ '?': () => show(Help) }), []);
+  useKeys(() => ({ '?': () => show(Help) }), []);
   const foot = SHORT.map((page) => PAGES.find(([p]) => p === page) ?? ['', '']);
   return html`<a class="skip" href="#main" onClick=${skip}>Skip to the content</a>
     <div class="frame">
