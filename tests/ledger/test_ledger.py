@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mainstay.domain.ledger import Entry, LedgerEntry
-from mainstay.ledger import GENESIS, Head, canonical, chain, digest, hash_of, verify
+from mainstay.ledger import GENESIS, Head, _writable, canonical, chain, digest, hash_of, verify
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
@@ -179,6 +179,17 @@ def test_a_float_comes_back_as_the_same_float(value: float) -> None:
     back = msgspec.json.decode(canonical(value))
     assert isinstance(back, float)
     assert (back, math.copysign(1, back)) == (value, math.copysign(1, value))
+
+
+@settings(max_examples=300)
+@given(value=json_values)
+def test_the_quick_way_writes_what_the_thorough_way_writes(value: object) -> None:
+    thorough = msgspec.json.encode(_writable(msgspec.to_builtins(value, str_keys=True)), order="sorted")
+    assert canonical(value) == thorough
+
+
+def test_sets_have_an_order() -> None:
+    assert canonical({"a": {"z", "b"}, "c": None}) == b'{"a":["b","z"],"c":null}'
 
 
 def test_numbers_text_and_arrays_that_json_does_not_know() -> None:

@@ -52,6 +52,7 @@ class Control:
         self.feed = Feed(first=clock.now_ns() // 1_000_000)
         self.people = People(self.database, clock, tenant)
         self._decided_seq = int(self.meta("decided_seq") or 0)
+        self._entities: dict[str, Entity] = {}  # as last written: each tick brings all of them, and few ever change
 
     @property
     def decided_seq(self) -> int:
@@ -63,7 +64,7 @@ class Control:
         with self._writing() as write:
             if effects.decided_seq <= int(tx.meta(write.connection, self.tenant, "decided_seq") or 0):
                 return
-            write.save(doc.ENTITY, effects.entities.values())
+            write.save(doc.ENTITY, [e for e in effects.entities.values() if self._entities.get(e.id) != e])
             write.save(doc.EDGE, effects.edges.values())
             write.save(doc.SERIES, effects.series)
             write.save(doc.TEMPLATE, effects.templates.values())
@@ -77,6 +78,7 @@ class Control:
             write.save(doc.DEPLOYMENT, effects.deployments.values())
             write.append(effects.entries)
             write.set_meta("decided_seq", str(effects.decided_seq))
+        self._entities.update(effects.entities)
         self._decided_seq = effects.decided_seq
 
     def _unanswered(self, plans: Mapping[str, Plan], connection: Connection) -> list[Plan]:
