@@ -32,7 +32,7 @@ class Client:
     def __init__(self, data: Path, url: str = "", token: str = "") -> None:
         url = url or os.environ.get("MAINSTAY_URL", "") or _read(data / ADDRESS_FILE) or "http://127.0.0.1:8080"
         token = token or os.environ.get("MAINSTAY_TOKEN", "") or _read(data / TOKEN_FILE)
-        self.url = url
+        self.url, self.token = url, token
         self._http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
 
     def get(self, path: str, **query: Any) -> Any:

@@ -98,6 +98,7 @@ class Platform:
     def stop(self) -> None:
         """Save the state and close everything."""
         self.engine.stop()
+        self.ingest_door.close()
         self.inbox.close()
         self.line.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
@@ -29,6 +29,7 @@ class TakesRecords(Protocol):
     def append(self, lane: Lane, source: str, body: bytes) -> Future[int]: ...
     def take(self, max_records: int, max_bytes: int, timeout_s: float) -> list[Record]: ...
     def applied(self, seq: int) -> None: ...
+    def depth(self) -> Mapping[str, Mapping[str, int]]: ...
 
 
 class Runs(Protocol):
@@ -149,8 +150,13 @@ class LocalEngine:
             future.set_result(None)
 
     def _maybe_save(self) -> None:
-        if time.monotonic() >= self._next_snapshot:
+        if time.monotonic() >= self._next_snapshot or self._is_filling():
             self._save()
+
+    def _is_filling(self) -> bool:
+        """A lane is half full of what only waits for a saved state: save now, before senders are told to come back."""
+        lanes = (lane for name, lane in self._inbox.depth().items() if name != "all")
+        return any(lane["waiting_bytes"] * 2 > lane["quota_bytes"] for lane in lanes)
 
     def _save(self) -> None:
         if self._pipeline.seq > self._saved_seq:
