@@ -150,7 +150,10 @@ class IngestDoor:
         self.counts["bytes"] += size
         self.counts["refused_items"] += decoded.refused
         self.counts["own_alerts"] += decoded.own_alerts
+        self.counts[f"requests_{source.name}"] += 1
         self.counts[f"items_{source.name}"] += count(decoded)
+        self.counts[f"refused_{source.name}"] += decoded.refused
+        self.counts[f"last_ms_{source.name}"] = self._inbox.now_ns() // 1_000_000
 
 
 def count(decoded: Decoded) -> int:
