@@ -232,7 +232,9 @@ def _step(s: Any, rule: Any, factors: Any, at_ns: int, x: float, out: Any) -> in
     s.range_fast += 0.2 * (abs(x - s.last) - s.range_fast)
     event = 0
     if s.count >= rule.min_samples and at_ns - s.first_ns >= rule.min_s * SECOND:
-        drift = s.fast - s.slow - season
+        drift, now = s.fast - s.slow - season, x - s.slow - season
+        if abs(now) < abs(drift):  # the mean of the last samples is still away, the series is back
+            drift = now
         channel = _channel(s, rule, x, (x - m, w, drift, least), 0.7 if s.firing > 0 else 1.0)
         out[0] = _tail(abs(x - m) / sigma, s.tail_rate, s.tail_mean)
         if channel == DRIFT:

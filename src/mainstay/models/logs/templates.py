@@ -104,6 +104,8 @@ class TemplateWatch:
                 rate=Rate(),
                 ring=[],
             )
+        if seen.until_ns <= voice.last_ns:
+            return []  # later than the normaliser waits, or told twice
         voice.text, voice.severity = seen.text, max(voice.severity, gravity(seen.severity, seen.text))
         factor, heard_since_ns = self._traffic(seen)
         patient = seen.until_ns - self._started_ns >= self._parameters.warm_s * 1e9
