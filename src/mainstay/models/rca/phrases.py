@@ -32,27 +32,39 @@ _SAYS = {cause: re.compile(phrase, re.IGNORECASE) for cause, phrase in _PHRASES.
 
 
 def heard(picture: Picture, entity: str, cause: str) -> list[Clue]:
-    """What it says itself; for a database also what its callers say of databases."""
+    """What it says itself of this cause; and what its callers say of it, where they are the ones who notice."""
     pattern = _SAYS.get(cause)
-    if pattern is None:
+    if pattern is None or not _can_be(picture.case.kind(entity), cause):
         return []
-    speakers = {entity}
-    if cause in ("database", "dependency", "queue"):
-        speakers = set(picture.callers(entity)) | ({entity} if cause != "dependency" else set())
-    is_kind = cause != "database" or picture.case.kind(entity) == "database"
-    found = [log for log in picture.case.logs if log.entity in speakers and pattern.search(log.text)]
-    if cause == "dependency":
-        found = [log for log in found if _points_at(picture, log, entity)]
-    if not found or not is_kind:
+    found = [log for log in _told(picture, entity, cause) if pattern.search(log.text)]
+    if not found:
         return []
     log = max(found, key=lambda entry: (entry.is_new, entry.count, -entry.template))
     says = f'{short(log.entity)} says "{log.text[:90]}" ×{log.count}{" (new)" if log.is_new else ""}'
     return [Clue(says, picture.weights["log"], "log", str(log.template), log.since_ms)]
 
 
+def _can_be(kind: str, cause: str) -> bool:
+    """A database is locked, not gone; only a database is."""
+    if cause == "database":
+        return kind == "database"
+    return cause != "dependency" or kind not in ("database", "queue", "host")
+
+
+def _told(picture: Picture, entity: str, cause: str) -> list[LogFact]:
+    callers = set(picture.callers(entity))
+    own = [] if cause == "dependency" else [log for log in picture.case.logs if log.entity == entity]
+    if cause == "database":
+        return own + [log for log in picture.case.logs if log.entity in callers]
+    if cause in ("dependency", "queue"):
+        return own + [log for log in picture.case.logs if log.entity in callers and _points_at(picture, log, entity)]
+    return own
+
+
 def _points_at(picture: Picture, log: LogFact, entity: str) -> bool:
-    """A complaint counts against the callee that it names, or against the only ill one."""
-    if short(entity).lower() in log.text.lower():
-        return True
-    ill = [callee for callee in picture.callees(log.entity) if picture.illness(callee)]
-    return ill == [entity]
+    """A complaint counts against the callee that it names; one that names nobody against the only ill callee."""
+    callees = picture.callees(log.entity)
+    named = [callee for callee in callees if short(callee).lower() in log.text.lower()]
+    if named:
+        return entity in named
+    return [callee for callee in callees if picture.illness(callee)] == [entity]
