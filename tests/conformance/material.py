@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Callable, Iterator
 
 import numpy as np
-
-from mainstay.domain.signals import EdgeWindow, MetricBatch, Normal, TemplateWindow
 from tests.models.simulated import START_NS, WINDOW_NS, Edges, Fault, Metrics
 from tests.models.test_logs import ERROR, everyday, normal, window
+
+from mainstay.domain.signals import EdgeWindow, MetricBatch, Normal, TemplateWindow
 
 CALM, TROUBLE = 40, 70
 
@@ -45,14 +45,20 @@ def strange(kind: str) -> Iterator[Normal]:
         until = START_NS + (w if w != 20 else 3) * WINDOW_NS
         if kind == "edges":
             durations = np.array(values)
-            yield Normal(edges=(EdgeWindow("", "b", until - WINDOW_NS, until, 8, 9, durations, durations[:3]),), at_ns=until)
+            yield Normal(
+                edges=(EdgeWindow("", "b", until - WINDOW_NS, until, 8, 9, durations, durations[:3]),), at_ns=until
+            )
         elif kind == "logs":
-            yield Normal(templates=(TemplateWindow("e", 1, "", 255, until - WINDOW_NS, until, 10**12, is_new=True),), at_ns=-5)
+            yield Normal(
+                templates=(TemplateWindow("e", 1, "", 255, until - WINDOW_NS, until, 10**12, is_new=True),), at_ns=-5
+            )
         else:
             n = len(values)
             series = Metrics(count=8).series if w == 0 else ()
             at = np.full(n, until) - np.arange(n)
-            yield Normal(metrics=MetricBatch(np.arange(n, dtype=np.uint32) * 3 % 11, at, np.array(values)), new_series=series)
+            yield Normal(
+                metrics=MetricBatch(np.arange(n, dtype=np.uint32) * 3 % 11, at, np.array(values)), new_series=series
+            )
 
 
 def cut(normal: Normal) -> list[Normal]:
@@ -60,7 +66,10 @@ def cut(normal: Normal) -> list[Normal]:
     if normal.metrics is not None:
         m = normal.metrics
         pieces = [MetricBatch(m.series[i : i + 1], m.at_ns[i : i + 1], m.value[i : i + 1]) for i in range(len(m))]
-        return [Normal(new_series=normal.new_series), *(dataclasses.replace(normal, metrics=p, new_series=()) for p in pieces)]
+        return [
+            Normal(new_series=normal.new_series),
+            *(dataclasses.replace(normal, metrics=p, new_series=()) for p in pieces),
+        ]
     parts = [dataclasses.replace(normal, edges=(e,)) for e in normal.edges]
     return parts + [dataclasses.replace(normal, templates=(t,)) for t in normal.templates]
 

@@ -8,11 +8,11 @@ import tracemalloc
 import msgspec
 import numpy as np
 import pytest
+from tests.conformance.material import STREAMS, cut, strange
 
 from mainstay.domain.errors import Corrupt
 from mainstay.domain.protocols import Detector
 from mainstay.models.catalogue import DETECTORS, SHIPPED, build, defaults_of, state_of
-from tests.conformance.material import STREAMS, cut, strange
 
 KIND_OF = {algorithm: kind for kind, algorithm in SHIPPED.items()}
 pytestmark = pytest.mark.parametrize("algorithm", sorted(DETECTORS))

@@ -10,7 +10,14 @@ import pytest
 from mainstay.domain.protocols import Judge
 from mainstay.models.catalogue import JUDGES, build, defaults_of, state_of
 
-ALERT = {"id": "a1", "entity": "service:lab/b", "signal": "latency", "severity": "critical", "since_ms": 1_000, "at_ms": 9_000}
+ALERT = {
+    "id": "a1",
+    "entity": "service:lab/b",
+    "signal": "latency",
+    "severity": "critical",
+    "since_ms": 1_000,
+    "at_ms": 9_000,
+}
 INPUTS: dict[str, dict[str, Any]] = {
     "time-topology": {"at_ms": 9_000, "alert": ALERT, "edges": [["service:lab/a", "service:lab/b"]]},
 }

@@ -41,20 +41,37 @@ class Spoken:
 
 
 def turn(
-    firing: bool, *, subject: str = "edge:a>b", at_ms: int = AT_MS, since_ms: int | None = None, effect: float = 4.0, **more: Any
+    firing: bool,
+    *,
+    subject: str = "edge:a>b",
+    at_ms: int = AT_MS,
+    since_ms: int | None = None,
+    effect: float = 4.0,
+    **more: Any,
 ) -> Transition:
     """A transition in few words."""
     since = at_ms - 10_000 if since_ms is None else since_ms
     facts = {
-        "name": "calls slow", "signal": "latency", "severity": "major", "summary": "p95 of b 2.4 s", "channel": "latency",
-        "band": Band(low=1.0, high=2.0, value=3.0, unit="ms"), "p_value": 1e-9, "labels": {"caller": "a"},
-    }  # fmt: skip
+        "name": "calls slow",
+        "signal": "latency",
+        "severity": "major",
+        "summary": "p95 of b 2.4 s",
+        "channel": "latency",
+        "band": Band(low=1.0, high=2.0, value=3.0, unit="ms"),
+        "p_value": 1e-9,
+        "labels": {"caller": "a"},
+    }
     facts |= more
     return Transition(
-        subject=subject, entity="service:lab/b", firing=firing, since_ns=since * 10**6, at_ns=at_ms * 10**6,
-        inputs={"frozen": subject, "at": at_ms}, output={"firing": firing, "effect": effect, "event": "started" if firing else "calm"},
+        subject=subject,
+        entity="service:lab/b",
+        firing=firing,
+        since_ns=since * 10**6,
+        at_ns=at_ms * 10**6,
+        inputs={"frozen": subject, "at": at_ms},
+        output={"firing": firing, "effect": effect, "event": "started" if firing else "calm"},
         **facts,
-    )  # fmt: skip
+    )
 
 
 def applied(stage, normal: Normal | None = None, at_ms: int = AT_MS) -> Effects:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from tests.detect.spoken import AT_MS, Spoken, applied, only
 
 from mainstay.detect import Detect
 from mainstay.domain.alerts import Alert
 from mainstay.domain.models import VersionRef
 from mainstay.domain.signals import Normal
-from tests.detect.spoken import AT_MS, Spoken, applied, only
 
 MINUTE = 60_000
 
@@ -17,9 +17,18 @@ def rule(*, status: str = "firing", ends_ms: int | None = None, since_ms: int = 
     facts = {"summary": "disk of db1 is nearly full", "labels": {"severity": "page"}, "source": "prometheus"}
     facts |= more
     return Alert(
-        id="alert-77", fingerprint="fp77", entity="host:lab/db1", name="DiskAlmostFull", severity="critical", status=status,
-        since_ms=since_ms, at_ms=since_ms, decided_by=VersionRef("rule/DiskAlmostFull", 0), ended_ms=ends_ms, **facts,
-    )  # fmt: skip
+        id="alert-77",
+        fingerprint="fp77",
+        entity="host:lab/db1",
+        name="DiskAlmostFull",
+        severity="critical",
+        status=status,
+        since_ms=since_ms,
+        at_ms=since_ms,
+        decided_by=VersionRef("rule/DiskAlmostFull", 0),
+        ended_ms=ends_ms,
+        **facts,
+    )
 
 
 @pytest.fixture
@@ -30,7 +39,12 @@ def stage():
 def test_it_passes_as_it_is(stage):
     effects = applied(stage, Normal(alerts=(rule(ends_ms=AT_MS + 4 * MINUTE),)))
     alert = only(effects)
-    assert (str(alert.decided_by), alert.source, alert.status, alert.ended_ms) == ("rule/DiskAlmostFull@0", "prometheus", "firing", None)
+    assert (str(alert.decided_by), alert.source, alert.status, alert.ended_ms) == (
+        "rule/DiskAlmostFull@0",
+        "prometheus",
+        "firing",
+        None,
+    )
     assert (alert.id, alert.summary, alert.since_ms) == ("alert-77", "disk of db1 is nearly full", AT_MS - MINUTE)
     (entry,) = effects.entries
     assert (entry.kind, entry.actor, entry.rests_on) == ("alert", "rule/DiskAlmostFull@0", ("rule/DiskAlmostFull@0",))
@@ -49,7 +63,10 @@ def test_a_repeat_is_no_news_and_puts_its_end_off(stage):
 
 def test_news_is_told(stage):
     applied(stage, Normal(alerts=(rule(),)))
-    assert only(applied(stage, Normal(alerts=(rule(summary="disk of db1 is full"),)), AT_MS + 1)).summary == "disk of db1 is full"
+    assert (
+        only(applied(stage, Normal(alerts=(rule(summary="disk of db1 is full"),)), AT_MS + 1)).summary
+        == "disk of db1 is full"
+    )
 
 
 def test_its_sender_resolves_it(stage):
@@ -72,7 +89,16 @@ def test_without_an_end_it_stays(stage):
 
 def test_a_thousand_of_them_all_pass(stage):
     alerts = tuple(rule(since_ms=AT_MS - i) for i in range(1, 1001))
-    many = tuple(type(a)(**{**{f: getattr(a, f) for f in a.__struct_fields__}, "fingerprint": str(a.since_ms), "id": f"alert-{a.since_ms}"}) for a in alerts)  # noqa: E501
+    many = tuple(
+        type(a)(
+            **{
+                **{f: getattr(a, f) for f in a.__struct_fields__},
+                "fingerprint": str(a.since_ms),
+                "id": f"alert-{a.since_ms}",
+            }
+        )
+        for a in alerts
+    )
     assert len(applied(stage, Normal(alerts=many)).alerts) == 1000
 
 

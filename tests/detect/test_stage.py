@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.detect.spoken import AT_MS, Spoken, applied, only, turn
 
 from mainstay.detect import Detect
 from mainstay.domain.errors import Corrupt
 from mainstay.domain.protocols import Models
 from mainstay.domain.signals import MetricBatch, Normal, Series
 from mainstay.domain.verdicts import Verdict
-from tests.detect.spoken import AT_MS, Spoken, applied, only, turn
 
 MINUTE = 60_000
 
@@ -34,10 +34,20 @@ def test_a_start_is_an_alert_with_its_author_onset_and_frozen_inputs(stage, mode
     models.say("edges", turn(True))
     effects = applied(stage)
     alert = only(effects)
-    assert (alert.status, alert.since_ms, alert.at_ms, str(alert.decided_by)) == ("firing", AT_MS - 10_000, AT_MS, "edges@1")
+    assert (alert.status, alert.since_ms, alert.at_ms, str(alert.decided_by)) == (
+        "firing",
+        AT_MS - 10_000,
+        AT_MS,
+        "edges@1",
+    )
     assert (alert.subject, alert.signal, alert.severity, alert.source) == ("edge:a>b", "latency", "major", "detector")
     (entry,) = effects.entries
-    assert (entry.kind, entry.subject, entry.actor, entry.rests_on) == ("alert", alert.id, "edges@1", ("version-edges@1",))
+    assert (entry.kind, entry.subject, entry.actor, entry.rests_on) == (
+        "alert",
+        alert.id,
+        "edges@1",
+        ("version-edges@1",),
+    )
     assert entry.inputs == {"frozen": "edge:a>b", "at": AT_MS}
     assert entry.output["effect"] == 4.0
     assert stage.firing == [alert]
@@ -51,7 +61,9 @@ def test_ids_are_derived_and_differ_by_condition(models):
 
     same = ids(turn(True)), ids(turn(True))
     assert same[0] == same[1]
-    several = ids(turn(True), turn(True, subject="edge:a>c"), turn(True, channel="errors"), turn(True, subject="edge:b>a"))
+    several = ids(
+        turn(True), turn(True, subject="edge:a>c"), turn(True, channel="errors"), turn(True, subject="edge:b>a")
+    )
     assert len(set(several)) == 4
     assert ids(turn(True, since_ms=AT_MS - 5)) != same[0]
 
@@ -94,7 +106,12 @@ def test_what_worsens_is_the_same_alert_with_news(stage, models):
     models.say("edges", turn(True, severity="critical", at_ms=AT_MS + 5000, since_ms=AT_MS, summary="p95 of b 9 s"))
     effects = applied(stage, at_ms=AT_MS + 5000)
     worse = only(effects)
-    assert (worse.id, worse.since_ms, worse.severity, worse.summary) == (first.id, first.since_ms, "critical", "p95 of b 9 s")
+    assert (worse.id, worse.since_ms, worse.severity, worse.summary) == (
+        first.id,
+        first.since_ms,
+        "critical",
+        "p95 of b 9 s",
+    )
     assert len(effects.entries) == 1
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
+from tests.mlops.keeper import AT_MS, Keeper, registry, serving
+from tests.models.simulated import Edges, Fault, Metrics
 
 from mainstay.domain.effects import Effects
 from mainstay.domain.errors import BadInput, Corrupt, NotFound
@@ -12,8 +14,6 @@ from mainstay.domain.models import VersionRef
 from mainstay.domain.protocols import Models
 from mainstay.domain.records import Command
 from mainstay.mlops import Serving
-from tests.mlops.keeper import AT_MS, Keeper, registry, serving
-from tests.models.simulated import Edges, Fault, Metrics
 
 FAULTS = [Fault(0, 24, slower=6), Fault(1, 24, errors=0.5)]
 
@@ -44,7 +44,12 @@ def test_a_deploy_is_an_entry_and_a_document_and_later_answers_carry_it(tmp_path
     assert str(models.score("edges", windows(1)[0]).decided_by) == two
     assert effects.deployments["edges"].previous == VersionRef("edges", 1)
     entry = effects.entries[0]
-    assert (entry.kind, entry.actor, entry.output["live"], entry.output["before"]) == ("deployment", "user:ada", two, "edges@1")
+    assert (entry.kind, entry.actor, entry.output["live"], entry.output["before"]) == (
+        "deployment",
+        "user:ada",
+        two,
+        "edges@1",
+    )
     assert entry.output["why"] == "fewer pages"
 
 
@@ -131,11 +136,26 @@ def test_a_failing_shadow_leaves_and_the_live_version_goes_on(tmp_path):
 
 def test_judges_answer_with_inputs_and_output_and_a_shadow_is_compared(tmp_path):
     models, effects = serving(tmp_path), Effects()
-    inputs = {"at_ms": 1, "alert": {"id": "a", "entity": "service:lab/a", "signal": "latency", "severity": "critical",
-              "since_ms": 0, "at_ms": 1}}  # fmt: skip
+    inputs = {
+        "at_ms": 1,
+        "alert": {
+            "id": "a",
+            "entity": "service:lab/a",
+            "signal": "latency",
+            "severity": "critical",
+            "since_ms": 0,
+            "at_ms": 1,
+        },
+    }
     made = models._registry.register("correlator", "time-topology", {"open_at": 9.0}, by="ada", why="")
     models.apply(
-        Command(kind="deploy", by="user:ada", at_ms=1, subject="correlator", arguments={"kind": "correlator", "shadow": str(made.ref)}),
+        Command(
+            kind="deploy",
+            by="user:ada",
+            at_ms=1,
+            subject="correlator",
+            arguments={"kind": "correlator", "shadow": str(made.ref)},
+        ),
         effects,
     )
     decision = models.decide("correlator", inputs)

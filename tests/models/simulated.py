@@ -108,7 +108,7 @@ class Metrics:
             values[at] = self._kind(rng, kind, k, wave, len(at))
         return values
 
-    def _kind(self, rng: np.random.Generator, kind: int, k: int, wave: float, n: int) -> np.ndarray:
+    def _kind(self, rng: np.random.Generator, kind: int, k: int, wave: float, n: int) -> np.ndarray:  # noqa: PLR0911
         if kind == 0:  # the p95 of ten calls is nearly their largest
             return 0.05 * np.exp(rng.normal(0, 0.5, n)) * (1 + 3 * (rng.random(n) < 0.03))
         if kind == 1:
@@ -121,6 +121,4 @@ class Metrics:
             return rng.poisson(10 * wave, n) / 2
         if kind == 5:
             return (rng.random(n) < 0.02) * 0.5
-        if kind == 6:
-            return 20.0 + rng.integers(0, 3, n)
-        return np.full(n, 0.4 + k * 1e-5)
+        return 20.0 + rng.integers(0, 3, n) if kind == 6 else np.full(n, 0.4 + k * 1e-5)

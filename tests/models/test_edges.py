@@ -7,11 +7,11 @@ import json
 
 import numpy as np
 import pytest
+from tests.models.simulated import START_NS, WINDOW_NS, Edges, Fault
 
 from mainstay.domain.protocols import Transition
 from mainstay.domain.signals import EdgeWindow, Normal
 from mainstay.models.traces.edges import EdgeShift
-from tests.models.simulated import START_NS, WINDOW_NS, Edges, Fault
 
 FAULT_AT = 24
 

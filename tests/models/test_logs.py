@@ -6,20 +6,24 @@ import json
 
 import numpy as np
 import pytest
+from tests.models.simulated import START_NS, WINDOW_NS
 
 from mainstay.domain.protocols import Transition
 from mainstay.domain.signals import Normal, TemplateWindow
 from mainstay.models.logs.templates import TemplateWatch
 from mainstay.models.logs.voice import ERROR, WARN
-from tests.models.simulated import START_NS, WINDOW_NS
 
 INFO = 9
 USUAL = ((30.0, INFO), (8.0, INFO), (0.3, WARN), (0.05, ERROR), (0.5, ERROR), (2.0, WARN))
 
 
-def window(w: int, entity: str, template: int, severity: int, count: int, text: str = "order <*> placed") -> TemplateWindow:
+def window(
+    w: int, entity: str, template: int, severity: int, count: int, text: str = "order <*> placed"
+) -> TemplateWindow:
     until = START_NS + (w + 1) * WINDOW_NS
-    return TemplateWindow(entity, template, text, severity, until - WINDOW_NS, until, count, is_new=False, example="for instance")
+    return TemplateWindow(
+        entity, template, text, severity, until - WINDOW_NS, until, count, is_new=False, example="for instance"
+    )
 
 
 def normal(w: int, windows: list[TemplateWindow]) -> Normal:
@@ -64,7 +68,7 @@ def test_a_new_error_line_is_told_in_two_windows_and_ends():
 
 def test_a_burst_of_a_known_error_is_told():
     found = run(lambda w: [window(w, "service:lab/s3", 4, ERROR, 10)] if 80 <= w < 90 else [])
-    assert [(t.channel, t.firing) for _, t in found][0] == ("rate", True)
+    assert next((t.channel, t.firing) for _, t in found) == ("rate", True)
     assert found[0][0] <= 82
     assert "expected" in found[0][1].summary
 
@@ -94,7 +98,9 @@ def test_what_was_there_from_the_start_is_not_new():
 
 
 def test_an_unknown_severity_is_read_from_the_words():
-    found = run(lambda w: [window(w, "host:lab/h", 7, 0, 6, "mount failed: no space left")] if w >= 40 else [], windows=50)
+    found = run(
+        lambda w: [window(w, "host:lab/h", 7, 0, 6, "mount failed: no space left")] if w >= 40 else [], windows=50
+    )
     assert [t.channel for _, t in found] == ["new-template"]
 
 

@@ -6,16 +6,18 @@ import json
 
 import numpy as np
 import pytest
+from tests.models.simulated import SAMPLE_NS, START_NS, Metrics
 
 from mainstay.domain.protocols import Scored, Transition
 from mainstay.domain.signals import MetricBatch, Normal, Series
 from mainstay.models.anomaly.metrics import RobustSeason
-from tests.models.simulated import SAMPLE_NS, START_NS, Metrics
 
 HOUR_NS = 3600 * 10**9
 
 
-def feed(detector: RobustSeason, values, *, every_ns: int = SAMPLE_NS, start_ns: int = START_NS, slot: int = 0) -> list[Transition]:
+def feed(
+    detector: RobustSeason, values, *, every_ns: int = SAMPLE_NS, start_ns: int = START_NS, slot: int = 0
+) -> list[Transition]:
     """Samples of one slot, as one batch."""
     at = start_ns + np.arange(len(values)) * every_ns
     batch = MetricBatch(np.full(len(values), slot, np.uint32), at, np.asarray(values, float))
@@ -35,7 +37,9 @@ def noise(n: int, level: float, spread: float, seed: int = 0) -> np.ndarray:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_half_an_hour_of_400_normal_series_is_silent(seed):
     detector = RobustSeason({})
-    told = [t.summary for normal in Metrics(count=400, seed=seed).batches(900) for t in detector.score(normal).transitions]
+    told = [
+        t.summary for normal in Metrics(count=400, seed=seed).batches(900) for t in detector.score(normal).transitions
+    ]
     assert told == []
 
 
@@ -144,7 +148,9 @@ def test_a_fault_is_not_learned_while_it_lasts():
     feed(detector, noise(300, 60, 0.2))
     told = feed(detector, noise(1500, 600, 0.2), start_ns=START_NS + 300 * SAMPLE_NS)
     assert all(t.firing for t in told)
-    scored = detector.score(Normal(metrics=MetricBatch(np.zeros(1, np.uint32), np.array([START_NS + 10**13]), np.array([600.0]))))
+    scored = detector.score(
+        Normal(metrics=MetricBatch(np.zeros(1, np.uint32), np.array([START_NS + 10**13]), np.array([600.0])))
+    )
     assert scored.bands is None or scored.bands.high[0] < 400
 
 
@@ -172,7 +178,9 @@ def test_a_limit_that_is_always_near_is_told_at_most_once():
 def test_any_cut_gives_the_same_bits(cut):
     whole, parts = RobustSeason({}), RobustSeason({})
     normals = list(Metrics(count=16, seed=5).batches(90))
-    batch = MetricBatch(*(np.concatenate([getattr(n.metrics, name) for n in normals]) for name in ("series", "at_ns", "value")))
+    batch = MetricBatch(
+        *(np.concatenate([getattr(n.metrics, name) for n in normals]) for name in ("series", "at_ns", "value"))
+    )
     batch.value[700:900] *= 20
     batch.value[33] = np.nan
     series = normals[0].new_series
@@ -200,10 +208,16 @@ def test_decisions_can_be_repeated_from_json():
 @pytest.mark.parametrize(
     "values",
     [
-        [0.0] * 300, [np.nan] * 50, [1e308, -1e308] * 100, [np.inf, 1.0] * 50, [1e-320] * 200, [5.0] * 200 + [np.nan] * 9 + [5.0] * 9,
-        list(np.arange(200.0)), [-3.0, 3.0] * 100,
+        [0.0] * 300,
+        [np.nan] * 50,
+        [1e308, -1e308] * 100,
+        [np.inf, 1.0] * 50,
+        [1e-320] * 200,
+        [5.0] * 200 + [np.nan] * 9 + [5.0] * 9,
+        list(np.arange(200.0)),
+        [-3.0, 3.0] * 100,
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("every_ns", [0, 1, SAMPLE_NS, 24 * HOUR_NS])
 def test_strange_values_and_times_do_no_harm(values, every_ns):
     detector = watching("something.else", "", "both")

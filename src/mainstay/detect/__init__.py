@@ -1,4 +1,4 @@
-"""Stage 3, detect: signals → what the deployed versions say of them → alerts, each with its onset, its band and its author."""
+"""Stage 3, detect: what the deployed versions say of the signals becomes alerts, with onset, band and author."""
 
 from mainstay.detect.stage import Detect
 

@@ -1,4 +1,4 @@
-"""The book of alerts: what is told, what ended just now and would continue, what must wait its turn, what was judged."""
+"""The book of alerts: what is told, what ended just now and would continue, what must wait, what was judged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STRICTER = 1.5  # after "not an anomaly" the same condition must be this much st
 
 
 class Waiting(msgspec.Struct, kw_only=True):
-    """A new alert that the cap holds back, with its entry; it comes with one of the next ticks unless it ends before."""
+    """A new alert that the cap holds back, with its entry; a later tick brings it, unless it ends before."""
 
     alert: Alert
     entry: Entry

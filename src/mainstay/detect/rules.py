@@ -13,7 +13,7 @@ from mainstay.domain.models import VersionRef
 
 
 class Rules:
-    """A user's rule fires, is repeated by its sender while it does, and ends: by word, or by `endsAt` without a repeat."""
+    """A user's rule fires, is repeated by its sender, and ends: by word, or by `endsAt` without a repeat."""
 
     def __init__(self, book: Book) -> None:
         self._book = book

@@ -84,7 +84,7 @@ class Detect:
     def learn(self, verdict: Verdict) -> None:
         """Take a person's word: "not-anomaly" raises the bar for that alert's condition, "anomaly" takes it back.
 
-        What stays below the bar is still an alert, listed, marked suppressed with the reason; critical ones pass always.
+        What stays below the bar is still an alert, listed, marked suppressed with the reason; critical ones pass.
         """
         if verdict.kind in ("not-anomaly", "anomaly"):
             self._book.judged(verdict.subject, is_anomaly=verdict.kind == "anomaly")

@@ -61,7 +61,9 @@ class Agreement(msgspec.Struct, kw_only=True):
         }
 
     def _match(self, scored: Scored, *, is_shadow: bool) -> int:
-        starts = [(f"{t.subject}|{t.channel}", t.at_ns) for t in scored.transitions if t.output.get("event") == "started"]
+        starts = [
+            (f"{t.subject}|{t.channel}", t.at_ns) for t in scored.transitions if t.output.get("event") == "started"
+        ]
         for key, at_ns in starts:
             waits = self.waiting.get(key)
             if waits and waits[1] != is_shadow and abs(at_ns - waits[0]) <= TOGETHER_NS:

@@ -44,8 +44,7 @@ class Registry:
     ) -> ModelVersion:
         """Make a version of these parameters, or find the one that has them.
 
-        Args:
-            facts: What else is known of it: `dataset`, `metrics`, `parent`, `model` (its name if not that of the kind).
+        `facts` is what else is known of it: `dataset`, `metrics`, `parent`, `model` (its name if not that of the kind).
 
         Raises:
             NotFound: No such algorithm.

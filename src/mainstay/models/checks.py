@@ -1,4 +1,4 @@
-"""What every algorithm must offer beyond the domain's protocols, so that a version can be registered, served and swapped."""
+"""What an algorithm must offer beyond the domain's protocols to be registered, served and swapped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mainstay.domain.protocols import Detector, Judge
 
 
 class Streaming(Detector, Protocol):
-    """A detector as the catalogue holds it. `STATE` names the format of its state: equal names can take over from each other."""
+    """A detector as the catalogue holds it. Algorithms whose `STATE` is equal can take over from each other."""
 
     ALGORITHM: ClassVar[str]
     STATE: ClassVar[str]

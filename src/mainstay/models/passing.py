@@ -1,4 +1,4 @@
-"""How a detector of windows knows that time passes: by the windows themselves, and by the record's time when none come."""
+"""How a detector of windows knows that time passes: by the windows, and by the record's time when none come."""
 
 from __future__ import annotations
 

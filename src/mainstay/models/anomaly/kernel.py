@@ -5,8 +5,9 @@ m the expected value, σ = 1.2533 · scale (the normal law's ratio of standard t
 
 - level: Huberised exponentially weighted mean, m ← m + α·clip(x − m, ±2.5 σ′); scale likewise on |x − m|.
 - α = max(2 / (n + 2), min(1 − exp(−Δt / τ), 0.05)): quick while young, then by time, never by one sample.
-- tail: peaks over threshold u = 3 with a generalised Pareto tail of fixed shape ξ = 0.1, rate π and mean excess β learned:
-  p(z) = π(1 + ξ(z − u)/β)^(−1/ξ) (after Siffer et al., "Anomaly Detection in Streams with Extreme Value Theory", KDD 2017).
+- tail: peaks over threshold u = 3, a generalised Pareto tail of fixed shape ξ = 0.1, rate π and mean excess β learned:
+  p(z) = π(1 + ξ(z − u)/β)^(−1/ξ) (after Siffer et al., "Anomaly Detection in Streams with Extreme Value Theory",
+  KDD 2017).
 - outside: beyond both what is rare (p < p_fire) and what matters in practice (relative and absolute floor).
 """
 
@@ -24,8 +25,8 @@ U, XI = 3.0, 0.1
 HUGE = 1e150  # squares and differences of clamped values stay finite
 SECOND = 1_000_000_000
 HOUR_NS, DAY_NS = 3600 * SECOND, 86_400 * SECOND
-# A row of the season table: what each hour of the day adds, what each day of the week adds, whether they are in use, each
-# hour's mean at the visit before, mean and samples of the visit that goes on.
+# A row of the season table: what each hour of the day adds, what each day of the week adds, whether they are in use,
+# each hour's mean at the visit before, mean and samples of the visit that goes on.
 ENGAGED, BEFORE = HOURS + DAYS, HOURS + DAYS + 1
 VISIT, VISIT_COUNT = BEFORE + HOURS, BEFORE + HOURS + 1
 SEASON_WIDTH = VISIT_COUNT + 1
@@ -133,7 +134,7 @@ def _channel(s: Any, rule: Any, x: float, view: tuple[float, float, float, float
     if s.limit > 0.0 and x < rule.above * s.limit:
         return 0
     found = 0
-    far = max(rule.drift_rel * abs(s.slow), max(least, 6.0 * 1.2533 * s.slow_scale))
+    far = max(rule.drift_rel * abs(s.slow), least, 6.0 * 1.2533 * s.slow_scale)
     if (up and d > ease * w) or (down and -d > ease * w):
         found = LEVEL
     elif s.limit > 0.0 and rule.near > 0.0 and x >= rule.near * s.limit and s.slow < (rule.near - 0.02) * s.limit:
@@ -193,10 +194,7 @@ def _judge(s: Any, rule: Any, at_ns: int, channel: int, strong: bool) -> int:
     out = 1 if channel > 0 else 0
     if s.strong <= STRONG:
         s.strong = min(s.strong + 1, STRONG) if out and strong else 0
-    if s.firing > 0:
-        event = _burning(s, rule, at_ns, out)
-    else:
-        event = _suspected(s, rule, at_ns, out)
+    event = _burning(s, rule, at_ns, out) if s.firing > 0 else _suspected(s, rule, at_ns, out)
     if event == STARTED:
         s.firing, s.out_ns, s.run = channel, at_ns, 0
         if s.strong == STRONG:
@@ -256,12 +254,14 @@ def _step(s: Any, rule: Any, factors: Any, at_ns: int, x: float, out: Any) -> in
 
 
 @nb.njit(cache=True, nogil=True)
-def run(tables: tuple[Any, Any, Any], batch: tuple[Any, Any, Any], start: int, out: Any, frozen: Any) -> tuple[int, int, int]:
+def run(
+    tables: tuple[Any, Any, Any], batch: tuple[Any, Any, Any], start: int, out: Any, frozen: Any
+) -> tuple[int, int, int]:
     """Walk a batch from `start`; stops early when a transition is found.
 
     Args:
-        tables: Rows, parameter table, season table. Row 0 of the seasons is unused but for [0, 0], which counts the rows in
-            use; their last row takes the factors that belong to `frozen`.
+        tables: Rows, parameter table, season table. Row 0 of the seasons is unused but for [0, 0], which counts the
+            rows in use; their last row takes the factors that belong to `frozen`.
         batch: series u32[n], at_ns i64[n], value f64[n].
         start: Position to begin at.
         out: f64[n, 5], NaN before: p, low, high, channel, expected.

@@ -1,6 +1,6 @@
 """What matters in practice, per kind of metric: a p95 from 5 to 8 ms is rare and still not an incident.
 
-A rule is found by the metric's name. Its floors are given in shares, seconds or bytes and put into the unit of the series.
+A rule is found by the metric's name. Its floors, in shares, seconds or bytes, are put into the unit of the series.
 """
 
 from __future__ import annotations
@@ -17,9 +17,24 @@ from mainstay.domain.protocols import Signal
 from mainstay.models.words import BYTES, SECONDS
 
 _FIELDS = (
-    "rel", "abs", "p_fire", "tau_s", "slow_s", "season_s", "min_samples", "min_s", "persist_s", "calm_s", "adopt_s",
-    "drift_rel", "range_ratio", "above", "near", "strong_ratio", "is_limit",
-)  # fmt: skip
+    "rel",
+    "abs",
+    "p_fire",
+    "tau_s",
+    "slow_s",
+    "season_s",
+    "min_samples",
+    "min_s",
+    "persist_s",
+    "calm_s",
+    "adopt_s",
+    "drift_rel",
+    "range_ratio",
+    "above",
+    "near",
+    "strong_ratio",
+    "is_limit",
+)
 RULE = np.dtype([(name, "f8") for name in _FIELDS])
 UNITS = ("", "%", *SECONDS, *BYTES)
 Direction = Literal["up", "down", "both"]

@@ -36,7 +36,8 @@ class TemplateWatch:
     """Whether an entity says something new and grave, or repeats something far more often than traffic explains.
 
     New: a template's first two minutes, only for lines of grave severity, several lines in at least two windows (a
-    single new error is everyday). Rate: quasi-Poisson tail of 15 s against the learned rate times the entity's own traffic factor.
+    single new error is everyday). Rate: quasi-Poisson tail of 15 s against the learned rate times the entity's own
+    traffic factor.
     Lines below WARN never make more than an `info` alert: a deploy that logs differently is harmless.
     That a line is *not* said any more is not told.
     """
@@ -172,7 +173,7 @@ class _Moment(msgspec.Struct, frozen=True, kw_only=True):
 def _step(voice: Voice, moment: _Moment, parameters: LogParameters) -> dict[str, Any]:
     take(voice, moment.until_ns, moment.count, parameters)
     if voice.firing:
-        return _still(voice, moment, parameters)
+        return _still(voice, parameters)
     if not moment.judged or not moment.count:
         return {"firing": False, "event": "none"}
     new = not moment.old and moment.until_ns - voice.first_ns <= parameters.trial_s * 1e9
@@ -207,7 +208,7 @@ def _more(voice: Voice, moment: _Moment, parameters: LogParameters) -> dict[str,
 
 
 def _expected(voice: Voice, moment: _Moment, parameters: LogParameters) -> float:
-    """Lines in the pool's time: the learned rate plus what a young one may lack, raised by traffic; NaN when too young."""
+    """Lines in the pool's time: the learned rate, what a young one may lack, raised by traffic; NaN when too young."""
     window_ns, rate = int(parameters.window_s * 1e9), voice.rate
     silent = max(round((voice.ring[0].until_ns - (rate.until_ns or voice.first_ns)) / window_ns) - 1, 0)
     windows = rate.windows + silent
@@ -250,7 +251,7 @@ def _start(
     }
 
 
-def _still(voice: Voice, moment: _Moment, parameters: LogParameters) -> dict[str, Any]:
+def _still(voice: Voice, parameters: LogParameters) -> dict[str, Any]:
     recent = sum(h.count for h in voice.recent(parameters.pool, int(parameters.window_s * 1e9)))
     if recent > max(2.0, 0.4 * voice.told):
         voice.loud_ns = voice.last_ns

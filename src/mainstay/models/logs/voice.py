@@ -8,7 +8,8 @@ import msgspec
 
 ERROR, WARN = 17, 13  # OpenTelemetry severity numbers
 WORDS = re.compile(
-    r"\b(error|exception|fail(ed|ure|s)?|time(d )?out|refused|panic|fatal|denied|no space|out of memory|oom|deadlock)\b",
+    r"\b(error|exception|fail(ed|ure|s)?|time(d )?out|refused|panic|fatal|denied|no space|out of memory|oom"
+    r"|deadlock)\b",
     re.IGNORECASE,
 )
 

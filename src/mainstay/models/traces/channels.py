@@ -1,4 +1,4 @@
-"""The three questions about an edge: slower? failing? gone? Each needs rarity, practical effect, and more than one window."""
+"""The three questions about an edge: slower? failing? gone? Each needs rarity, effect, and more than one window."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Channel = Callable[[EdgeState, EdgeParameters], Finding | None]
 
 
 class Slow(msgspec.Struct, frozen=True, kw_only=True):
-    """One way of being slow: `needed` share of the calls above the limit that follows from the usual quantile `share`."""
+    """One way of being slow: `needed` of the calls above the limit that follows from the usual quantile `share`."""
 
     statistic: str
     share: float
@@ -56,7 +56,7 @@ class Slow(msgspec.Struct, frozen=True, kw_only=True):
 
 MIDDLE = Slow(statistic="p50", share=0.5, needed=0.5, floors=1.0)
 TAIL = Slow(statistic="p90", share=0.9, needed=0.15, floors=2.0)
-# (way, windows pooled, calls needed, chance of the calls × latency_p, chance of the windows). Two windows are believed only
+# (way, windows pooled, calls needed, chance of the calls × latency_p, of the windows). Two windows are believed only
 # with many calls; a tail needs four, since everyday pauses come in twos and threes.
 SLOW_TESTS = (
     (MIDDLE, 2, 12, 1e-3, 1e-2),

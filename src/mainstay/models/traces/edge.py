@@ -29,8 +29,8 @@ class Window(msgspec.Struct, kw_only=True):
 class Reference(msgspec.Struct, kw_only=True):
     """What is usual: decayed counts of latencies, calls and errors, calls per window and how they scatter.
 
-    `judged` counts windows with calls, `slow` those of them that were slow all the same (middle, tail): pauses hit the calls of
-    a window together, so calls alone would be believed too much.
+    `judged` counts windows with calls, `slow_*` those of them that were slow all the same: pauses hit the calls of a
+    window together, so calls alone would be believed too much.
     """
 
     latency: Counts = {}

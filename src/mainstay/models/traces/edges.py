@@ -26,8 +26,8 @@ class EdgeShift:
     """Whether calls over one edge became slower, fail, or stopped, judged on a few windows of a few requests each.
 
     The newest windows stand in a ring and are pooled until there is enough to say; only what has left the ring calm is
-    learned, so an onset never teaches. Slower: share of calls above a practical limit (relative *and* absolute) against the share
-    that the reference holds (exact binomial tail), in at least two windows. Failing: binomial tail against a smoothed
+    learned, so an onset never teaches. Slower: share of calls above a practical limit (relative *and* absolute)
+    against the share that the reference holds (exact binomial tail), in at least two windows. Failing: binomial tail against a smoothed
     share. Gone: consecutive windows without a call against a steady rate. `own_share` says how much of the added
     time passed in the callee itself: near 0 the trouble is further down.
     """

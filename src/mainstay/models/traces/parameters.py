@@ -13,7 +13,7 @@ class EdgeParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         warm_windows, warm_requests: History needed before anything is judged.
         ratio, least_ms: Practical effect of latency: both must be exceeded, by the middle or by the tail (p90).
         latency_p, errors_p, silence_p: Chance of the pooled windows in normal operation, below which they are strange.
-        error_share, error_floor: Least rise of the error share that matters; share assumed even of an edge without errors.
+        error_share, error_floor: Least rise of the error share that matters; share assumed of an edge without errors.
         silence_windows, silence_expected: Windows without a call, and calls expected in them, before silence is told.
         calm_windows: Windows without evidence before it is calm again.
         memory: Share of the reference that survives one window (0.999 at 5 s: half of it after an hour).
