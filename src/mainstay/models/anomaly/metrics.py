@@ -28,8 +28,8 @@ class RobustSeason:
     Robust level and scale (Huberised, exponentially weighted), the rhythm of day and week once there are three days of
     history, a heavy tail fitted to the series' own excesses, a slow reference against creeping growth, the limit of a
     resource where a `.limit` series stands beside it. A sample is outside when it is both rare (`p_fire`) and large in
-    practice (relative *and* absolute floor of its rule); an alert needs that to last. While it lasts nothing is learned,
-    so a fault does not become normal before `adopt_s`.
+    practice (relative *and* absolute floor of its rule); an alert needs that to last. While it lasts nothing is
+    learned, so a fault does not become normal before `adopt_s`.
 
     It sees one series at a time. For requests between services `EdgeShift` is more sensitive. Missing values and late
     or repeated times are not judged (score NaN): silence is another detector's subject.

@@ -27,9 +27,9 @@ class EdgeShift:
 
     The newest windows stand in a ring and are pooled until there is enough to say; only what has left the ring calm is
     learned, so an onset never teaches. Slower: share of calls above a practical limit (relative *and* absolute)
-    against the share that the reference holds (exact binomial tail), in at least two windows. Failing: binomial tail against a smoothed
-    share. Gone: consecutive windows without a call against a steady rate. `own_share` says how much of the added
-    time passed in the callee itself: near 0 the trouble is further down.
+    against the share that the reference holds (exact binomial tail), in at least two windows. Failing: binomial tail
+    against a smoothed share. Gone: consecutive windows without a call against a steady rate. `own_share` says how
+    much of the added time passed in the callee itself: near 0 the trouble is further down.
     """
 
     ALGORITHM: ClassVar[str] = "edge-shift"
