@@ -14,13 +14,11 @@ def test_the_document_stays_small_while_one_scrolls_to_the_end(page: Page, now_m
     with serving(world) as (url, _):
         page.open(url, "payments slow")
         most = 0
-        for _step in range(80):  # the pages of 200 come as one scrolls
+        for _step in range(400):  # older pages come as one scrolls
             page.js("scrollTo(0, document.body.scrollHeight)")
             page.js("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
             most = max(most, page.js(ROWS))
-            if page.js(
-                "document.body.innerText.includes('INC-') || !!document.querySelector('[data-key=\"INC-10001\"]')"
-            ):
+            if page.js("!!document.querySelector('[data-key=\"INC-10001\"]')"):
                 break
         page.until("document.querySelector('[data-key=\"INC-10001\"]')")
         assert page.js("Number(document.querySelector('[role=listitem]').getAttribute('aria-setsize'))") > 9_900

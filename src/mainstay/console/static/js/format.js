@@ -56,10 +56,10 @@ export function value(v) {
 /** @param {number} v */
 const trim = (v) => (v === 0 ? '0' : String(Number(v.toPrecision(3))));
 
-/** A value in its unit: seconds become ms when small. @param {number} v @param {string} [unit] */
-export function quantity(v, unit = '') {
-  if (unit === 's' && Math.abs(v) < 1) return `${value(v * 1000)} ms`;
-  if (unit === 'ms' && Math.abs(v) >= 1000) return `${value(v / 1000)} s`;
+/** A value in its unit: seconds become ms when small, or when what they stand beside is. @param {number} v @param {string} [unit] @param {number} [beside] */
+export function quantity(v, unit = '', beside = v) {
+  if (unit === 's' && Math.abs(beside) < 1) return `${value(v * 1000)} ms`;
+  if (unit === 'ms' && Math.abs(beside) >= 1000) return `${value(v / 1000)} s`;
   if (unit === 'By' || unit === 'bytes') return bytes(v);
   if (unit === '1' || unit === '') return value(v);
   return `${value(v)} ${unit.replace(/[{}]/g, '')}`;

@@ -23,10 +23,14 @@ const ALWAYS = ['/ledger?'];
 const waiting = new Set();
 let timer = 0;
 
+/** At once after a calm, but once a second in a storm. */
+const SOON_MS = 150, STORM_MS = 1000;
+let applied = 0;
+
 /** Many events of one batch become one refetch. @param {string} kind */
 function heard(kind) {
   waiting.add(kind);
-  if (!timer) timer = window.setTimeout(apply, 200);
+  if (!timer) timer = window.setTimeout(apply, Math.max(SOON_MS, applied + STORM_MS - Date.now()));
 }
 
 function apply() {
@@ -34,6 +38,7 @@ function apply() {
   const all = [...waiting].some((kind) => !(kind in SHOWS));
   waiting.clear();
   timer = 0;
+  applied = Date.now();
   refresh((path) => all || prefixes.some((prefix) => path.startsWith(prefix)));
 }
 

@@ -18,8 +18,8 @@ export const route = signal(read());
 const positions = new Map();
 let leaving = route.value;
 
-window.addEventListener('scroll', () => positions.set(leaving.path, window.scrollY), { passive: true });
 window.addEventListener('hashchange', () => {
+  positions.set(leaving.path, window.scrollY);
   const next = read(), same = next.page === leaving.page && next.id === leaving.id;
   leaving = next;
   route.value = next;

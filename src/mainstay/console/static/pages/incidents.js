@@ -18,16 +18,17 @@ import { Ago, At, Empty, PageHead, Shown, State, Text } from '../parts/words.js'
 /** Older incidents, fetched as one scrolls. @type {import('@preact/signals').Signal<{rows: Incident[], done: boolean}>} */
 const older = signal({ rows: [], done: false });
 let fetching = false;
-const PAGE = 200;
+/** The first page is fetched anew with every event, so it is short; older ones come once, as one scrolls. */
+const FIRST = 100, NEXT = 500;
 
 /** @param {Incident[]} known */
 async function more(known) {
   const last = older.value.rows.at(-1) ?? known.at(-1);
-  if (fetching || older.value.done || !last || known.length < PAGE) return;
+  if (fetching || older.value.done || !last || known.length < FIRST) return;
   fetching = true;
   try {
-    const page = items(await get(`/incidents?limit=${PAGE}&before=${encodeURIComponent(last.id)}`));
-    older.value = { rows: [...older.value.rows, ...page], done: page.length < PAGE };
+    const page = items(await get(`/incidents?limit=${NEXT}&before=${encodeURIComponent(last.id)}`));
+    older.value = { rows: [...older.value.rows, ...page], done: page.length < NEXT };
   } catch { /* the next scroll asks again */ }
   fetching = false;
 }
@@ -49,7 +50,7 @@ function useNarrow() {
 export function RiskBar({ risk }) {
   if (!risk) return html`<span class="risk muted">–</span>`;
   const parts = risk.parts.map((part) => html`<i style=${{ width: `${Math.max(0, Math.min(100, part.points))}%` }}></i>`);
-  return html`<span class="risk" title=${`risk ${risk.score} = ${risk.parts.map((p) => `${p.points} ${p.name}`).join(' + ')}`}><span><span class="visually-hidden">risk </span>${risk.score}</span><span class="risk-bar" aria-hidden="true">${parts}</span></span>`;
+  return html`<span class="risk" title=${`risk ${risk.score} = ${risk.parts.map((p) => `${p.points} ${p.name}`).join(' + ')}`}><span><span class="muted small">risk</span> ${risk.score}</span><span class="risk-bar" aria-hidden="true">${parts}</span></span>`;
 }
 
 /** @param {Incident} incident */
@@ -140,7 +141,7 @@ const missed = () => show(() => html`<${Missed} />`);
 
 export function Incidents() {
   useKeys(() => (may('responder') ? { '.': missed } : /** @type {Record<string, () => void>} */ ({})), []);
-  const status = useData('/status'), first = useData(`/incidents?limit=${PAGE}`);
+  const status = useData('/status'), first = useData(`/incidents?limit=${FIRST}`);
   const open = useData('/incidents?status=open&limit=1000'), taken = useData('/incidents?status=acknowledged&limit=1000');
   const approvals = useData('/approvals');
   const query = search.value.trim().toLowerCase();

@@ -43,7 +43,7 @@ function options(unit, width, marks) {
     scales: { x: { time: true }, y: { range: (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) => range(low, high) } },
     axes: [
       { stroke: ink, grid: none, ticks: { ...grid, size: 4 }, font, space: 72, size: 28, values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((s) => timeOfDay(s * 1000).split(', ').at(-1) ?? '') },
-      { stroke: ink, grid, ticks: none, font, space: 32, size: 56, values: (/** @type {any} */ _, /** @type {number[]} */ v) => v.map((n) => quantity(n, unit)) },
+      { stroke: ink, grid, ticks: none, font, space: 32, size: 56, values: (/** @type {any} */ _, /** @type {number[]} */ v) => v.map((n) => quantity(n, unit, Math.max(...v.map(Math.abs)))) },
     ],
     series: [
       {},

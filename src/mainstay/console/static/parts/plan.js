@@ -102,7 +102,7 @@ function DryRun({ plan }) {
 export function PlanPanel({ plan, results = [], entities = 0, approvals = [], heading = 'Plan' }) {
   const waits = plan.status === 'proposed';
   return html`<section class="panel plan" data-plan=${plan.id} aria-label=${`Plan ${plan.id}`}>
-    <header><h2>${heading}</h2><${State} is=${plan.status} word=${waits ? 'waits for approval' : plan.status} /><span class="chip">${plan.risk_class} change</span></header>
+    <header><h2>${heading}</h2><${State} is=${plan.status} word=${waits ? 'waits for approval' : plan.status} /></header>
     <div class="body">
       <div><p class="title"><${Text} value=${plan.title} max=${200} /></p>
         <p class="muted">touches ${plan.targets.length}${entities ? ` of ${plural(entities, 'entity', 'entities')}` : ''}: ${plan.targets.map((id, i) => html`${i ? ', ' : ''}<${EntityLink} id=${id} />`)}</p></div>
@@ -115,7 +115,7 @@ export function PlanPanel({ plan, results = [], entities = 0, approvals = [], he
       <details><summary>${plan.undo.length ? `Undo: ${plural(plan.undo.length, 'step')}` : 'No undo'} · digest ${(plan.digest ?? '').slice(0, 8)}</summary>
         ${plan.undo.length > 0 && html`<${Steps} steps=${plan.undo} results=${results} phase="undo" />`}<p><${Digest} digest=${plan.digest ?? ''} /></p></details>
       ${approvals.map((a) => html`<p class="small"><${State} is=${a.decision} /> by <${Text} value=${a.by} max=${60} /> <${Ago} ms=${a.at_ms} />${a.comment && html`: <${Text} value=${a.comment} max=${200} />`}</p>`)}
-      <p class="small muted">runbook <${Text} value=${plan.runbook} max=${80} /> · asked by <${Text} value=${plan.requested_by} max=${60} /> <${Ago} ms=${plan.created_ms} /> · <${Version} of=${plan.decided_by} /></p>
+      <p class="small muted">${plan.risk_class} change · runbook <${Text} value=${plan.runbook} max=${80} /> · asked by <${Text} value=${plan.requested_by} max=${60} /> <${Ago} ms=${plan.created_ms} /> · <${Version} of=${plan.decided_by} /></p>
     </div></section>`;
 }
 
