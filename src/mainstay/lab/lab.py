@@ -39,7 +39,7 @@ class Lab:
         truth_dir: Where the truth about faults is written; outside of `directory`.
     """
 
-    def __init__(  # noqa: PLR0917 - its callers name what they pass
+    def __init__(
         self,
         shop: Path | str,
         directory: Path | str,

@@ -20,10 +20,10 @@ from mainstay.lab.parentage import take_name
 from mainstay.lab.shop import read_shop
 from mainstay.lab.slots import enter, wake
 
-STARVED_S, RUNNING_S, BUSY_S = 0.19, 0.05, 0.03  # the service gets a fifth of the time; the job itself computes little
+STARVED_S, RUNNING_S, BUSY_S = 0.28, 0.05, 0.03  # the service gets a sixth of the time; the job computes little
 TRACED_S, UNTRACED_S = 1.9, 0.1
 LOCKED_S, UNLOCKED_S = 0.9, 0.12
-FILLED_WITHIN_S = 12.0
+FILLED_WITHIN_S = 10.0
 DUMP_EVERY_S = 0.25
 
 

@@ -15,8 +15,8 @@ WINDOW_S = 5.0
 WELL_FOR_S = 8.0  # users must be well for this long before they count as recovered
 ERROR_SHARE = 0.03  # more than this share of requests failing hurts (the noise is at 0.05 %)
 ERRORS = 2
-SLOWER_BY = 1.6  # a request whose median or upper quartile is this many times its baseline …
-SLOWER_BY_MS = 40.0  # … and slower by this much, hurts: people do not feel less
+SLOWER_BY = 2.0  # a request whose median or upper quartile is this many times its baseline …
+SLOWER_BY_MS = 60.0  # … and slower by this much, hurts: people do not feel less
 FEW = 6  # requests of one sort in a window, below which their latency says nothing
 
 
