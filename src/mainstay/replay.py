@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ from mainstay.app.wiring import wire
 from mainstay.domain.errors import BadInput
 from mainstay.domain.records import Record
 from mainstay.settings import Settings
+from mainstay.store.control import Control
 from mainstay.store.inbox import read_records
 
 
@@ -47,6 +49,7 @@ def replay(path: Path, settings: Settings, batch: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="mainstay-replay-") as folder:
         line = wire(Path(folder), settings, clock)
         try:
+            bring_versions(path, Path(folder), line.control)
             for records in batches(read_records(inbox), batch):
                 first_ns = first_ns or records[0].received_ns
                 clock.at_ns = records[-1].received_ns
@@ -66,6 +69,19 @@ def replay(path: Path, settings: Settings, batch: int) -> dict[str, Any]:
         "alerts": msgspec.to_builtins(sorted(alerts, key=lambda a: (a.since_ms, a.id))),
         "incidents": msgspec.to_builtins(sorted(incidents, key=lambda i: (i.opened_ms, i.id))),
     }
+
+
+def bring_versions(source: Path, folder: Path, control: Control) -> None:
+    """Take the model versions of the recorded platform along, so that a recorded swap finds what it swaps to."""
+    if not (source / "control.db").exists():
+        return
+    recorded = Control(source / "control.db", RecordedClock())
+    try:
+        shutil.copytree(source / "artefacts", folder / "artefacts", dirs_exist_ok=True)
+        for version in recorded.versions():
+            control.save_version(version)
+    finally:
+        recorded.close()
 
 
 def batches(records: Iterable[Record], size: int) -> Iterator[list[Record]]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import uvicorn
 
 from mainstay.api import create_app
-from mainstay.app import Platform
+from mainstay.app.platform import Platform
 from mainstay.client import ADDRESS_FILE, TOKEN_FILE
 from mainstay.domain.errors import BadInput
 from mainstay.settings import Settings

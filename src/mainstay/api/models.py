@@ -34,6 +34,14 @@ class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
     scorecard: list[Any] = []
 
 
+class Vary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which version to begin from, and what is different."""
+
+    version: int
+    parameters: dict[str, Any]
+    why: str = ""
+
+
 class Deploy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which version should serve as what."""
 
@@ -82,6 +90,12 @@ def show_model(platform: Platform, name: FromPath[str]) -> ModelPage:
     return found(next((page for page in _pages(platform) if page.name == name), None), "model", name)
 
 
+@post("/models/{name:str}/versions", role="admin", status_code=201, sync_to_thread=True)
+def vary(platform: Platform, request: Asking, name: FromPath[str], data: JSONBody[Vary]) -> ModelVersion:
+    """Register a version like another one with other parameters; nothing serves it until it is deployed."""
+    return platform.vary(VersionRef(name, data.version), data.parameters, request.user, data.why)
+
+
 @post("/models/{name:str}/deploy", role="admin", status_code=202)
 async def deploy(platform: Platform, request: Asking, name: FromPath[str], data: JSONBody[Deploy]) -> Accepted:
     """Serve a version from the next batch on, live or as a shadow."""
@@ -110,4 +124,4 @@ async def _tell(
     return Accepted(seq=await platform.command(command))
 
 
-ROUTES = [list_models, show_model, deploy, roll_back]
+ROUTES = [list_models, show_model, vary, deploy, roll_back]

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mainstay.domain.entities import Labels
+from mainstay.domain.models import ModelVersion, VersionRef
 from mainstay.domain.protocols import Clock
 from mainstay.domain.records import Command
 from mainstay.domain.runbooks import Approval, Runbook
@@ -114,6 +115,10 @@ class PlatformApi(Protocol):
 
     def reperform(self, entry_id: str) -> Reperformed:
         """Take a recorded decision again from its frozen inputs (`control.ledger_entry`, `control.frozen`)."""
+        ...
+
+    def vary(self, ref: VersionRef, parameters: Mapping[str, Any], by: User, why: str) -> ModelVersion:
+        """Register a version that differs from `ref` in these parameters. `BadInput` when it cannot."""
         ...
 
     async def command(self, command: Command) -> int:

@@ -17,7 +17,7 @@ from mainstay.automation import Approvals, Executor, Policy, SignalVerifier, act
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Labels
 from mainstay.domain.errors import NotFound
-from mainstay.domain.models import VersionRef
+from mainstay.domain.models import ModelVersion, VersionRef
 from mainstay.domain.protocols import Clock
 from mainstay.domain.records import Command, Lane
 from mainstay.domain.runbooks import Approval, Runbook
@@ -192,6 +192,10 @@ class Platform:
         return Reperformed(
             entry=entry.id, decided_by=ref, is_same=is_same, recorded=entry.output, output=output, says=says
         )
+
+    def vary(self, ref: VersionRef, parameters: Mapping[str, Any], by: User, why: str) -> ModelVersion:
+        """Register a version like another one with other parameters."""
+        return self.line.registry.vary(ref, parameters, by=by.name, why=why)
 
     async def command(self, command: Command) -> int:
         """Hand a command to the pipeline; durable when this returns."""

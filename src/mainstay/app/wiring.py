@@ -35,6 +35,7 @@ class Line:
 
     telemetry: Telemetry
     control: Control
+    registry: Registry
     serving: Serving
     normalizer: Normalizer
     detect: Detect
@@ -65,7 +66,8 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
         memory_limit=settings.telemetry_memory,
     )
     control = Control(data / "control.db", clock)
-    serving = Serving(Registry(control, data / "artefacts", clock))
+    registry = Registry(control, data / "artefacts", clock)
+    serving = Serving(registry)
     detect, correlate = Detect(serving), Correlate(serving)
     proposals = Proposals(catalogue, serving, lambda: normalizer.topology)
     feedback = Feedback(control)
@@ -99,4 +101,4 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
         },
     )
     pipeline = Pipeline(stages, telemetry, control)
-    return Line(telemetry, control, serving, normalizer, detect, correlate, proposals, catalogue, pipeline)
+    return Line(telemetry, control, registry, serving, normalizer, detect, correlate, proposals, catalogue, pipeline)

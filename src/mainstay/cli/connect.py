@@ -77,9 +77,7 @@ UNITS = {"prometheus": "samples", "alertmanager": "alerts", "otel": "records"}
 
 @click.command()
 @click.argument("what", type=click.Choice(list(PASTE)))
-@click.option(
-    "--wait", "wait_s", default=300, show_default=True, help="Seconds to wait; 0 only prints."
-)
+@click.option("--wait", "wait_s", default=300, show_default=True, help="Seconds to wait; 0 only prints.")
 @with_client
 def connect(client: Client, what: str, wait_s: int) -> None:
     """Print the YAML to paste, wait, and say what arrived. Exit 1 when nothing did."""

@@ -34,6 +34,20 @@ def show_model(client: Client, name: str) -> None:
     click.echo(json.dumps(client.get(f"models/{name}"), indent=2, ensure_ascii=False))
 
 
+@models.command("vary")
+@click.argument("version", metavar="NAME@VERSION")
+@click.option("--set", "settings", multiple=True, required=True, metavar="PARAMETER=VALUE")
+@click.option("--why", default="", help="Kept with the version.")
+@with_client
+def vary(client: Client, version: str, settings: tuple[str, ...], why: str) -> None:
+    """Register a version like another one with other parameters; deploy it as shadow first."""
+    name, _, number = version.rpartition("@")
+    pairs = [setting.partition("=") for setting in settings]
+    parameters = {key: json.loads(value) for key, _, value in pairs}
+    made = client.post(f"models/{name}/versions", {"version": int(number), "parameters": parameters, "why": why})
+    click.echo(f"{made['ref']['model']}@{made['ref']['version']}, artefact {made['artefact'][:12]}")
+
+
 @models.command("deploy")
 @click.argument("version", metavar="NAME@VERSION")
 @click.option("--role", type=click.Choice(["live", "shadow"]), default="shadow", show_default=True)

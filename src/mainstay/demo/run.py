@@ -73,11 +73,9 @@ def run(options: Options) -> Report:
 
 def tell(options: Options, report: Report, story: Story) -> None:
     """The story in its order."""
-    story.normal(report)
+    story.normal(report, options.swap)
     if options.fault != "none":
         story.fault(report, options.fault, options.service)
-    if options.swap:
-        story.swap(report, options.swap)
     story.close(report)
 
 

@@ -13,6 +13,14 @@ from mainstay.lab.fault import Fault
 from mainstay.lab.lab import Lab
 
 Say = Callable[[str], None]
+SWAPS: dict[str, dict[str, Any]] = {
+    "metrics": {"adopt_s": 14_000.0},
+    "edges": {"adopt_s": 14_000.0},
+    "logs": {"adopt_s": 14_000.0},
+    "correlator": {"pending_tau_s": 121.0},
+    "diagnoser": {},
+}
+"""What a swapped version does differently: as good as nothing, so that the run stays comparable."""
 FINAL = {"succeeded", "failed", "undone", "unknown", "escalated", "rejected", "expired", "withdrawn"}
 
 
@@ -34,15 +42,19 @@ class Story:
     """Tells one run through the API, as people would live it, and fills the report with what it saw."""
 
     def __init__(self, admin: Client, approver: Client, lab: Lab, script: Script, say: Say) -> None:
+        self._swapped_ms = 0
         self._admin, self._approver, self._lab, self._script, self._say = admin, approver, lab, script, say
 
-    def normal(self, report: Report) -> None:
-        """Traffic without a fault: every incident in it is a false one."""
+    def normal(self, report: Report, swap: str = "") -> None:
+        """Traffic without a fault: every incident in it is a false one. `swap` happens half way."""
         self._say(f"normal traffic for {self._script.normal_s:.0f} s: the models learn what is usual")
         until = time.monotonic() + self._script.normal_s
+        half = until - self._script.normal_s / 2
         while time.monotonic() < until:
             time.sleep(min(5.0, max(0.0, until - time.monotonic())))
             report.false_incidents = len(self._incidents())
+            if swap and report.swapped_to is None and time.monotonic() >= half:
+                self.swap(report, swap)
         report.normal_s = self._script.normal_s
 
     def fault(self, report: Report, kind: str, service: str | None) -> None:
@@ -155,19 +167,21 @@ class Story:
         alerts = self._admin.get("alerts", limit=1000)
         incidents = [self._admin.get(f"incidents/{row['id']}") for row in self._incidents()]
         report.alerts = len(alerts)
+        if report.swapped_to is not None:
+            model = report.swapped_to.partition("@")[0]
+            report.decided_by_after_swap = sorted(deciders(alerts, incidents, model, self._swapped_ms))
         report.undecided_by = undecided(alerts, incidents)
         if report.fault == "none":
             report.incident_count = report.false_incidents = len(incidents)
 
     def swap(self, report: Report, model: str) -> None:
         """Put another version of a model live; decisions from then on must carry it."""
-        page = self._admin.get(f"models/{model}")
-        newest = max(version["ref"]["version"] for version in page["versions"])
-        live = page["deployments"][0]["live"]["version"]
+        live = self._admin.get(f"models/{model}")["deployments"][0]["live"]["version"]
+        change = {"version": live, "parameters": SWAPS[model], "why": "demo: swapped in the middle"}
+        newest = self._admin.post(f"models/{model}/versions", change)["ref"]["version"]
         report.swapped_to = f"{model}@{newest}"
-        if newest == live:
-            report.notes.append(f"{model} has one version only; there is nothing to swap to")
         self._admin.post(f"models/{model}/deploy", {"version": newest, "role": "live"})
+        self._swapped_ms = int(time.time() * 1000)
         self._say(f"{report.swapped_to} is live")
 
     def _incidents(self) -> list[dict[str, Any]]:
@@ -205,8 +219,22 @@ def rank(suspects: list[dict[str, Any]], accepted: set[str]) -> int | None:
 
 def undecided(alerts: list[dict[str, Any]], pages: list[dict[str, Any]]) -> int:
     """How many decisions name no model version."""
-    decisions: list[dict[str, Any]] = list(alerts)
+    return sum(1 for decision in decisions(alerts, pages) if not (decision.get("decided_by") or {}).get("model"))
+
+
+def deciders(alerts: list[dict[str, Any]], pages: list[dict[str, Any]], model: str, since_ms: int) -> set[str]:
+    """The versions of one model that took decisions since a moment."""
+    return {
+        f"{model}@{decision['decided_by']['version']}"
+        for decision in decisions(alerts, pages)
+        if decision["decided_by"]["model"] == model and decision.get("at_ms", decision.get("opened_ms", 0)) > since_ms
+    }
+
+
+def decisions(alerts: list[dict[str, Any]], pages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Everything that a model version must stand behind."""
+    found = list(alerts)
     for page in pages:
         incident = page["incident"]
-        decisions += [incident, *incident["groupings"], *incident["suspects"], *page["plans"]]
-    return sum(1 for decision in decisions if not (decision.get("decided_by") or {}).get("model"))
+        found += [incident, *incident["groupings"], *incident["suspects"], *page["plans"]]
+    return found

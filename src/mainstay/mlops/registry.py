@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
+
 import mainstay
-from mainstay.domain.errors import Corrupt, NotFound
+from mainstay.domain.errors import BadInput, Corrupt, NotFound
 from mainstay.domain.ledger import Entry
 from mainstay.domain.models import Deployment, ModelKind, ModelVersion, VersionRef
 from mainstay.domain.protocols import Clock
@@ -79,6 +81,31 @@ class Registry:
         )
         self._control.save_version(version, [self._entry(version)])
         return version
+
+    def vary(self, ref: VersionRef, parameters: Mapping[str, Any], *, by: str, why: str) -> ModelVersion:
+        """A new version that differs from this one in these parameters; the one that exists if nothing differs.
+
+        Raises:
+            NotFound: No such version.
+            BadInput: The algorithm has no such parameter, or does not accept the value.
+        """
+        parent = self.version(ref)
+        unknown = sorted(set(parameters) - set(parent.parameters))
+        if unknown:
+            known = ", ".join(sorted(parent.parameters))
+            raise BadInput(f"{parent.algorithm} has no parameter {unknown[0]!r}; it has {known}")
+        try:
+            return self.register(
+                parent.kind,
+                parent.algorithm,
+                {**parent.parameters, **parameters},
+                by=by,
+                why=why,
+                parent=ref,
+                model=ref.model,
+            )
+        except (msgspec.ValidationError, TypeError, ValueError) as error:
+            raise BadInput(f"{parent.algorithm} does not accept these parameters: {error}") from None
 
     def version(self, ref: VersionRef) -> ModelVersion:
         """The metadata of one version."""
