@@ -69,12 +69,11 @@ def _changed(incident: Incident, first: Suspect, change: Change) -> str:
     version = f" {change.version}" if change.version else ""
     before_ms = incident.since_ms - change.at_ms
     when = f"{lasted(before_ms)} before it began" if before_ms >= 1000 else "as it began"
-    author = f" by {change.author}" if change.author else ""
+    author = f" ({change.author})" if change.author else ""
     what = {"deploy": "Deploy", "rollback": "Rollback", "config": "Configuration", "flag": "Feature flag"}
-    return (
-        f"{what.get(change.kind, change.kind.capitalize())}{version} of {short(first.entity)} went out{author} at"
-        f" {clock_s(change.at_ms)}, {when}{_cite(incident, change.id)}."
-    )
+    kind = what.get(change.kind, change.kind.capitalize())
+    at = f"{clock_s(change.at_ms)}{author}"
+    return f"{kind}{version} of {short(first.entity)} went out at {at}, {when}{_cite(incident, change.id)}."
 
 
 def _suffering(incident: Incident, alerts: Sequence[Alert]) -> list[str]:
