@@ -72,7 +72,7 @@ def _digits(value: float) -> str:
     if value == int(value) and abs(value) < 1e6:
         return str(int(value))
     text = f"{value:.3g}"
-    return text if "e" not in text or abs(value) >= 1e6 or abs(value) < 1e-3 else str(int(value))
+    return text if "e" not in text or abs(value) >= 1e6 or abs(value) < 1e-3 else str(round(value))
 
 
 def _bytes(value: float) -> str:
