@@ -10,6 +10,7 @@ from tests.console.samples import (
     HOSTILE,
     LATENCY,
     METRICS,
+    METRICS_SCORE,
     MINUTE,
     NAMES,
     SERIES,
@@ -32,7 +33,18 @@ from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
 from mainstay.domain.views import Funnel, SourceHealth, StageHealth, Status, Watching
 
-__all__ = ["AGREEMENT", "HOSTILE", "LATENCY", "METRICS", "SERIES", "an_incident", "points", "service", "the_plan"]
+__all__ = [
+    "AGREEMENT",
+    "HOSTILE",
+    "LATENCY",
+    "METRICS",
+    "METRICS_SCORE",
+    "SERIES",
+    "an_incident",
+    "points",
+    "service",
+    "the_plan",
+]
 
 
 @dataclass

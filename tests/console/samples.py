@@ -8,9 +8,19 @@ from mainstay.domain.alerts import Evidence
 from mainstay.domain.incidents import Grouping, Incident, Risk, RiskPart, Suspect, TimelineEntry
 from mainstay.domain.models import VersionRef
 from mainstay.domain.runbooks import Plan, Step, Verify
+from mainstay.feedback.scores import Score, rate
 
 MINUTE = 60_000
 METRICS = VersionRef("metrics", 2)
+METRICS_SCORE = Score(
+    ref=METRICS,
+    right=32,
+    wrong=5,
+    missed=1,
+    precision=rate("precision", 32, 37),
+    recall=rate("recall", 32, 33),
+    says="",
+)
 DIAGNOSER, CORRELATOR, PLANNER = (VersionRef(n, 1) for n in ("diagnoser", "correlator", "planner"))
 NAMES = (
     "gateway",

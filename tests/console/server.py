@@ -105,7 +105,7 @@ class Answers:
             "versions": [v for v in self.world.versions if v.kind == name],
             "deployments": [d for d in self.world.deployments if d.kind == name],
             "agreement": {"agreement": fixture.AGREEMENT} if name == "metrics" else None,
-            "scorecard": [{"ref": fixture.METRICS, "right": 32, "wrong": 5, "missed": 1}] if name == "metrics" else [],
+            "scorecard": [fixture.METRICS_SCORE] if name == "metrics" else [],
         }
 
     def incidents(self, query: dict[str, str]) -> list[Incident]:

@@ -103,6 +103,7 @@ def test_a_verdict_behind_the_dot(page: Page, now_ms: int) -> None:
         page.js("document.querySelector('dialog input[value=wrong-cause]').click()")
         page.key("Enter")
         page.shows("what was it really?")
+        page.until("document.querySelector('dialog option[value=\"service:prod/ledger-db\"]')")
         page.js("document.querySelector('dialog select').value = 'service:prod/ledger-db'")
         page.key("Enter", modifiers=CTRL)
         page.shows("the diagnoser will be judged by it")

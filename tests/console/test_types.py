@@ -11,12 +11,13 @@ import pytest
 import mainstay.console
 from mainstay.api.series import SeriesView
 from mainstay.domain import alerts, changes, entities, incidents, ledger, models, runbooks, users, verdicts, views
+from mainstay.feedback import scores
 
 TEXT = (Path(mainstay.console.__file__).parent / "types.d.ts").read_text()
 INTERFACES = dict(re.findall(r"export interface (\w+) \{(.*?)\}\n", TEXT, re.DOTALL))
 STRUCTS = {
     name: struct
-    for module in (alerts, changes, entities, incidents, ledger, models, runbooks, users, verdicts, views)
+    for module in (alerts, changes, entities, incidents, ledger, models, runbooks, users, verdicts, views, scores)
     for name, struct in vars(module).items()
     if isinstance(struct, type) and issubclass(struct, msgspec.Struct)
 } | {"SeriesView": SeriesView}

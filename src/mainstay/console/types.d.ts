@@ -94,5 +94,9 @@ export interface Reperformed {
   entry: string; decided_by: VersionRef; is_same: boolean; recorded: Record<string, unknown>;
   output: Record<string, unknown>; says: string;
 }
+export interface Rate { hits: number; n: number; value: number | null; low: number | null; high: number | null; says: string }
+export interface Score {
+  ref: VersionRef; right: number; wrong: number; missed: number; precision: Rate; recall: Rate; says: string;
+}
 /** As `mainstay.api` sends them beside the domain's own. */
 export interface SeriesView { id: string; entity: string; metric: string; unit: string; direction: string; labels: Record<string, string> }

@@ -84,11 +84,3 @@ export function entityName(id) {
   const colon = id.indexOf(':'), slash = id.indexOf('/', colon);
   return colon > 0 && slash > colon && slash < id.length - 1 ? id.slice(slash + 1) : id;
 }
-
-/** The Wilson interval of a share: what `right` of `n` says about the truth, at 95 %. @param {number} right @param {number} n @returns {[number, number]} */
-export function wilson(right, n) {
-  if (!n) return [0, 1];
-  const z = 1.96, p = right / n, d = 1 + (z * z) / n;
-  const centre = (p + (z * z) / (2 * n)) / d, half = (z / d) * Math.sqrt((p * (1 - p)) / n + (z * z) / (4 * n * n));
-  return [Math.max(0, centre - half), Math.min(1, centre + half)];
-}

@@ -1,6 +1,6 @@
 /** Models: which version decides what, how good its decisions were, and the way back. */
 import { may, send } from '../js/api.js';
-import { count, percent, plural, versionName, wilson } from '../js/format.js';
+import { count, percent, plural, versionName } from '../js/format.js';
 import { html } from '../js/html.js';
 import { to } from '../js/router.js';
 import { items, refresh, useData } from '../js/store.js';
@@ -16,13 +16,13 @@ const DECIDES = /** @type {Record<string, string>} */ ({
   correlator: 'which alerts are one incident', diagnoser: 'what the cause is', planner: 'which runbook fits',
 });
 
-/** A share with what it rests on: never a bare percentage. @param {{right: number, n: number, what: string}} props */
-export function Share({ right, n, what }) {
-  if (!n) return html`<div><span class="muted">${what}</span><span class="value">–</span><span class="small muted">no verdicts yet</span></div>`;
-  const [low, high] = wilson(right, n);
-  return html`<div><span class="muted">${what}</span><span class="value">${(right / n).toFixed(2)}</span>
-    <span class="interval" aria-hidden="true"><i style=${{ left: `${low * 100}%`, right: `${100 - high * 100}%` }}></i><b style=${{ left: `${(right / n) * 100}%` }}></b></span>
-    <span class="small muted">${low.toFixed(2)}–${high.toFixed(2)} (95 %), n = ${count(n)}</span></div>`;
+/** A share with what it rests on: never a bare percentage, and none while there are too few. @param {{what: string, rate: import('../../types.d.ts').Rate | undefined, says?: string}} props */
+function Share({ what, rate, says = '' }) {
+  if (!rate || rate.value === null || rate.low === null || rate.high === null) return html`<${Figure} what=${what} value="–" says=${rate?.n ? `too few to say: ${rate.hits} of ${rate.n}` : 'no verdicts yet'} />`;
+  const { value, low, high, n } = rate;
+  return html`<div><span class="muted">${what}</span><span class="value">${value.toFixed(2)}</span>
+    <span class="interval" aria-hidden="true"><i style=${{ left: `${low * 100}%`, right: `${100 - high * 100}%` }}></i><b style=${{ left: `${value * 100}%` }}></b></span>
+    <span class="small muted">${low.toFixed(2)}–${high.toFixed(2)} (95 %), n = ${count(n)}${says}</span></div>`;
 }
 
 /** How the shadow compares with the live version: the share that is the same, of how many. @param {any} told */
@@ -34,12 +34,8 @@ export function agreementWords(told) {
   return `${percent(a.agreement)} the same of ${count(of)}`;
 }
 
-/** What verdicts say of a version: right of n, and what it missed. @param {any[]} scores @param {import('../../types.d.ts').VersionRef | undefined} ref */
-function scoreOf(scores, ref) {
-  const score = ref && scores.find((s) => versionName(s.ref ?? s) === versionName(ref));
-  if (!score) return { right: 0, n: 0, missed: 0 };
-  return { right: score.right ?? 0, n: (score.right ?? 0) + (score.wrong ?? 0), missed: score.missed ?? 0 };
-}
+/** What verdicts and outcomes say of a version. @param {any[]} scores @param {import('../../types.d.ts').VersionRef | undefined} ref @returns {import('../../types.d.ts').Score | undefined} */
+const scoreOf = (scores, ref) => ref && scores.find((score) => versionName(score.ref) === versionName(ref));
 
 /** @param {{row: any}} props */
 function ModelRow({ row }) {
@@ -49,7 +45,7 @@ function ModelRow({ row }) {
     <td data-label="live">${deployment ? html`<${Version} of=${deployment.live} /><div class="small muted"><${Since} ms=${deployment.since_ms} /></div>` : html`<span class="muted">not serving</span>`}</td>
     <td data-label="shadow">${deployment?.shadow ? html`<${Version} of=${deployment.shadow} /><div class="small muted">${agreementWords(row.agreement)}</div>` : html`<span class="muted">none</span>`}</td>
     <td data-label="before">${deployment?.previous ? html`<${Version} of=${deployment.previous} />` : html`<span class="muted">–</span>`}</td>
-    <td data-label="precision" class="num">${score.n ? html`${(score.right / score.n).toFixed(2)}<div class="small muted">n = ${count(score.n)}</div>` : html`<span class="muted">no verdicts</span>`}</td></tr>`;
+    <td data-label="precision" class="num">${typeof score?.precision.value === 'number' ? html`${score.precision.value.toFixed(2)}<div class="small muted">n = ${count(score.precision.n)}</div>` : html`<span class="muted">${score?.precision.n ? `${score.precision.hits} of ${score.precision.n} right` : 'no verdicts'}</span>`}</td></tr>`;
 }
 
 export function Models() {
@@ -98,7 +94,7 @@ function VersionRow({ version, role, name, score }) {
   return html`<tr data-row tabindex="-1"><td><span class="mono strong">${versionName(version.ref)}</span><div class="small muted"><${Text} value=${version.why} max=${160} /></div></td>
     <td>${role ? html`<${State} is=${role} />` : html`<span class="muted">not serving</span>`}</td>
     <td data-label="algorithm">${version.algorithm}<div class="small muted">${Object.keys(version.parameters).length ? html`<details><summary>${plural(Object.keys(version.parameters).length, 'parameter')}</summary><pre class="json">${JSON.stringify(version.parameters, null, 1)}</pre></details>` : ''}</div></td>
-    <td data-label="verdicts">${score && score.n ? html`${score.right} of ${score.n} right` : html`<span class="muted">none</span>`}</td>
+    <td data-label="verdicts">${score?.precision.n ? html`${score.precision.hits} of ${score.precision.n} right` : html`<span class="muted">none</span>`}</td>
     <td data-label="artefact"><code title=${version.artefact}>${version.artefact.slice(0, 12)}</code><div class="small muted"><${Ago} ms=${version.created_ms} /> by <${Text} value=${version.created_by} max=${40} /></div></td>
     <td class="nowrap">${admin && role !== 'live' && html`<button class="button quiet small" onClick=${() => askDeploy(name, version, 'live')}>Make live…</button>`}${admin && !role && html`<button class="button quiet small" onClick=${() => askDeploy(name, version, 'shadow')}>Shadow…</button>`}</td></tr>`;
 }
@@ -124,8 +120,8 @@ function ModelBody({ name, data }) {
     <${PageHead} title=${name} sentence=${deployment ? html`<b>${versionName(deployment.live)}</b> decides ${DECIDES[data.kind] ?? ''}, <${Since} ms=${deployment.since_ms} />${deployment.shadow ? html`; <b>${versionName(deployment.shadow)}</b> is its shadow` : '; no shadow runs'}.` : 'Not deployed.'}>
       ${deployment?.previous && may('responder') && html`<button class="button danger" onClick=${() => askRollback(name, deployment)}>Roll back to ${versionName(deployment.previous)}…</button>`}<//>
     <section class="panel"><div class="figures">
-      <${Share} what="Precision" right=${live.right} n=${live.n} />
-      <${Figure} what="Missed" value=${count(live.missed)} says="as people and their rules told us" />
+      <${Share} what="Precision" rate=${live?.precision} />
+      <${Share} what="Recall" rate=${live?.recall} says=${live?.missed ? `, ${count(live.missed)} missed` : ''} />
       <${Figure} what="Alerts, last 7 days" value=${count(raised.length)} says=${`${count(raised.filter((a) => a.suppressed).length)} of them not paged${alerts.length === 1000 ? '; of the last 1,000 in all' : ''}`} />
       <${Figure} what="Shadow against live" value=${shadow ? shadow.split(' the same')[0] : '–'} says=${shadow || 'no shadow'} /></div></section>
     <section class="section"><h2>Versions</h2><div class="table-scroll"><table class="stack"><thead><tr><th>Version</th><th>Role</th><th>Algorithm</th><th>Verdicts</th><th>Artefact</th><th><span class="visually-hidden">Actions</span></th></tr></thead>

@@ -1,6 +1,6 @@
 /** One dialog and a few short notes. The browser's own `<dialog>` keeps the focus inside and gives it back. */
 import { signal } from '@preact/signals';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { html } from '../js/html.js';
 import { State, Text } from './words.js';
 
@@ -24,7 +24,7 @@ export function note(says, is = 'ok') {
 export function Dialogs() {
   const ref = useRef(/** @type {HTMLDialogElement | null} */ (null));
   const content = current.value;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = ref.current;
     if (!dialog) return;
     if (content && !dialog.open) dialog.showModal();
