@@ -41,19 +41,26 @@ def queue(picture: Picture, entity: str) -> list[Clue]:
     """A queue grows when its consumer does not keep up: both are charged, the consumer when it is ill itself."""
     own = _backlog(picture, entity)
     if picture.case.kind(entity) == "queue" or not own:
-        queues = [n for n in (*picture.callees(entity), *picture.callers(entity)) if picture.case.kind(n) == "queue"]
-        for queue in queues:
+        for queue in _consumed(picture, entity):
             grows = _backlog(picture, queue)
             if grows and _consumes_less(picture, entity, queue):
                 own += [*grows, Clue(f"{short(entity)} takes less from {short(queue)} than comes in", 0.5)]
     return strongest(own)
 
 
+def _consumed(picture: Picture, entity: str) -> list[str]:
+    """Queues that this entity takes from: a queue depends on its consumer. Without any such edge, all that it knows."""
+    depend = [name for name in picture.callers(entity) if picture.case.kind(name) == "queue"]
+    known = [name for name in picture.callees(entity) if picture.case.kind(name) == "queue"]
+    return depend or [name for name in known if not picture.callees(name)]
+
+
 def _backlog(picture: Picture, entity: str) -> list[Clue]:
     clues = _resource_alerts(picture, entity, "queue")
     for vital in _vitals(picture, entity, "queue"):
         if vital.now > vital.before + max(20.0, 5 * vital.spread) and vital.per_min > 0:
-            clues.append(_ramp(picture, vital, f"queue at {short(entity)} grows", "queue"))
+            what = "messages wait longer at" if vital.unit == "s" else "more messages wait at"
+            clues.append(_ramp(picture, vital, f"{what} {short(entity)}", "queue"))
     return clues
 
 
