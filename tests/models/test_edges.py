@@ -63,7 +63,7 @@ def test_latency_with_its_words_labels_and_end():
     assert start.subject == "edge:service:lab/a>service:lab/b"
     assert start.entity == "service:lab/b"
     assert start.since_ns == START_NS + 20 * WINDOW_NS
-    assert start.at_ns == START_NS + 22 * WINDOW_NS
+    assert start.at_ns == START_NS + 23 * WINDOW_NS
     assert "p50 of calls a → b" in start.summary
     assert "since 00:01:40" in start.summary
     assert float(start.labels["own_share"]) > 0.9

@@ -106,11 +106,20 @@ def test_silence_is_found_after_patience_whatever_the_senders_clock_says(skew, p
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [
-        (0.31, "s", "310 ms"), (2.41, "s", "2.41 s"), (0.0004, "s", "0.4 ms"), (95.0, "%", "95 %"), (1536, "By", "1.5 KiB"), (0, "By", "0 B"),
-        (12.0, "{message}", "12 {message}"), (float("inf"), "", "∞"), (float("-inf"), "", "−∞"), (float("nan"), "ms", "no number ms"),
-        (1e308, "", "1e+308"), (123456.7, "1", "123457"),
+        (0.31, "s", "310 ms"),
+        (2.41, "s", "2.41 s"),
+        (0.0004, "s", "0.4 ms"),
+        (95.0, "%", "95 %"),
+        (1536, "By", "1.5 KiB"),
+        (0, "By", "0 B"),
+        (12.0, "{message}", "12 {message}"),
+        (float("inf"), "", "∞"),
+        (float("-inf"), "", "−∞"),
+        (float("nan"), "ms", "no number ms"),
+        (1e308, "", "1e+308"),
+        (123456.7, "1", "123457"),
     ],
-)  # fmt: skip
+)
 def test_numbers_in_words(value, unit, text):
     assert quantity(value, unit) == text
 
