@@ -16,11 +16,11 @@ import msgspec
 import yaml
 
 from mainstay.client import TOKEN_FILE, Client
-from mainstay.process import PlatformProcess
 from mainstay.demo.report import Report
 from mainstay.demo.story import Script, Story
 from mainstay.lab.lab import Lab
 from mainstay.lab.shop import read_shop
+from mainstay.process import PlatformProcess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
