@@ -13,6 +13,7 @@ from mainstay.lab.fault import KINDS, Fault, Truth
 from mainstay.lab.fault.inside import draw_of
 from mainstay.lab.lab import Lab
 from mainstay.lab.operate.changes import utc_text
+from mainstay.lab.shop import Shop
 
 LOOK_EVERY_S = 1.0
 SWINGS = (0.7, 1.0, 1.25, 1.4)
@@ -44,7 +45,7 @@ def conduct(
     pace = pace or Pace()
     draw = draw_of(lab.seed, "campaign")
     ended = []
-    for number, kind in enumerate(_kinds(lab, faults, draw)):
+    for number, kind in enumerate(draw_kinds(lab.shop, faults, draw)):
         _quiet(lab, truth, pace, draw)
         fault = lab.inject(kind, seed=draw.randrange(2**31))
         ended.append(_outlast(lab, fault, pace))
@@ -54,9 +55,9 @@ def conduct(
     return ended
 
 
-def _kinds(lab: Lab, faults: int, draw: random.Random) -> list[str]:
+def draw_kinds(shop: Shop, faults: int, draw: random.Random) -> list[str]:
     """As many of each kind as of any other, in an order drawn by the seed."""
-    possible = [name for name, kind in KINDS.items() if kind.where(lab.shop)]
+    possible = [name for name, kind in KINDS.items() if kind.where(shop)]
     rounds: list[str] = []
     while len(rounds) < faults:
         rounds += draw.sample(possible, len(possible))

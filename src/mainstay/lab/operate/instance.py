@@ -9,6 +9,7 @@ import select
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -95,14 +96,19 @@ class Instance:
         return answer
 
     def stop(self) -> None:
-        """End it politely, then for certain: a process that is frozen cannot hear the polite way."""
+        """End it politely, then for certain; at once when it is frozen and cannot hear the polite way."""
         if self.is_alive:
-            self.process.terminate()
+            self.process.kill() if self._is_frozen() else self.process.terminate()
             try:
                 self.process.wait(STOP_WITHIN_S)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+    def _is_frozen(self) -> bool:
+        with suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.process.pid).status() == psutil.STATUS_STOPPED
+        return False
 
     def kill(self) -> None:
         self.process.kill()
