@@ -153,3 +153,15 @@ def test_weights_are_parameters_of_the_version() -> None:
     change = {"id": "C", "entity": NAMES[0], "kind": "deploy", "at_ms": -5_000}
     deaf = Diagnoser({"change": 0.0}).decide(case(changes=[change]))["suspects"]
     assert deaf[0]["cause"] == "unknown"
+
+
+def test_time_that_nobody_accounts_for_is_no_excuse() -> None:
+    waits = {"id": "A", "entity": NAMES[0], "callee": NAMES[0], "signal": "latency", "severity": "major", "since_ms": 0,
+             "own_share": 0.0}  # fmt: skip
+    vital = {"entity": NAMES[0], "kind": "delay", "metric": "m", "series": 1, "before": 0.002, "now": 0.24}
+    alone = Diagnoser({}).decide(case(alerts=[waits], vitals=[vital]))["suspects"][0]
+    assert (alone["entity"], alone["cause"]) == (NAMES[0], "cpu")
+    assert alone["probability"] > 0.6
+    ill = {"id": "B", "entity": NAMES[5], "callee": NAMES[5], "signal": "latency", "severity": "major", "since_ms": 0}
+    below = Diagnoser({}).decide(case(alerts=[waits, ill], edges=[[NAMES[0], NAMES[5]]]))["suspects"][0]
+    assert below["entity"] == NAMES[5]

@@ -93,6 +93,7 @@ class Diagnoser:
         "doubtful": 0.35,
         "lonely": 0.7,
         "starved_s": 0.05,
+        "excuse": 0.2,  # a callee that explains less is no excuse
         "lead_ms": 60000.0,
     }
 

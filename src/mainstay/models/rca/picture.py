@@ -131,9 +131,16 @@ class Picture:
         return call.errors_now - call.errors_before > self.weights["failing_share"]
 
     def own(self, entity: str) -> float | None:
-        """−1 (all of it comes from what it calls) … 1 (all of it is its own); None when nothing tells."""
+        """−1 (all of it comes from what it calls) … 1 (all of it is its own); None when nothing tells.
+
+        Time that is neither its own nor spent in an ill callee passed before it got to work: a starved or overrun
+        service looks so. That speaks neither way.
+        """
         marks = [mark for mark in (self._own_time(entity), self._own_errors(entity)) if mark is not None]
-        return sum(marks) / len(marks) if marks else None
+        if not marks:
+            return None
+        own = sum(marks) / len(marks)
+        return None if own < 0 and self.explained_by(entity)[1] < self.weights["excuse"] else own
 
     def _own_time(self, entity: str) -> float | None:
         marks = [2 * a.own_share - 1 for a in self.alerts_about(entity) if a.own_share is not None]
