@@ -129,6 +129,9 @@ class FakePlatform:
     async def dry_run(self, plan: str) -> tuple[str, ...]:
         return (f"would do {plan}",)
 
+    async def answer(self, plan: str, user: User, *, was_done: bool) -> None:
+        self.answered = (plan, user.name, was_done)
+
     async def verdict(self, verdict: Verdict) -> Verdict:
         return msgspec.structs.replace(verdict, about=(DIAGNOSER,))
 

@@ -87,12 +87,19 @@ def test_id_and_digest_are_the_same_after_a_replay_and_in_the_store(world):
     assert (first.id, first.digest) == (second.id, second.digest)
     world.control.save_plan(first)
     assert world.control.plan(first.id).digest == first.digest
-    assert proposed(known=[first.id]) is None
+    assert proposed(history=History(known=[first.id])) is None
 
 
-def test_who_asked_stands_in_the_plan_but_changes_nothing_of_it():
-    (ours, _), (asked, _) = proposed(), proposed(requested_by="user:ada")
-    assert (asked.requested_by, asked.digest) == ("user:ada", ours.digest)
+def test_what_was_tried_in_vain_is_told_to_the_planner():
+    class Listening(FixedPlanner):
+        def decide(self, kind, inputs):
+            self.heard = inputs["tried"]
+            return super().decide(kind, inputs)
+
+    planner = Listening(ROLL_BACK)
+    inventory = Inventory.of(topology(), deploys())
+    propose(incident(), load_runbooks(), inventory, planner, NOW_MS, History(tried=["roll-back-deploy"]))
+    assert planner.heard == ["roll-back-deploy"]
 
 
 @pytest.mark.parametrize(

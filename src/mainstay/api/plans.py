@@ -20,6 +20,12 @@ class Decided(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     comment: str = ""
 
 
+class Answer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a person saw when they looked."""
+
+    was_done: bool
+
+
 class DryRun(msgspec.Struct, frozen=True):
     """What each step would do, in words."""
 
@@ -68,6 +74,13 @@ async def reject(platform: Platform, request: Asking, plan: FromPath[str], data:
     return await platform.reject(plan, data.digest, request.user, data.comment)
 
 
+@post("/plans/{plan:str}/answer", role="approver", status_code=202)
+async def answer(platform: Platform, request: Asking, plan: FromPath[str], data: JSONBody[Answer]) -> None:
+    """Say whether the step at which a crash fell took effect: yes goes on behind it, no undoes what was done."""
+    found(platform.control.plan(plan), "plan", plan)
+    await platform.answer(plan, request.user, was_done=data.was_done)
+
+
 @post("/plans/{plan:str}/dry-run", role="responder", status_code=200)
 async def dry_run(platform: Platform, plan: FromPath[str]) -> DryRun:
     """What each step would do; nothing is touched."""
@@ -81,4 +94,4 @@ def list_runbooks(platform: Platform) -> list[Runbook]:
     return list(platform.runbooks())
 
 
-ROUTES = [list_plans, show_plan, list_waiting, approve, reject, dry_run, list_runbooks]
+ROUTES = [list_plans, show_plan, list_waiting, approve, reject, answer, dry_run, list_runbooks]

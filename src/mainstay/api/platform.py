@@ -137,6 +137,10 @@ class PlatformApi(Protocol):
         """Record a no."""
         ...
 
+    async def answer(self, plan: str, user: User, *, was_done: bool) -> None:
+        """For a plan that is `unknown`: a person says whether the cut-off step took effect, and it goes on."""
+        ...
+
     async def dry_run(self, plan: str) -> tuple[str, ...]:
         """What each step would do, in words; nothing is touched."""
         ...

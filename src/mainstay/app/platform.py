@@ -222,6 +222,10 @@ class Platform:
             Command(kind="plan-outcome", by=user.name, at_ms=self._now_ms(), subject=plan_id, arguments=arguments)
         )
 
+    async def answer(self, plan: str, user: User, *, was_done: bool) -> None:
+        """A person looked whether a cut-off step took effect; the plan goes on from there."""
+        await self.executor.answer(plan, user, was_done=was_done)
+
     async def dry_run(self, plan: str) -> tuple[str, ...]:
         """What each step would do; nothing is touched."""
         found = self.control.plan(plan)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -19,28 +20,38 @@ from mainstay.domain.protocols import Models
 from mainstay.domain.runbooks import Plan, Runbook, Step
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """What was proposed before in this incident.
+
+    Args:
+        known: Ids of plans that exist: the same plan is proposed once, and what became of it is not overwritten.
+        tried: Runbooks that did not help, or that a person rejected.
+    """
+
+    known: Collection[str] = ()
+    tried: Sequence[str] = ()
+
+
+NOTHING_YET = History()
+
+
 def propose(
     incident: Incident,
     catalogue: Catalogue,
     inventory: Inventory,
     models: Models,
     at_ms: int,
-    *,
-    known: Collection[str] = (),
-    requested_by: str = "mainstay",
+    history: History = NOTHING_YET,
 ) -> tuple[Plan, Entry] | None:
     """A plan for this incident, and the ledger entry of the decision; None when there is nothing to propose.
 
     The planner chooses a runbook and a suspect. What is put into the steps comes from the inventory alone: a planner
     that names another value for a parameter is not followed.
-
-    `known` are the ids of plans that exist: an id is derived from incident, runbook and parameters, so the same plan is
-    proposed once and what became of it is not overwritten. `requested_by` is `user:NAME` when a person asked for it;
-    that person cannot approve it.
     """
     if incident.status not in ("open", "acknowledged") or not incident.suspects:
         return None
-    decision = models.decide("planner", planner_inputs(incident, catalogue, inventory))
+    decision = models.decide("planner", planner_inputs(incident, catalogue, inventory, history.tried))
     suspect = next((s for s in incident.suspects if s.entity == decision.output.get("suspect")), None)
     runbook = catalogue.runbooks.get(str(decision.output.get("runbook") or ""))
     if suspect is None or runbook is None or not _is_offered(runbook, catalogue):
@@ -51,17 +62,19 @@ def propose(
     except Refused:
         return None
     plan = make_plan(incident, runbook, suspect, parameters=parameters, decision=decision, at_ms=at_ms)
-    if plan.id in known:
+    if plan.id in history.known:
         return None
-    plan = msgspec.structs.replace(plan, requested_by=requested_by)
     return plan, _entry(plan, suspect, catalogue, decision)
 
 
-def planner_inputs(incident: Incident, catalogue: Catalogue, inventory: Inventory) -> dict[str, Any]:
+def planner_inputs(
+    incident: Incident, catalogue: Catalogue, inventory: Inventory, tried: Sequence[str] = ()
+) -> dict[str, Any]:
     """Everything a planner looks at: suspects in their order, runbooks, and the facts of each suspect."""
     return {
         "suspects": [msgspec.to_builtins(suspect) for suspect in incident.suspects],
         "runbooks": catalogue.offered(),
+        "tried": list(tried),
         "inventory": {s.entity: inventory.facts(s.entity, s.change) for s in reversed(incident.suspects)},
     }
 

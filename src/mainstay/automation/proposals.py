@@ -10,7 +10,7 @@ import msgspec
 
 from mainstay.automation.catalogue import Catalogue
 from mainstay.automation.inventory import Inventory
-from mainstay.automation.planning import propose
+from mainstay.automation.planning import History, propose
 from mainstay.domain.changes import Change
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Topology
@@ -27,7 +27,8 @@ KEPT_CHANGES = 2000
 class Proposals:
     """The part of stage 6 that runs in the pipeline: it only writes down what could be done.
 
-    A plan that a person has answered or that has run is never proposed again for the same incident.
+    A plan that a person has answered or that has run is never proposed again for the same incident; the next best
+    runbook may be.
     """
 
     def __init__(self, catalogue: Catalogue, models: Models, topology: Callable[[], Topology]) -> None:
@@ -35,6 +36,7 @@ class Proposals:
         self._changes: OrderedDict[str, Change] = OrderedDict()
         self._proposed: dict[str, Plan] = {}
         self._answered: dict[str, list[str]] = {}
+        self._tried: dict[str, list[str]] = {}
         self._busy: set[str] = set()
 
     def learn(self, effects: Effects) -> None:
@@ -49,6 +51,7 @@ class Proposals:
         if incident.status not in {"open", "acknowledged"}:
             self._withdraw(incident.id, at_ms, effects, "the incident is over")
             self._answered.pop(incident.id, None)
+            self._tried.pop(incident.id, None)
             self._busy.discard(incident.id)
             return
         if incident.id in self._busy:
@@ -56,7 +59,8 @@ class Proposals:
         answered = self._answered.get(incident.id, [])
         inventory = Inventory.of(self._topology(), self._changes.values())
         known = [*answered, *([current.id] if current else [])]
-        proposed = propose(incident, self._catalogue, inventory, self._models, at_ms, known=known)
+        history = History(known, self._tried.get(incident.id, []))
+        proposed = propose(incident, self._catalogue, inventory, self._models, at_ms, history)
         if proposed is None:
             return
         plan, entry = proposed
@@ -76,17 +80,19 @@ class Proposals:
             self._busy.add(incident)
         else:
             self._busy.discard(incident)
+            self._tried.setdefault(incident, []).append(command.arguments["runbook"])
 
     def snapshot(self) -> bytes:
         """Changes, and what became of plans."""
-        saved = _Saved(list(self._changes.values()), self._proposed, self._answered, sorted(self._busy))
+        saved = _Saved(list(self._changes.values()), self._proposed, self._answered, self._tried, sorted(self._busy))
         return pack("proposals", 1, saved)
 
     def restore(self, state: bytes) -> None:
         """Take up a state that `snapshot` wrote."""
         saved = unpack("proposals", 1, state, _Saved)
         self._changes = OrderedDict((change.id, change) for change in saved.changes)
-        self._proposed, self._answered, self._busy = saved.proposed, saved.answered, set(saved.busy)
+        self._proposed, self._answered, self._tried = saved.proposed, saved.answered, saved.tried
+        self._busy = set(saved.busy)
 
     def _withdraw(self, incident: str, at_ms: int, effects: Effects, why: str) -> None:
         plan = self._proposed.pop(incident, None)
@@ -99,4 +105,5 @@ class _Saved:
     changes: list[Change]
     proposed: dict[str, Plan]
     answered: dict[str, list[str]]
+    tried: dict[str, list[str]]
     busy: list[str]

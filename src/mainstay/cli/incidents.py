@@ -156,6 +156,16 @@ def reject(client: Client, plan: str, digest: str, comment: str) -> None:
     _decide(client, plan, digest, comment, "reject")
 
 
+@approvals.command("answer")
+@click.argument("plan")
+@click.option("--was-done/--was-not-done", required=True, help="Whether the step that was cut off took effect.")
+@with_client
+def answer(client: Client, plan: str, was_done: bool) -> None:
+    """For a plan that is `unknown`: say what you saw; it goes on, or is undone."""
+    client.post(f"plans/{plan}/answer", {"was_done": was_done})
+    click.echo(f"{plan} goes on" if was_done else f"{plan} is being undone")
+
+
 def _decide(client: Client, plan: str, digest: str, comment: str, word: str) -> None:
     digest = digest or client.get(f"plans/{plan}")["digest"]
     approval = client.post(f"plans/{plan}/{word}", {"digest": digest, "comment": comment})
