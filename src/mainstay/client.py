@@ -54,6 +54,10 @@ class Client:
         """The same platform, as somebody else."""
         return Client(Path(), self.url, token)
 
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._http.close()
+
     def _ask(self, method: str, path: str, **rest: Any) -> Any:
         try:
             response = self._http.request(method, "/api/v1/" + path, **rest)

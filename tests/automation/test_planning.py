@@ -11,6 +11,7 @@ from tests.automation.world import ENTITY, NOW_MS, FixedPlanner, deploys, incide
 from mainstay.automation import Inventory, load_runbooks, propose
 from mainstay.automation.actions import Command
 from mainstay.automation.parameters import SOURCES, checked, filled
+from mainstay.automation.planning import History
 from mainstay.domain.changes import Change
 from mainstay.domain.entities import Entity, Topology
 from mainstay.domain.errors import Refused
@@ -42,7 +43,7 @@ def test_a_deploy_is_rolled_back_to_what_ran_before():
 def test_the_entry_can_be_taken_again_and_names_what_it_rests_on():
     plan, entry = proposed()
     assert entry.output == ROLL_BACK
-    assert set(entry.inputs) == {"suspects", "runbooks", "inventory"}
+    assert set(entry.inputs) == {"suspects", "runbooks", "inventory", "tried"}
     assert {"INC-7", "diagnoser@1", "c2", f"plan-digest:{plan.digest}"} <= set(entry.rests_on)
     assert any(name.startswith("runbook/roll-back-deploy:") for name in entry.rests_on)
 
