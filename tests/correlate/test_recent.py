@@ -69,7 +69,7 @@ def test_only_lines_that_are_new_or_much_more_frequent_speak() -> None:
         ("messaging.queue.depth", "queue"),
         ("process.scheduling.delay", "delay"),
         ("process.memory.limit", "limit"),
-        ("telemetry.silence_s", "silence"),
+        ("telemetry.availability", "presence"),
         ("http.server.request.duration.p95", ""),
     ],
 )
@@ -111,8 +111,9 @@ def test_a_brokers_number_is_about_its_queue_when_that_is_known() -> None:
 
 
 def test_silence_is_taken_from_the_normaliser() -> None:
-    found = vitals([0.0, 0.0, 12.0], "telemetry.silence_s")
-    assert found.silent({"service:p/a"}) == {"service:p/a": -2_000}
+    found = vitals([1.0, 1.0, 0.0, 0.0], "telemetry.availability")
+    assert found.silent({"service:p/a"}) == {"service:p/a": 5_000}
+    assert not vitals([1.0, 0.0, 1.0], "telemetry.availability").silent({"service:p/a"})
     assert not found.silent({"service:p/b"})
 
 

@@ -150,7 +150,7 @@ class Drill:
         new: list[Series] = []
         for name in self.shop.names:
             usual = {"process.memory.usage": 9e7, "process.memory.limit": 2.2e8, "process.cpu.utilization": 0.12,
-                     "process.scheduling.delay": 0.002, "telemetry.silence_s": 0.0}  # fmt: skip
+                     "process.scheduling.delay": 0.002, "telemetry.availability": 1.0}  # fmt: skip
             if name.startswith(("db:", "queue:")):
                 usual = {"messaging.queue.depth": 2.0} if name.startswith("queue:") else {}
             if any(f.where == name and "system.filesystem.utilization" in f.levels for f in faults):
@@ -169,8 +169,8 @@ class Drill:
     def _raised(self, name: str, metric: str, at_s: float, faults: Sequence[Fault]) -> float:
         for fault in faults:
             if fault.where == name and at_s > fault.at_s:
-                if metric == "telemetry.silence_s" and fault.is_silent:
-                    return at_s - fault.at_s
+                if metric == "telemetry.availability" and fault.is_silent and at_s > fault.at_s + 12:
+                    return -1.0
                 if metric in fault.levels:
                     per_s, most = fault.levels[metric]
                     return min(most, per_s * (at_s - fault.at_s))

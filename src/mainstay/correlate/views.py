@@ -106,17 +106,17 @@ def resource_of(alert: Alert) -> str:
     kind = kind_of(alert.labels.get("metric", "")) if "metric" in alert.labels else ""
     if not kind and alert.signal == "saturation":
         kind = kind_of(alert.name.replace(" ", "."))
-    return "" if kind in ("limit", "silence") else kind
+    return "" if kind in ("limit", "presence") else kind
 
 
 def _alert_fact(alert: Alert, state: State, chart: Map) -> dict[str, Any]:
     caller, callee = alert.call
     entity = _vital_owner(alert, state, chart) or alert.entity
-    is_silence = kind_of(alert.labels.get("metric", "")) == "silence"
+    is_presence = kind_of(alert.labels.get("metric", "")) == "presence"
     return {
         "id": alert.id,
         "entity": entity,
-        "signal": "availability" if is_silence else alert.signal,
+        "signal": "availability" if is_presence else alert.signal,
         "severity": alert.severity,
         "since_ms": alert.since_ms,
         "is_firing": alert.status == "firing",

@@ -16,12 +16,11 @@ from mainstay.domain.signals import MetricBatch, Series
 KEEP = 72
 EVERY_MS = 5_000
 MOST_SERIES = 20_000
-SILENT_S = 8.0  # the normaliser counts only unusual silence; a pause shorter than two windows is a restart
 
 # Searched in the lower-case metric name, the first that matches holds. `limit` is what another series cannot exceed.
 _KINDS: tuple[tuple[str, str], ...] = (
     ("", r"(^|[._])(go|python|jvm)[._]gc|_bucket$|_count$|\.count$"),
-    ("silence", r"^telemetry\.silence_s$"),
+    ("presence", r"^telemetry\.availability$"),
     ("limit", r"(memory|filesystem|disk|queue|storage)[a-z._]*[._](limit|capacity|max)(_bytes)?$"),
     ("queue", r"queue[._]?(depth|length|size|messages)|backlog|consumer[._]lag|oldest[._]age"),
     ("disk", r"(disk|filesystem|volume|storage|quota)[a-z._]*(usage|utili[sz]ation|used)"),
@@ -86,11 +85,12 @@ class Vitals(msgspec.Struct):
         return next((v for v in self.by_slot.values() if str(v.id) == series_id), None)
 
     def silent(self, entities: set[str]) -> dict[str, int]:
-        """Those of these entities that stopped speaking, with the time of their last word."""
+        """Those of these entities that the normaliser says stopped speaking, with about the time of their last word."""
         found = {}
-        for vital in self.by_slot.values():
-            if vital.kind == "silence" and vital.entity in entities and vital.value and vital.value[-1] >= SILENT_S:
-                found[vital.entity] = vital.at_ms[-1] - int(vital.value[-1] * 1000)
+        for vital in self._of(entities, ("presence",)):
+            if vital.value and vital.value[-1] < 0.5:
+                heard = [at for at, value in zip(vital.at_ms, vital.value, strict=True) if value >= 0.5]
+                found[vital.entity] = heard[-1] if heard else vital.at_ms[0]
         return dict(sorted(found.items()))
 
     def facts(self, entities: set[str], onset_ms: int, known: Mapping[str, Entity]) -> list[dict[str, Any]]:

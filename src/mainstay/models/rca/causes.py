@@ -31,7 +31,7 @@ def _database(picture: Picture, entity: str) -> list[Clue]:
     if picture.case.kind(entity) != "database":
         return []
     bad = {c.caller: c for c in picture.calls_to(entity) if picture.is_bad(c)}
-    callers = set(bad) | {a.caller for a in picture.alerts_about(entity) if a.caller}
+    callers = set(bad) | {a.caller for a in picture.alerts_about(entity) if a.caller and a.signal != "traffic"}
     if not callers:
         return []
     witness = bad.get(min(bad)) if bad else None
