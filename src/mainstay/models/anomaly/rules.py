@@ -60,6 +60,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         drift_rel: Distance from the slow reference, relative to it, that counts as a slow ramp; 0 is off.
         range_ratio: Times the usual step between samples that counts as unsteady; 0 is off.
         is_limit: It says what another series can reach at most, and is not judged. ignore: not watched at all.
+        explains: Scored and charted, never told: it helps a diagnosis and is no trouble by itself.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     drift_rel: float = 0.0
     range_ratio: float = 0.0
     is_limit: bool = False
+    explains: bool = False
     ignore: bool = False
 
 
@@ -112,6 +114,8 @@ def table(parameters: Parameters) -> npt.NDArray[Any]:
             for name in _FIELDS:
                 row[name] = getattr(rule, name)
             row["abs"] = floor_in(rule, unit)
+            if rule.explains:
+                row["persist_s"] = np.inf
     return rows
 
 

@@ -58,13 +58,12 @@ _FELT = (
         match=r"scheduling[._]delay|run[._]?queue|throttl",
         signal="saturation",
         severity="info",
-        strong="minor",
-        strong_ratio=8,
         rel=3.0,
         abs=0.1,
         abs_s=0.06,
         direction="up",
         persist_s=16,
+        explains=True,  # one starved copy of a service is late although the others do its work: no reason to call
     ),
     Rule(
         name="queue-age",
