@@ -1,12 +1,12 @@
 """One plan at a time per incident; answered ones are not proposed again; state survives."""
 
 import msgspec
+from tests.automation.test_planning import NOW_MS, ROLL_BACK, FixedPlanner, deploys, incident, topology
 
 from mainstay.automation import load_runbooks
 from mainstay.automation.proposals import Proposals
 from mainstay.domain.effects import Effects
 from mainstay.domain.records import Command
-from tests.automation.test_planning import NOW_MS, ROLL_BACK, FixedPlanner, deploys, incident, topology
 
 
 def desk(planner=None):

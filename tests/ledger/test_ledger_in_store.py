@@ -32,7 +32,7 @@ def sql(control: Control, *statements: str) -> None:
 
 MINE = "(digest = (SELECT inputs_digest FROM ledger WHERE seq = {n}))"
 TAMPERING = {
-    "edit": ("UPDATE ledger SET output = '{\"score\":9.0,\"n\":1}' WHERE seq = {n}",),
+    "edit": ('UPDATE ledger SET output = \'{"score":9.0,"n":1}\' WHERE seq = {n}',),
     "actor": ("UPDATE ledger SET actor = 'user:eve' WHERE seq = {n}",),
     "delete": ("DELETE FROM ledger WHERE seq = {n}",),
     "renumber": ("UPDATE ledger SET seq = seq + 1000 WHERE seq = {n}",),

@@ -4,13 +4,13 @@ from itertools import islice
 
 import msgspec
 import pytest
+from tests.scenarios.recording import Recording
 
 from mainstay.app.wiring import wire
 from mainstay.domain.models import VersionRef
 from mainstay.domain.records import Record
 from mainstay.replay import RecordedClock
 from mainstay.settings import Settings
-from tests.scenarios.recording import Recording
 
 BAD = Recording(200, slow="orders", from_s=100, to_s=160).deploy("orders", 98)
 

@@ -15,8 +15,8 @@ import psutil
 
 from mainstay.bench.load import Load, Sent, send
 from mainstay.client import Client
-from mainstay.process import PlatformProcess
 from mainstay.domain.errors import MainstayError
+from mainstay.process import PlatformProcess
 
 SETTLES_WITHIN_S = 300.0
 
