@@ -81,7 +81,7 @@ def test_a_leak_grows_to_the_limit_again_and_again_until_the_older_version_is_ba
 def test_queue_backlog_grows_until_the_consumer_works_again(lab, ended, way):
     fault = lab.inject("queue-backlog", "clerk", 1)
     ended.append(fault)
-    eventually(lambda: depth(lab.folder, "slips") > 25, within_s=30)
+    eventually(lambda: depth(lab.folder, "slips") > 20, within_s=30)
     lab.operate(*next(mend for mend in fault.cause.mends if mend[0] == way))
     eventually(lambda: not lab.is_present(fault), within_s=30)
     assert depth(lab.folder, "slips") <= 25

@@ -84,7 +84,7 @@ def is_present(lab_dir: Path | str, fault: Fault) -> bool:
     status = ask(folder, "status", service=fault.service)["services"][0]
     if "queue" in signs:
         is_held = bool(strangers(folder, fault.service)) and status["replicas"] <= signs["replicas"]
-        return is_held or depth(folder, signs["queue"]) > BACKLOG
+        return is_held or _is_backed_up(folder, signs["queue"])
     if "health" in signs:
         return not status["healthy"]
     return any(status[name] == value for name, value in signs.items())
@@ -100,7 +100,15 @@ def _used_share(folder: Folder, service: str) -> float:
     return sum(path.stat().st_size for path in folder.data(service).glob("*") if path.is_file()) / quota
 
 
+def _is_backed_up(folder: Folder, queue: str) -> bool:
+    try:
+        return depth(folder, queue) > BACKLOG
+    except (OSError, http.client.HTTPException):
+        return True  # nobody can tell while the broker is away
+
+
 def depth(folder: Folder, queue: str) -> int:
+    """How many messages a queue holds, asked of its broker."""
     broker = read_shop(folder.shop).broker_of(queue)
     address = read_json(folder.endpoints)[broker][0]["address"]
     connection = http.client.HTTPConnection(address, timeout=2)

@@ -20,7 +20,11 @@ LOOK_EVERY_S = 0.1
 class Broker:
     """Holds the queues of one service: `POST /queues/Q`, `POST /queues/Q/leases`, `DELETE /queues/Q/ID`."""
 
-    def __init__(self, directory: Path, queues: tuple[Queue, ...]) -> None:
+    def __init__(
+        self, directory: Path, queues: tuple[Queue, ...], lease_s: float = LEASE_S, wait_s: float = WAIT_S
+    ) -> None:
+        self._lease_s = lease_s
+        self._wait_s = wait_s
         self._queues = {queue.name: queue for queue in queues}
         self._lock = threading.Lock()
         directory.mkdir(parents=True, exist_ok=True)
@@ -31,6 +35,9 @@ class Broker:
             "CREATE TABLE IF NOT EXISTS messages"
             " (id INTEGER PRIMARY KEY, queue TEXT, body TEXT, published_at REAL, leased_until REAL DEFAULT 0)"
         )
+
+    def close(self) -> None:
+        self._file.close()
 
     def watch(self, meters: Meters) -> None:
         """Report depth and age of every queue."""
@@ -80,14 +87,14 @@ class Broker:
         return 201, {"id": cursor.lastrowid}
 
     def _lease(self, name: str) -> tuple[int, dict[str, Any]]:
-        until = time.monotonic() + WAIT_S
+        until = time.monotonic() + self._wait_s
         while True:
             with self._lock:
                 row = self._file.execute(
                     "UPDATE messages SET leased_until = ? WHERE id ="
                     " (SELECT id FROM messages WHERE queue = ? AND leased_until < ? ORDER BY id LIMIT 1)"
                     " RETURNING id, body",
-                    (time.time() + LEASE_S, name, time.time()),
+                    (time.time() + self._lease_s, name, time.time()),
                 ).fetchall()
             if row:
                 return 200, {"id": row[0][0], "message": json.loads(row[0][1])}
