@@ -35,9 +35,12 @@ class BadFile(BadInput):
 
 
 class Overloaded(MainstayError):
-    """There is no room now. Nothing was kept; the sender must try again after `retry_after_s`."""
+    """There is no room now. Nothing was kept; the sender must try again after `retry_after_s`.
 
-    def __init__(self, says: str, retry_after_s: int = 5) -> None:
+    One second unless said: an OpenTelemetry SDK gives up ten seconds after its first try, so it must try often.
+    """
+
+    def __init__(self, says: str, retry_after_s: int = 1) -> None:
         super().__init__(says)
         self.retry_after_s = retry_after_s
 

@@ -179,7 +179,7 @@ class Inbox:
                 self._waiting[pending.record.lane] -= pending.size
                 self._repeats.forget(pending.digest)
         for pending in failed:
-            pending.future.set_exception(Overloaded(says, retry_after_s=30 if is_final else 5))
+            pending.future.set_exception(Overloaded(says, retry_after_s=30 if is_final else 1))
 
     def tidy(self) -> None:
         """Delete segments that nobody needs; roll over one that is wholly applied, so that no raw body lies about."""
