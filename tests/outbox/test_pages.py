@@ -65,7 +65,7 @@ def test_the_alert_is_recognisable_as_ours_and_leads_to_the_console():
         "alertname": "MainstayIncident", "severity": "critical", OWN_LABEL: "INC-7", "service": "payments",
         "environment": "lab",
     }  # fmt: skip
-    assert alert["generatorURL"] == "http://c:8080/incidents/INC-7"
+    assert alert["generatorURL"] == "http://c:8080/#/incidents/INC-7"
     assert alert["annotations"]["summary"] == "INC-7: payments is slow"
     assert alert["startsAt"].endswith("Z")
 

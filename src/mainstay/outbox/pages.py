@@ -51,7 +51,7 @@ def escalation(incident: Incident, plan: str, says: str, at_ms: int, receiver: R
 def notification(key: str, plan: str, text: str, receiver: Receiver, clock: Clock) -> list[Page]:
     """What a runbook's `notify` step says. The step's key is the page's: saved twice, it is one page."""
     at_ms = clock.now_ns() // 1_000_000
-    url = f"{receiver.console_url.rstrip('/')}/plans/{plan}"
+    url = f"{receiver.console_url.rstrip('/')}/#/approvals"
     pages = []
     for name in _configured(receiver):
         if name == "alertmanager":
@@ -162,4 +162,4 @@ def _event(event: str, incident: Incident, url: str) -> dict[str, Any]:
 
 
 def _url(incident: Incident, receiver: Receiver) -> str:
-    return f"{receiver.console_url.rstrip('/')}/incidents/{incident.id}"
+    return f"{receiver.console_url.rstrip('/')}/#/incidents/{incident.id}"
