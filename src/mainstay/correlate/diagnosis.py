@@ -26,8 +26,16 @@ def is_due(held: Held, at_ms: int) -> bool:
     waited_ms = at_ms - held.diagnosed_ms
     if not held.diagnosed_ms or (symptoms(held) != held.seen and waited_ms >= AT_MOST_EVERY_MS):
         return True
+    if is_fading(held):
+        return False
     is_young = at_ms - held.incident.opened_ms < YOUNG_MS
     return waited_ms >= (AGAIN_MS if is_young else LATER_MS)
+
+
+def is_fading(held: Held) -> bool:
+    """Most alerts are over: what was thought while it burned stands, until something new burns."""
+    firing = sum(1 for kept in held.alerts.values() if kept.alert.status == "firing")
+    return 2 * firing < len(held.alerts)
 
 
 def symptoms(held: Held) -> list[str]:

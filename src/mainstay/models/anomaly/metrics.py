@@ -160,7 +160,9 @@ class RobustSeason:
         band = None
         if output["high"] is not None:
             unit = unit_of(series["metric"], series["unit"])
-            band = Band(low=output["low"], high=output["high"], value=inputs["value"], unit=unit)
+            # What is never below zero is not expected below zero: a person reads the band, the score does not.
+            low = max(output["low"], 0.0) if (output["expected"] or 0.0) >= 0 else output["low"]
+            band = Band(low=low, high=output["high"], value=inputs["value"], unit=unit)
         labels = {"metric": series["metric"], "rule": output["rule"]}
         if output["near_exhaustion"]:
             labels["near_exhaustion"] = "true"
@@ -188,4 +190,5 @@ class RobustSeason:
         keep = ~np.isnan(out[:, 1]) & ((out[:, 3] > 0) | is_now)
         if not keep.any():
             return None
-        return BandBatch(batch.series[keep], batch.at_ns[keep], out[keep, 1], out[keep, 2])
+        low = np.where(out[keep, 4] >= 0, np.maximum(out[keep, 1], 0.0), out[keep, 1])
+        return BandBatch(batch.series[keep], batch.at_ns[keep], low, out[keep, 2])
