@@ -20,10 +20,10 @@ class Course:
 
     Args:
         env: Environment of the platform.
-        after_kill: Called with the data folder while nothing runs.
+        after_kill: Called while nothing runs.
     """
 
-    def __init__(self, folder, kills, env=None, after_kill=lambda data: None, **settings):
+    def __init__(self, folder, kills, env=None, after_kill=lambda: None, **settings):
         self.kills, self._after_kill = kills, after_kill
         self.platform = PlatformProcess(folder, {**SETTINGS, **settings}, env=env)
         self.recovered_s = []
@@ -56,7 +56,7 @@ class Course:
 
     def _kill_and_start(self):
         self.platform.kill()
-        self._after_kill(self.platform.data)
+        self._after_kill()
         began = time.monotonic()
         admin = self.platform.start()
         self.recovered_s.append(time.monotonic() - began)
