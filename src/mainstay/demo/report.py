@@ -24,6 +24,7 @@ class Report(msgspec.Struct, kw_only=True):
     fault: str
     service: str = ""
     seed: int
+    runbook: str = ""
     normal_s: float = 0.0
     false_incidents: int | None = None
     detection_delay_s: float | None = None
@@ -63,10 +64,15 @@ class Report(msgspec.Struct, kw_only=True):
                 "plan_proposed": self.plan_proposed is not None,
                 "approved_by": self.approved_by is not None,
                 "action_executed": self.action_executed,
-                "verified": self.verified,
-                "recovery_s": self.recovery_s is not None,
                 "label_written": self.label_written,
             }
+            wants |= self._mending()
         if self.swapped_to is not None:
             wants["later decisions carry the new version"] = self.decided_by_after_swap == [self.swapped_to]
         return [name for name, holds in wants.items() if not holds]
+
+    def _mending(self) -> dict[str, bool]:
+        """A runbook that does nothing must be found out; any other one must have mended."""
+        if self.runbook == "placebo":
+            return {"verified is false": not self.verified, "escalated": self.escalated}
+        return {"verified": self.verified, "recovery_s": self.recovery_s is not None}

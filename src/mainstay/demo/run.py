@@ -23,6 +23,10 @@ from mainstay.lab.shop import read_shop
 from mainstay.process import PlatformProcess
 
 
+HARMLESS_EVERY_S = 120.0
+"""A quiet half hour is only worth something with deploys in it that nobody feels."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
     """What was asked for on the command line."""
@@ -44,7 +48,7 @@ class Options:
 def run(options: Options) -> Report:
     """Run it; the report holds only what was seen."""
     folder = options.folder or Path(tempfile.mkdtemp(prefix="mainstay-demo-"))
-    report = Report(fault=options.fault, seed=options.seed)
+    report = Report(fault=options.fault, seed=options.seed, runbook=options.runbook)
     began = time.monotonic()
 
     def say(words: str) -> None:
@@ -82,7 +86,8 @@ def tell(options: Options, report: Report, story: Story) -> None:
 def script_of(options: Options) -> Script:
     """A check waits for nobody; a person at the console gets a minute to approve."""
     minutes = options.minutes if options.minutes is not None else (30.0 if options.fault == "none" else 95 / 60)
-    return Script(normal_s=minutes * 60, person_s=0.0 if options.check else 60.0)
+    deploys = HARMLESS_EVERY_S if options.fault == "none" else 0.0
+    return Script(normal_s=minutes * 60, person_s=0.0 if options.check else 60.0, harmless_every_s=deploys)
 
 
 def settings_of(options: Options, folder: Path, lab_folder: Path) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Script:
     settle_s: float = 10.0
     mend_s: float = 200.0
     recover_s: float = 45.0
-    swap: str = ""
+    harmless_every_s: float = 0.0
 
 
 class Story:
@@ -50,7 +50,12 @@ class Story:
         self._say(f"normal traffic for {self._script.normal_s:.0f} s: the models learn what is usual")
         until = time.monotonic() + self._script.normal_s
         half = until - self._script.normal_s / 2
+        every_s = self._script.harmless_every_s
+        next_deploy = time.monotonic() + every_s if every_s else until
         while time.monotonic() < until:
+            if time.monotonic() >= next_deploy:
+                self._say(f"a harmless deploy: {self._lab.deploy_harmless()['did']}")
+                next_deploy += every_s
             time.sleep(min(5.0, max(0.0, until - time.monotonic())))
             report.false_incidents = len(self._incidents())
             if swap and report.swapped_to is None and time.monotonic() >= half:
