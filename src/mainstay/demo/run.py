@@ -22,7 +22,6 @@ from mainstay.lab.lab import Lab
 from mainstay.lab.shop import read_shop
 from mainstay.process import PlatformProcess
 
-
 HARMLESS_EVERY_S = 120.0
 """A quiet half hour is only worth something with deploys in it that nobody feels."""
 
