@@ -7,7 +7,9 @@ import { useKeys } from '../js/keys.js';
 import { now } from '../js/live.js';
 import { to } from '../js/router.js';
 import { items, refresh, useData } from '../js/store.js';
+import { calmSince, firstClause } from '../js/story.js';
 import { note } from '../parts/dialog.js';
+import { Ending } from '../parts/ending.js';
 import { EvidenceList, Cited } from '../parts/evidence.js';
 import { PlanPanel, usePlanKeys } from '../parts/plan.js';
 import { Timeline } from '../parts/timeline.js';
@@ -16,6 +18,7 @@ import { At, Confidence, EntityLink, plain, Shown, State, Text, Version } from '
 
 /** @typedef {import('../../types.d.ts').Incident} Incident */
 /** @typedef {import('../../types.d.ts').Change} Change */
+/** @typedef {import('../../types.d.ts').Alert} Alert */
 
 /** @param {{incident: Incident}} props */
 function RiskSum({ incident }) {
@@ -36,9 +39,10 @@ async function tell(id, does, done) {
   }
 }
 
-/** @param {{incident: Incident}} props */
-function Head({ incident }) {
-  const over = incident.resolved_ms ?? now.value;
+/** @param {{incident: Incident, alerts: Alert[], children: any}} props */
+function Head({ incident, alerts, children }) {
+  const over = incident.resolved_ms === null ? now.value : calmSince(alerts) ?? incident.resolved_ms;
+  const firing = alerts.filter((a) => a.status === 'firing').length;
   const open = incident.status === 'open' || incident.status === 'acknowledged';
   return html`<header class="incident-head">
     <div class="top"><a href=${to('incidents')}>Incidents</a><span class="muted">${incident.id}</span><${State} is=${incident.severity} /><${State} is=${incident.status} word=${incident.acknowledged_by && open ? `acknowledged by ${incident.acknowledged_by.slice(0, 40)}` : incident.status} />
@@ -46,8 +50,8 @@ function Head({ incident }) {
       ${open && may('responder') && html`<span class="buttons">${incident.status === 'open' && html`<button class="button" onClick=${() => tell(incident.id, 'acknowledge', 'Acknowledged: it is yours.')}>Acknowledge</button>`}
         <button class="button" onClick=${() => tell(incident.id, 'resolve', 'Marked as resolved.')}>Resolve</button></span>`}</div>
     <h1><${Text} value=${incident.title} max=${200} /></h1>
-    <div class="meta"><span title=${absolute(incident.since_ms)}>since <${At} ms=${incident.since_ms} /> · ${open ? 'for' : 'lasted'} ${duration(over - incident.since_ms)}</span><${RiskSum} incident=${incident} /><${Version} of=${incident.decided_by} />
-      ${incident.merged_into && html`<span>merged into <a href=${to('incidents', incident.merged_into)}>${incident.merged_into}</a></span>`}</div></header>`;
+    <div class="meta"><span title=${absolute(incident.since_ms)}>since <${At} ms=${incident.since_ms} /> · ${open ? 'for' : 'lasted'} ${duration(over - incident.since_ms)}</span>${alerts.length > 0 && html`<span>${open ? `${firing} of ${plural(alerts.length, 'alert')} firing` : plural(alerts.length, 'alert')}</span>`}<${RiskSum} incident=${incident} /><${Version} of=${incident.decided_by} />
+      ${incident.merged_into && html`<span>merged into <a href=${to('incidents', incident.merged_into)}>${incident.merged_into}</a></span>`}</div>${children}</header>`;
 }
 
 /** The change that is thought to have done it. @param {{change: Change | undefined, id: string}} props */
@@ -60,7 +64,7 @@ function ChangeWords({ change, id }) {
 function OtherSuspects({ incident }) {
   const others = incident.suspects.slice(1, 9);
   if (!others.length) return html`<span></span>`;
-  return html`<details><summary>${plural(others.length, 'other suspect')}</summary><div class="others">${others.map((s) => html`<div><${Confidence} p=${s.probability} says="" /> <${EntityLink} id=${s.entity} /> ${s.cause} <${Text} value=${s.says} max=${160} /> <${Cites} ids=${s.evidence} incident=${incident.id} /></div>`)}</div></details>`;
+  return html`<details><summary>${plural(others.length, 'other suspect')}</summary><div class="others">${others.map((s) => html`<div><${Confidence} p=${s.probability} says="" /> <${EntityLink} id=${s.entity} /> ${s.cause} <${Text} value=${firstClause(s.says)} max=${120} more="all" /> <${Cites} ids=${s.evidence} incident=${incident.id} /></div>`)}</div></details>`;
 }
 
 /** @param {{incident: Incident, alerts: any[], changes: Change[]}} props */
@@ -71,7 +75,7 @@ function RootCause({ incident, alerts, changes }) {
   const what = change ? `${change.kind} ${change.version}` : first.cause;
   return html`<p class="main"><${EntityLink} id=${first.entity} /> ← <${Text} value=${what} max=${80} /></p>
     <p class="more"><${Confidence} p=${first.probability} />${first.change && html` · <${ChangeWords} change=${change} id=${first.change} />`}</p>
-    ${first.says && html`<p class="more"><${Text} value=${first.says} /></p>`}
+    ${first.says && html`<p class="more"><${Text} value=${firstClause(first.says)} max=${200} /></p>`}
     <p><${Cites} ids=${first.evidence} incident=${incident.id} /><${Version} of=${first.decided_by} /></p>
     <div class="judge"><${OtherSuspects} incident=${incident} /><${VerdictButtons} incident=${incident} alerts=${alerts} kinds=${['right-cause', 'wrong-cause']} /></div>`;
 }
@@ -106,16 +110,16 @@ function Body({ data, part }) {
   }, [part]);
   const [plan, ...older] = [...plans].sort((a, b) => b.created_ms - a.created_ms);
   return html`<article>
-    <${Head} incident=${incident} />
+    <${Head} incident=${incident} alerts=${alerts}><${Ending} incident=${incident} alerts=${alerts} plan=${plan} approvals=${items(data.approvals)} /><//>
     <div class="columns">
       <div class="top"><${Groups} incident=${incident} alerts=${alerts} changes=${changes} />
-        ${incident.summary && html`<p class="summary"><${Cited} text=${incident.summary} incident=${incident} /></p>`}
         <div class="verdicts"><span class="muted">Verdict <kbd>.</kbd></span><${VerdictButtons} incident=${incident} alerts=${alerts} kinds=${['not-anomaly', 'merge', 'split', 'missed']} quiet=${true} /></div>
         <${Given} given=${items(data.verdicts)} />
+        ${incident.summary && html`<details class="summary"><summary>All of it in one paragraph</summary><p><${Cited} text=${incident.summary} incident=${incident} /></p></details>`}
       </div>
       <div class="rest"><section class="section"><h2>Evidence</h2><${EvidenceList} incident=${incident} alerts=${alerts} changes=${changes} /></section></div>
       <div class="aside"><div class="plan-box">${plan ? html`<${PlanPanel} key=${plan.id} plan=${plan} results=${items(data.steps)} approvals=${items(data.approvals).filter((a) => a.plan === plan.id)} entities=${entities} />` : html`<${NoPlan} />`}</div>
-        <div class="timeline-box"><section class="section"><h2>Timeline</h2><${Timeline} entries=${incident.timeline} /></section>
+        <div class="timeline-box"><section class="section"><h2>Timeline</h2><${Timeline} entries=${incident.timeline} alerts=${alerts} /></section>
         ${older.length > 0 && html`<section class="section"><h2>Earlier plans</h2>${older.map((p) => html`<p><${State} is=${p.status} /> <${Text} value=${p.title} /></p>`)}</section>`}</div></div>
     </div></article>`;
 }

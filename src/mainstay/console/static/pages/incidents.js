@@ -8,6 +8,7 @@ import { useKeys } from '../js/keys.js';
 import { now } from '../js/live.js';
 import { to } from '../js/router.js';
 import { items, useData } from '../js/store.js';
+import { firstClause } from '../js/story.js';
 import { show } from '../parts/dialog.js';
 import { LongList } from '../parts/list.js';
 import { Missed } from '../parts/verdict.js';
@@ -57,7 +58,7 @@ export function RiskBar({ risk }) {
 function why(incident) {
   const suspect = incident.suspects[0];
   if (!suspect) return incident.critical_failure || 'no suspect yet';
-  return `${entityName(suspect.entity)}: ${suspect.says || suspect.cause} (${percent(suspect.probability)})`;
+  return `${entityName(suspect.entity)}: ${firstClause(suspect.says) || suspect.cause} (${percent(suspect.probability)})`;
 }
 
 /** What is being done about it. @param {Incident} incident @param {boolean} waits */

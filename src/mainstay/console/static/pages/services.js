@@ -4,6 +4,7 @@ import { entityName, plural } from '../js/format.js';
 import { html } from '../js/html.js';
 import { to } from '../js/router.js';
 import { items, useData } from '../js/store.js';
+import { fold, timeless } from '../js/story.js';
 import { Chart } from '../parts/chart.js';
 import { Ago, Empty, EntityLink, PageHead, plain, Shown, State, Text, Version } from '../parts/words.js';
 
@@ -87,12 +88,23 @@ function LastHour({ series }) {
 /** @type {import('../parts/chart.js').Mark[]} */
 const NONE = [];
 
+/** @param {Alert} a */
+const says = (a) => (a.suppressed ? `not paged: ${a.suppressed_why}` : timeless(a.summary));
+
+/** One condition: the worst of its statistics and label sets, and the others on request. @param {{row: Alert[]}} props */
+function AlertRow({ row }) {
+  const [a, ...others] = row, firing = row.filter((one) => one.status === 'firing').length;
+  const word = !firing ? 'resolved' : firing < row.length ? `${a.severity}, ${firing} of ${row.length} firing` : `${a.severity}, firing`;
+  return html`<tr data-row tabindex="-1"><td><span class="strong"><${Text} value=${a.name} max=${120} /></span>${others.length > 0 && html` <span class="chip">×${row.length}</span>`}${says(a) && html`<div class="small muted"><${Text} value=${says(a)} max=${200} /></div>`}
+      ${others.length > 0 && html`<details class="small"><summary>${others.length} more of the same</summary><ul class="lines">${others.slice(0, 40).map((one) => html`<li><${Text} value=${timeless(one.summary) || one.name} max=${160} /></li>`)}</ul></details>`}</td>
+    <td><${State} is=${firing ? a.severity : 'resolved'} word=${word} /></td><td><${EntityLink} id=${a.entity} /></td><td class="nowrap"><${Ago} ms=${Math.min(...row.map((one) => one.since_ms))} /></td><td><${Version} of=${a.decided_by} /></td></tr>`;
+}
+
 /** @param {{alerts: Alert[]}} props */
 export function AlertTable({ alerts }) {
   if (!alerts.length) return html`<p class="muted">None.</p>`;
-  return html`<div class="table-scroll"><table class="stack"><thead><tr><th>Alert</th><th>State</th><th>Where</th><th>Since</th><th>Decided by</th></tr></thead><tbody>${alerts.slice(0, 300).map((a) => html`<tr key=${a.id} data-row tabindex="-1">
-    <td><span class="strong"><${Text} value=${a.name} max=${120} /></span>${(a.summary || a.suppressed_why) && html`<div class="small muted"><${Text} value=${a.suppressed ? `not paged: ${a.suppressed_why}` : a.summary} max=${200} /></div>`}</td>
-    <td><${State} is=${a.status === 'firing' ? a.severity : 'resolved'} word=${a.status === 'firing' ? `${a.severity}, firing` : 'resolved'} /></td><td><${EntityLink} id=${a.entity} /></td><td class="nowrap"><${Ago} ms=${a.since_ms} /></td><td><${Version} of=${a.decided_by} /></td></tr>`)}</tbody></table></div>`;
+  const rows = fold(alerts);
+  return html`<div class="table-scroll"><table class="stack"><thead><tr><th>Alert</th><th>State</th><th>Where</th><th>Since</th><th>Decided by</th></tr></thead><tbody>${rows.slice(0, 300).map((row) => html`<${AlertRow} key=${row.map((a) => a.id).sort()[0]} row=${row} />`)}</tbody></table></div>`;
 }
 
 /** What was held back, and why: suppression must never be silent. */
@@ -102,6 +114,6 @@ export function Alerts() {
     const rows = /** @type {Alert[]} */ (items(data)), quiet = /** @type {Alert[]} */ (items(quietly.data));
     return html`<${PageHead} title="Alerts" sentence=${html`<b>${plural(quiet.length, 'alert was', 'alerts were')} held back</b> lately. Each says why.`} />
       <section><h2>Not paged</h2><${AlertTable} alerts=${quiet} /></section>
-      <section class="section"><h2>Part of an incident, or paged</h2><${AlertTable} alerts=${rows.filter((a) => !a.suppressed)} /></section>`;
+      <section class="section"><h2>Part of an incident, or paged${rows.length > 0 && ` · ${rows.filter((a) => !a.suppressed).length}`}</h2><${AlertTable} alerts=${rows.filter((a) => !a.suppressed)} /></section>`;
   }}<//>`;
 }

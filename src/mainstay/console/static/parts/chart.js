@@ -1,10 +1,11 @@
 /** One series over time: what came, the band that was expected, and when somebody changed something. */
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { absolute, quantity, timeOfDay } from '../js/format.js';
 import { html } from '../js/html.js';
+import { limits, lows } from '../js/scale.js';
 import { colour, dark, theme } from '../js/theme.js';
 
-/** @typedef {{at_ms: number[], value: (number | null)[], low: (number | null)[], high: (number | null)[]}} Points */
+/** @typedef {import('../js/scale.js').Points} Points */
 /** @typedef {{at_ms: number, kind: 'change' | 'onset', says: string}} Mark */
 
 /** The classic script of index.html sets it. @returns {typeof import('uplot')} */
@@ -32,17 +33,17 @@ function marksPlugin(marks) {
   return { hooks: { draw: [draw] } };
 }
 
-/** @param {string} unit @param {number} width @param {() => Mark[]} marks @returns {import('uplot').Options} */
-function options(unit, width, marks) {
+/** @param {string} unit @param {number} width @param {() => Mark[]} marks @param {() => [number, number]} range @returns {import('uplot').Options} */
+function options(unit, width, marks, range) {
   const ink = colour('--muted'), grid = { stroke: colour('--line'), width: 1 };
   const font = `11px ${getComputedStyle(document.body).fontFamily}`;
   const none = { show: false };
   return {
-    width, height: 160, padding: [8, 20, 0, 0], legend: none, plugins: [marksPlugin(marks)],
+    width, height: 144, padding: [8, 20, 0, 0], legend: none, plugins: [marksPlugin(marks)],
     cursor: { x: true, y: false, points: none, drag: { x: false, y: false } },
-    scales: { x: { time: true }, y: { range: (/** @type {any} */ _, /** @type {number} */ low, /** @type {number} */ high) => range(low, high) } },
+    scales: { x: { time: true }, y: { range } },
     axes: [
-      { stroke: ink, grid: none, ticks: { ...grid, size: 4 }, font, space: 72, size: 28, values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((s) => timeOfDay(s * 1000).split(', ').at(-1) ?? '') },
+      { stroke: ink, grid: none, ticks: { ...grid, size: 4 }, font, space: 72, size: 28, values: (/** @type {any} */ _, /** @type {number[]} */ at) => at.map((s) => timeOfDay(s * 1000, (at[1] ?? 60) - at[0] < 60).split(', ').at(-1) ?? '') },
       { stroke: ink, grid, ticks: none, font, space: 32, size: 56, values: (/** @type {any} */ _, /** @type {number[]} */ v) => v.map((n) => quantity(n, unit, Math.max(...v.map(Math.abs)))) },
     ],
     series: [
@@ -55,21 +56,14 @@ function options(unit, width, marks) {
   };
 }
 
-/** @param {number} low @param {number} high @returns {[number, number]} */
-function range(low, high) {
-  if (low === null || high === null) return [0, 1];
-  const room = (high - low) * 0.08 || Math.abs(high) * 0.1 || 1;
-  return [low >= 0 && low < high * 0.6 ? 0 : low - room, high + room];
-}
-
-/** @param {Points} p @returns {any} */
-const columns = (p) => [p.at_ms.map((ms) => ms / 1000), p.low, p.high, p.value];
+/** @param {Points} p @param {string} unit @returns {any} */
+const columns = (p, unit) => [p.at_ms.map((ms) => ms / 1000), lows(p, unit), p.high, p.value];
 
 /** What the picture shows, for those who cannot see it. @param {Points} p @param {string} unit @param {string} name */
 function inWords(p, unit, name) {
   let i = p.value.length - 1;
   while (i > 0 && p.value[i] === null) i -= 1;
-  const now = p.value[i] ?? null, low = p.low[i] ?? null, high = p.high[i] ?? null;
+  const now = p.value[i] ?? null, low = lows(p, unit)[i] ?? null, high = p.high[i] ?? null;
   if (now === null) return `${name}: no data`;
   return `${name}: last ${quantity(now, unit)}${low === null || high === null ? '' : `, expected ${quantity(low, unit)} to ${quantity(high, unit)}`}`;
 }
@@ -78,14 +72,14 @@ function inWords(p, unit, name) {
 export function Chart({ points, unit, name, marks }) {
   const ref = useRef(/** @type {HTMLDivElement | null} */ (null));
   const plot = useRef(/** @type {any} */ (null));
-  const latest = useRef(marks);
-  latest.current = marks;
+  const latest = useRef({ marks, limits: /** @type {[number, number]} */ ([0, 1]) });
+  latest.current = useMemo(() => ({ marks, limits: limits(points, unit) }), [points, marks, unit]);
   useEffect(() => {
     const box = ref.current;
     if (!box) return undefined;
     const Plot = uPlotOf();
-    plot.current = new Plot(options(unit, box.clientWidth, () => latest.current), columns(points), box);
-    const watch = new ResizeObserver(() => plot.current?.setSize({ width: box.clientWidth, height: 160 }));
+    plot.current = new Plot(options(unit, box.clientWidth, () => latest.current.marks, () => latest.current.limits), columns(points, unit), box);
+    const watch = new ResizeObserver(() => plot.current?.setSize({ width: box.clientWidth, height: 144 }));
     watch.observe(box);
     return () => {
       watch.disconnect();
@@ -93,7 +87,7 @@ export function Chart({ points, unit, name, marks }) {
       plot.current = null;
     };
   }, [unit, theme.value, dark.value]);
-  useEffect(() => plot.current?.setData(columns(points)), [points, marks]);
+  useEffect(() => plot.current?.setData(columns(points, unit)), [points, marks]);
   const has = (/** @type {string} */ kind) => marks.some((mark) => mark.kind === kind);
   const words = inWords(points, unit, name);
   return html`<figure><div class="chart" ref=${ref} role="img" aria-label=${words}></div>

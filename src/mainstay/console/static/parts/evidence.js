@@ -3,6 +3,7 @@ import { quantity } from '../js/format.js';
 import { html } from '../js/html.js';
 import { to } from '../js/router.js';
 import { useData } from '../js/store.js';
+import { conditionOf, timeless } from '../js/story.js';
 import { Chart } from './chart.js';
 import { At, Text, Version } from './words.js';
 
@@ -40,17 +41,29 @@ function SeriesChart({ series, incident, changes }) {
   return html`<${Chart} points=${held.data} unit=${held.data.unit} name=${held.data.metric} marks=${marks} />`;
 }
 
-/** @param {{evidence: Evidence, incident: Incident, alerts: Map<string, Alert>, changes: import('../../types.d.ts').Change[], charts: boolean}} props */
-function Piece({ evidence, incident, alerts, changes, charts }) {
-  const series = charts ? seriesOf(evidence, alerts) : '';
-  const alert = alerts.get(evidence.ref);
+/** What was measured, unless it says so itself. @param {Evidence} evidence @param {Alert | undefined} alert */
+function measured(evidence, alert) {
   const band = alert?.band;
-  return html`<li id=${`evidence-${evidence.id}`} tabindex="-1" data-row>
-    <div class="line"><span class="cite">${evidence.id}</span><span><span class="muted">${evidence.kind}</span> <${Text} value=${evidence.says} max=${300} />
-      ${band && html`<span class="muted"> · ${quantity(band.value, band.unit)}, expected ${quantity(band.low, band.unit)} to ${quantity(band.high, band.unit)}</span>`} ${alert && html`<${Version} of=${alert.decided_by} />`}</span>
-      <span class="muted at"><${At} ms=${evidence.at_ms} seconds=${true} /></span></div>
-    ${series && html`<${SeriesChart} series=${series} incident=${incident} changes=${changes} />`}</li>`;
+  if (!band || /\bexpected\b/.test(evidence.says)) return '';
+  const low = band.value >= 0 ? Math.max(0, band.low) : band.low;
+  return ` · ${quantity(band.value, band.unit)}, expected ${quantity(low, band.unit)} to ${quantity(band.high, band.unit)}`;
 }
+
+/** Pieces of one condition share a row and a picture. @param {Evidence[]} pieces @param {Map<string, Alert>} alerts @returns {Evidence[][]} */
+function rowsOf(pieces, alerts) {
+  /** @type {Map<string, Evidence[]>} */
+  const rows = new Map();
+  for (const piece of pieces) {
+    const alert = alerts.get(piece.ref), key = alert ? conditionOf(alert) : piece.id;
+    rows.set(key, [...(rows.get(key) ?? []), piece]);
+  }
+  return [...rows.values()];
+}
+
+/** @param {{evidence: Evidence, alert: Alert | undefined}} props */
+const Line = ({ evidence, alert }) => html`<div class="line" id=${`evidence-${evidence.id}`} tabindex="-1"><span class="cite">${evidence.id}</span><span><span class="muted">${evidence.kind}</span> <${Text} value=${timeless(evidence.says)} max=${300} />
+    <span class="muted">${measured(evidence, alert)}</span> ${alert && html`<${Version} of=${alert.decided_by} />`}</span>
+    <span class="muted at"><${At} ms=${evidence.at_ms} seconds=${true} /></span></div>`;
 
 /** At most six charts: a tired person reads no more. @param {{incident: Incident, alerts: Alert[], changes: import('../../types.d.ts').Change[]}} props */
 export function EvidenceList({ incident, alerts, changes }) {
@@ -59,10 +72,11 @@ export function EvidenceList({ incident, alerts, changes }) {
   const drawn = new Set();
   const pieces = [...incident.evidence].sort((a, b) => b.weight - a.weight).slice(0, 40);
   if (!pieces.length) return html`<p class="muted">None was recorded.</p>`;
-  return html`<ul class="evidence">${pieces.map((e) => {
-    const series = seriesOf(e, byId);
-    const charts = Boolean(series) && !drawn.has(series) && drawn.size < 6;
+  return html`<ul class="evidence panel">${rowsOf(pieces, byId).map((row) => {
+    const series = row.map((e) => seriesOf(e, byId)).find((id) => id && !drawn.has(id)) ?? '';
+    const charts = series && drawn.size < 6;
     if (charts) drawn.add(series);
-    return html`<${Piece} key=${e.id} evidence=${e} incident=${incident} alerts=${byId} changes=${near} charts=${charts} />`;
+    return html`<li key=${row[0].id} data-row tabindex="-1">${row.map((e) => html`<${Line} key=${e.id} evidence=${e} alert=${byId.get(e.ref)} />`)}
+      ${charts && html`<${SeriesChart} series=${series} incident=${incident} changes=${near} />`}</li>`;
   })}</ul>`;
 }

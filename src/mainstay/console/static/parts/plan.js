@@ -5,8 +5,9 @@ import { duration, plural } from '../js/format.js';
 import { html } from '../js/html.js';
 import { useKeys } from '../js/keys.js';
 import { refresh } from '../js/store.js';
+import { gist, shortNames } from '../js/story.js';
 import { Ask, note, show } from './dialog.js';
-import { Ago, EntityLink, State, Text, Version } from './words.js';
+import { Ago, At, EntityLink, State, Text, Version } from './words.js';
 
 /** @typedef {import('../../types.d.ts').Plan & {digest?: string}} Plan */
 
@@ -21,12 +22,22 @@ function Arguments({ args }) {
   return rows.length ? html`<span class="args">${rows.map(([name, value]) => html`<span>${name} = <${Text} value=${typeof value === 'string' ? value : JSON.stringify(value)} max=${160} /></span>`)}</span>` : null;
 }
 
-/** @param {{steps: import('../../types.d.ts').Step[], results?: import('../../types.d.ts').StepResult[], phase: string}} props */
+/** @typedef {import('../../types.d.ts').StepResult} StepResult */
+
+/** What a step was told and what it answered: before it runs one must read it, afterwards one may. @param {{step: import('../../types.d.ts').Step, result: StepResult | undefined}} props */
+function StepDetails({ step, result }) {
+  if (!result) return html`<${Arguments} args=${step.with} />`;
+  const said = [result.says, result.output].filter(Boolean);
+  const body = html`<${Arguments} args=${step.with} />${said.map((text) => html`<div class="small muted"><${Text} value=${text} max=${240} /></div>`)}`;
+  return result.status === 'succeeded' ? html`<details class="small"><summary>what it ran and answered</summary>${body}</details>` : body;
+}
+
+/** @param {{steps: import('../../types.d.ts').Step[], results?: StepResult[], phase: string}} props */
 export function Steps({ steps, results = [], phase }) {
   return html`<ol class="steps">${steps.map((step, i) => {
     const result = results.filter((r) => r.phase === phase && r.index === i).at(-1);
-    return html`<li><div><span class="strong"><${Text} value=${step.name} max=${120} /></span> <span class="chip">${step.action}</span> ${result && html`<${State} is=${result.status} />`}
-      <${Arguments} args=${step.with} />${result && (result.says || result.output) && html`<div class="small muted"><${Text} value=${result.says || result.output} max=${240} /></div>`}</div></li>`;
+    return html`<li><div><span class="strong"><${Text} value=${step.name} max=${120} /></span> <span class="chip">${step.action}</span> ${result && html`<span class="nowrap"><${State} is=${result.status} /> <span class="muted small"><${At} ms=${result.at_ms} seconds=${true} /></span></span>`}
+      <${StepDetails} step=${step} result=${result} /></div></li>`;
   })}</ol>`;
 }
 
@@ -80,7 +91,7 @@ export function usePlanKeys() {
   }, []);
 }
 
-/** What each step would do; asked of the server again at a press. @param {{plan: Plan}} props */
+/** What each step would do; asked of the server again at a press. Only what has not been decided can be tried. @param {{plan: Plan}} props */
 function DryRun({ plan }) {
   const [lines, setLines] = useState(plan.dry_run);
   const run = async () => {
@@ -92,30 +103,48 @@ function DryRun({ plan }) {
       note(/** @type {Error} */ (error).message, 'bad');
     }
   };
-  const button = may('responder') && plan.status === 'proposed' && html`<button class="button quiet small" onClick=${run}>${lines.length ? 'Again' : 'Run it dry'}</button>`;
+  const button = may('responder') && html`<button class="button quiet small" onClick=${run}>${lines.length ? 'Again' : 'Run it dry'}</button>`;
   if (!lines.length) return html`<div class="buttons"><${State} is="warn" word="No dry run yet" />${button}</div>`;
   return html`<div class="dry"><div class="buttons"><${State} is="ok" word="Dry run" />${button}</div>
     <ul class="dry">${lines.map((line) => html`<li><span class="muted" aria-hidden="true">·</span><span><${Text} value=${line} max=${300} /></span></li>`)}</ul></div>`;
 }
 
-/** @param {{plan: Plan, results?: import('../../types.d.ts').StepResult[], entities?: number, approvals?: import('../../types.d.ts').Approval[], heading?: any}} props */
-export function PlanPanel({ plan, results = [], entities = 0, approvals = [], heading = 'Plan' }) {
-  const waits = plan.status === 'proposed';
+/** Who said yes or no, when and why. @param {{approvals: import('../../types.d.ts').Approval[]}} props */
+const Decided = ({ approvals }) => html`${approvals.map((a) => html`<p><${State} is=${a.decision} /> by <${Text} value=${a.by} max=${60} /> at <${At} ms=${a.at_ms} seconds=${true} />${a.comment && html`: <${Text} value=${a.comment} max=${200} />`}</p>`)}`;
+
+/** What came of it; while it runs, what it waits for. @param {{plan: Plan, results: StepResult[]}} props */
+function Result({ plan, results }) {
+  if (plan.outcome) return html`<p><${Text} value=${shortNames(plan.outcome)} max=${Math.max(40, gist(plan.outcome).length)} more="all" /></p>`;
+  const ran = plan.steps.every((_, i) => results.some((r) => r.phase === 'do' && r.index === i && r.status === 'succeeded'));
+  if (plan.status === 'running' && ran) return html`<p><${State} is="started" word="verifying" /> it worked when ${verifyWords(plan)}.</p>`;
+  return null;
+}
+
+/** A plan that waits: all that one needs for a yes or a no. @param {{plan: Plan}} props */
+const Waiting = ({ plan }) => html`<${Buttons} plan=${plan} />
+  ${plan.reason && html`<p class="muted"><${Text} value=${shortNames(plan.reason)} /></p>`}
+  <${Steps} steps=${plan.steps} phase="do" /><${DryRun} plan=${plan} />
+  <p class="small muted">It worked when ${verifyWords(plan)}${plan.verify.entity ? html` on <${EntityLink} id=${plan.verify.entity} />` : ''}.</p>`;
+
+/** A plan that was decided: by whom, what was done, what came of it. @param {{plan: Plan, results: StepResult[], approvals: import('../../types.d.ts').Approval[]}} props */
+const Doing = ({ plan, results, approvals }) => html`<${Decided} approvals=${approvals} />
+  <${Steps} steps=${plan.steps} results=${results} phase="do" /><${Result} plan=${plan} results=${results} />`;
+
+/** @param {{plan: Plan, results?: StepResult[], entities?: number, approvals?: import('../../types.d.ts').Approval[], heading?: any}} props */
+export function PlanPanel({ plan, results: all = [], entities = 0, approvals = [], heading = 'Plan' }) {
+  const waits = plan.status === 'proposed', results = all.filter((r) => r.plan === plan.id);
+  const undone = results.some((r) => r.phase === 'undo');
+  const undo = html`<${Steps} steps=${plan.undo} results=${results} phase="undo" />`;
   return html`<section class="panel plan" data-plan=${plan.id} aria-label=${`Plan ${plan.id}`}>
     <header><h2>${heading}</h2><${State} is=${plan.status} word=${waits ? 'waits for approval' : plan.status} /></header>
     <div class="body">
       <div><p class="title"><${Text} value=${plan.title} max=${200} /></p>
         <p class="muted">touches ${plan.targets.length}${entities ? ` of ${plural(entities, 'entity', 'entities')}` : ''}: ${plan.targets.map((id, i) => html`${i ? ', ' : ''}<${EntityLink} id=${id} />`)}</p></div>
-      ${waits && html`<${Buttons} plan=${plan} />`}
-      ${plan.outcome && html`<p><${Text} value=${plan.outcome} /></p>`}
-      ${plan.reason && html`<p class="muted"><${Text} value=${plan.reason} /></p>`}
-      <${Steps} steps=${plan.steps} results=${results} phase="do" />
-      <${DryRun} plan=${plan} />
-      <p class="small muted">It worked when ${verifyWords(plan)}${plan.verify.entity ? html` on <${EntityLink} id=${plan.verify.entity} />` : ''}.</p>
+      ${waits ? html`<${Waiting} plan=${plan} />` : html`<${Doing} plan=${plan} results=${results} approvals=${approvals} />`}
+      ${undone && html`<div><h3>Undo</h3>${undo}</div>`}
       <details><summary>${plan.undo.length ? `Undo: ${plural(plan.undo.length, 'step')}` : 'No undo'} · digest ${(plan.digest ?? '').slice(0, 8)}</summary>
-        ${plan.undo.length > 0 && html`<${Steps} steps=${plan.undo} results=${results} phase="undo" />`}<p><${Digest} digest=${plan.digest ?? ''} /></p></details>
-      ${approvals.map((a) => html`<p class="small"><${State} is=${a.decision} /> by <${Text} value=${a.by} max=${60} /> <${Ago} ms=${a.at_ms} />${a.comment && html`: <${Text} value=${a.comment} max=${200} />`}</p>`)}
+        ${plan.undo.length > 0 && !undone && undo}${!waits && plan.reason && html`<p class="muted"><${Text} value=${shortNames(plan.reason)} /></p>`}
+        ${!waits && plan.dry_run.map((line) => html`<p class="small muted">dry run: <${Text} value=${line} max=${300} /></p>`)}<p><${Digest} digest=${plan.digest ?? ''} /></p></details>
       <p class="small muted">${plan.risk_class} change · runbook <${Text} value=${plan.runbook} max=${80} /> · asked by <${Text} value=${plan.requested_by} max=${60} /> <${Ago} ms=${plan.created_ms} /> · <${Version} of=${plan.decided_by} /></p>
     </div></section>`;
 }
-

@@ -3,6 +3,7 @@ import { may, send } from '../js/api.js';
 import { entityName } from '../js/format.js';
 import { html } from '../js/html.js';
 import { items, refresh, useData } from '../js/store.js';
+import { gist, timeless } from '../js/story.js';
 import { Ask, note, show } from './dialog.js';
 import { Ago, plain, State, Text } from './words.js';
 
@@ -35,7 +36,7 @@ function Wrong({ incident }) {
 
 /** @param {{incident: import('../../types.d.ts').Incident, alerts: import('../../types.d.ts').Alert[]}} props */
 function Split({ incident, alerts }) {
-  const named = new Map(alerts.map((a) => [a.id, `${a.name} on ${shown(a.entity)}`]));
+  const named = new Map(alerts.map((a) => [a.id, `${a.name} on ${shown(a.entity)}${a.summary && `: ${timeless(a.summary)}`}`]));
   const options = incident.groupings.map((g) => [g.alert, plain(named.get(g.alert) ?? g.alert).slice(0, 120)]);
   return html`<${Ask} title="An alert does not belong here" submit="Split off" done="Recorded. The alert leaves this incident." act=${(/** @type {FormData} */ form) => give({ kind: 'split', subject: incident.id, target: form.get('target'), comment: form.get('comment') })}>
     <${Choose} name="target" label="Which alert?" options=${options} /><${Comment} /><//>`;
@@ -100,4 +101,4 @@ export function VerdictButtons({ incident, alerts, kinds, quiet = false }) {
 }
 
 /** @param {{given: import('../../types.d.ts').Verdict[]}} props */
-export const Given = ({ given }) => html`${given.map((v) => html`<p class="small muted"><${State} is="" icon="verdict" word=${v.kind} /> said ${plain(v.by).slice(0, 60)} <${Ago} ms=${v.at_ms} />${v.comment && html`: <${Text} value=${v.comment} max=${200} />`}</p>`)}`;
+export const Given = ({ given }) => html`${given.map((v) => html`<p class="small muted"><${State} is="" icon="verdict" word=${v.kind.replace('-', ' ')} />, says ${v.by === 'outcome' ? 'the outcome of the plan' : plain(v.by).slice(0, 60)} <${Ago} ms=${v.at_ms} />${v.comment && html`: <${Text} value=${v.by === 'outcome' ? gist(v.comment) : v.comment} max=${160} more="all" />`}</p>`)}`;

@@ -12,8 +12,8 @@ const TRICKS = /[\u202A-\u202E\u2066-\u2069\u200B-\u200F\u061C\uFEFF\u0000-\u000
 /** @param {string} text */
 export const plain = (text) => text.replace(TRICKS, (c) => `⟨U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}⟩`);
 
-/** Text from outside: isolated, as text, cut to a length that one can ask to see. @param {{value: unknown, max?: number, expand?: boolean}} props */
-export function Text({ value, max = 280, expand = true }) {
+/** Text from outside: isolated, as text, cut to a length that one can ask to see. @param {{value: unknown, max?: number, expand?: boolean, more?: string}} props */
+export function Text({ value, max = 280, expand = true, more = '' }) {
   const [open, setOpen] = useState(false);
   const all = String(value ?? '');
   if (all.length <= max) return html`<bdi>${plain(all)}</bdi>`;
@@ -21,7 +21,7 @@ export function Text({ value, max = 280, expand = true }) {
     event.preventDefault();
     setOpen(!open);
   };
-  const button = expand && html`<button type="button" class="link expand" aria-expanded=${open} onClick=${toggle}>${open ? 'show less' : `show all ${all.length.toLocaleString('en-US')} characters`}</button>`;
+  const button = expand && html`<button type="button" class="link expand" aria-expanded=${open} onClick=${toggle}>${open ? 'show less' : more || `show all ${all.length.toLocaleString('en-US')} characters`}</button>`;
   return html`<bdi>${plain(open ? all : all.slice(0, max))}${open ? '' : '…'}</bdi>${button}`;
 }
 
