@@ -15,6 +15,9 @@ export function conditionOf(alert) {
   return JSON.stringify([alert.entity, alert.name, alert.signal, what, alert.source, alert.suppressed_why]);
 }
 
+/** `p95` of `http.server.request.duration.p95`. @param {Alert} alert */
+export const statisticOf = (alert) => (alert.labels?.metric ?? '').match(STATISTIC)?.[1] ?? '';
+
 /** Firing before over, severe before mild, rare before likely. @param {Alert} a @param {Alert} b */
 const worse = (a, b) => Number(b.status === 'firing') - Number(a.status === 'firing') || ORDER.indexOf(a.severity) - ORDER.indexOf(b.severity) || (a.p_value ?? 1) - (b.p_value ?? 1);
 
@@ -33,6 +36,12 @@ export function fold(alerts) {
     }
   }
   return rows.map((row) => row.sort(worse));
+}
+
+/** The worst alert that has a picture, of this entity if it has one. @param {Alert[]} alerts @param {string} entity */
+export function worstSeries(alerts, entity) {
+  const drawn = alerts.filter((a) => a.subject.startsWith('metric:')).sort(worse);
+  return drawn.find((a) => a.entity === entity) ?? drawn[0];
 }
 
 /** Does this line say that an alert has ended? @param {Entry} entry */

@@ -3,7 +3,7 @@ import { quantity } from '../js/format.js';
 import { html } from '../js/html.js';
 import { to } from '../js/router.js';
 import { useData } from '../js/store.js';
-import { conditionOf, timeless } from '../js/story.js';
+import { conditionOf, statisticOf, timeless, worstSeries } from '../js/story.js';
 import { Chart } from './chart.js';
 import { At, Text, Version } from './words.js';
 
@@ -41,12 +41,17 @@ function SeriesChart({ series, incident, changes }) {
   return html`<${Chart} points=${held.data} unit=${held.data.unit} name=${held.data.metric} marks=${marks} />`;
 }
 
-/** What was measured, unless it says so itself. @param {Evidence} evidence @param {Alert | undefined} alert */
-function measured(evidence, alert) {
-  const band = alert?.band;
-  if (!band || /\bexpected\b/.test(evidence.says)) return '';
-  const low = band.value >= 0 ? Math.max(0, band.low) : band.low;
-  return ` · ${quantity(band.value, band.unit)}, expected ${quantity(low, band.unit)} to ${quantity(band.high, band.unit)}`;
+/** What came and what was expected. @param {import('../../types.d.ts').Band} band */
+function measured({ value, low, high, unit }) {
+  return `${quantity(value, unit)}, expected ${quantity(value >= 0 ? Math.max(0, low) : low, unit)} to ${quantity(high, unit)}`;
+}
+
+/** What a piece says; the name of a metric that the line above has said is not repeated. @param {Evidence} evidence @param {Alert | undefined} alert @param {boolean} again */
+function saying(evidence, alert, again) {
+  const band = alert?.band, says = timeless(evidence.says);
+  if (!band || !alert) return says;
+  if (again && alert.labels.metric) return `${statisticOf(alert) || 'also'} ${measured(band)}`;
+  return /\bexpected\b/.test(says) ? says : `${says} · ${measured(band)}`;
 }
 
 /** Pieces of one condition share a row and a picture. @param {Evidence[]} pieces @param {Map<string, Alert>} alerts @returns {Evidence[][]} */
@@ -60,10 +65,17 @@ function rowsOf(pieces, alerts) {
   return [...rows.values()];
 }
 
-/** @param {{evidence: Evidence, alert: Alert | undefined}} props */
-const Line = ({ evidence, alert }) => html`<div class="line" id=${`evidence-${evidence.id}`} tabindex="-1"><span class="cite">${evidence.id}</span><span><span class="muted">${evidence.kind}</span> <${Text} value=${timeless(evidence.says)} max=${300} />
-    <span class="muted">${measured(evidence, alert)}</span> ${alert && html`<${Version} of=${alert.decided_by} />`}</span>
+/** @param {{evidence: Evidence, alert: Alert | undefined, again: boolean}} props */
+const Line = ({ evidence, alert, again }) => html`<div class="line" id=${`evidence-${evidence.id}`} tabindex="-1"><span class="cite">${evidence.id}</span><span>${!again && html`<span class="muted">${evidence.kind}</span> `}<${Text} value=${saying(evidence, alert, again)} max=${300} /> ${alert && !again && html`<${Version} of=${alert.decided_by} />`}</span>
     <span class="muted at"><${At} ms=${evidence.at_ms} seconds=${true} /></span></div>`;
+
+/** When no piece of evidence has a picture: what the worst alert of the suspect saw. @param {{incident: Incident, alerts: Alert[], changes: import('../../types.d.ts').Change[]}} props */
+function Seen({ incident, alerts, changes }) {
+  const alert = worstSeries(alerts, incident.suspects[0]?.entity ?? '');
+  if (!alert) return null;
+  return html`<li data-row tabindex="-1"><div class="line"><span></span><span><span class="muted">alert</span> <${Text} value=${timeless(alert.summary) || alert.name} max=${300} /> <${Version} of=${alert.decided_by} /></span>
+    <span class="muted at"><${At} ms=${alert.since_ms} seconds=${true} /></span></div><${SeriesChart} series=${alert.subject.replace('metric:', '')} incident=${incident} changes=${changes} /></li>`;
+}
 
 /** At most six charts: a tired person reads no more. @param {{incident: Incident, alerts: Alert[], changes: import('../../types.d.ts').Change[]}} props */
 export function EvidenceList({ incident, alerts, changes }) {
@@ -72,11 +84,12 @@ export function EvidenceList({ incident, alerts, changes }) {
   const drawn = new Set();
   const pieces = [...incident.evidence].sort((a, b) => b.weight - a.weight).slice(0, 40);
   if (!pieces.length) return html`<p class="muted">None was recorded.</p>`;
+  const anySeries = pieces.some((e) => seriesOf(e, byId));
   return html`<ul class="evidence panel">${rowsOf(pieces, byId).map((row) => {
     const series = row.map((e) => seriesOf(e, byId)).find((id) => id && !drawn.has(id)) ?? '';
     const charts = series && drawn.size < 6;
     if (charts) drawn.add(series);
-    return html`<li key=${row[0].id} data-row tabindex="-1">${row.map((e) => html`<${Line} key=${e.id} evidence=${e} alert=${byId.get(e.ref)} />`)}
+    return html`<li key=${row[0].id} data-row tabindex="-1">${row.map((e, i) => html`<${Line} key=${e.id} evidence=${e} alert=${byId.get(e.ref)} again=${i > 0} />`)}
       ${charts && html`<${SeriesChart} series=${series} incident=${incident} changes=${near} />`}</li>`;
-  })}</ul>`;
+  })}${!anySeries && html`<${Seen} key="seen" incident=${incident} alerts=${alerts} changes=${near} />`}</ul>`;
 }
