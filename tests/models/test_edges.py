@@ -86,7 +86,7 @@ def test_errors_by_severity():
 
 
 def test_it_worsens_once_and_keeps_its_onset():
-    found = told([steady()] * 20 + [steady(latency=100.0)] * 6 + [steady(latency=900.0)] * 6)
+    found = told([steady()] * 20 + [steady(latency=160.0)] * 6 + [steady(latency=900.0)] * 6)
     assert [(t.output["event"], t.severity) for t in found] == [("started", "major"), ("worse", "critical")]
     assert found[0].since_ns == found[1].since_ns
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from mainstay.models.rca.case import AlertFact, CallFact, Case
@@ -117,7 +117,7 @@ class Picture:
 
     def onset_ms(self, entity: str) -> int:
         """When its trouble began; the incident's onset when it has no alert of its own."""
-        return min((max(a.since_ms, self._earliest_ms) for a in self.alerts_about(entity)), default=self.case.onset_ms)
+        return self._begin(self.alerts_about(entity))
 
     def is_bad(self, call: CallFact) -> bool:
         """Slower by a practical amount (relative and absolute), or failing."""
@@ -209,7 +209,12 @@ class Picture:
 
     def first_onset_ms(self) -> int:
         """The first sign, but none long before the incident: what has been odd for hours is not its beginning."""
-        return min((max(a.since_ms, self._earliest_ms) for a in self.case.alerts), default=self.case.onset_ms)
+        return self._begin(self.case.alerts)
+
+    def _begin(self, alerts: Sequence[AlertFact]) -> int:
+        """A small thing that went on already says nothing of when the great one began: minor alerts count only alone."""
+        great = [a for a in alerts if a.severity in {"critical", "major"}] or alerts
+        return min((max(a.since_ms, self._earliest_ms) for a in great), default=self.case.onset_ms)
 
     @property
     def _earliest_ms(self) -> int:

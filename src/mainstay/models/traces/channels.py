@@ -206,7 +206,7 @@ def _latency(
     severity: Severity = "minor"
     if factor >= 5 and added >= parameters.critical_ms:
         severity = "critical"
-    elif factor >= 2.5 and added >= 0.4 * parameters.critical_ms:
+    elif factor >= 2.5 and added >= 0.5 * parameters.critical_ms:
         severity = "major"
     return Finding(
         since_ns=_onset(state.ring, lambda w: way.holds(w, limit)),
