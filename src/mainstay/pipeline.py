@@ -18,7 +18,7 @@ from mainstay.domain.incidents import Incident
 from mainstay.domain.ledger import Entry
 from mainstay.domain.pages import Page
 from mainstay.domain.protocols import BandBatch
-from mainstay.domain.records import Command, Record
+from mainstay.domain.records import SET_ASIDE, Command, Record
 from mainstay.domain.signals import Decoded, Normal, Series
 from mainstay.domain.state import Stateful, pack, unpack
 
@@ -60,6 +60,7 @@ class Stores(Protocol):
     def write(self, normal: Normal, seq: int) -> None: ...
     def know(self, series: Sequence[Series]) -> None: ...
     def write_bands(self, bands: BandBatch, seq: int) -> None: ...
+    def forget(self) -> None: ...
     def commit(self, seq: int) -> None: ...
 
 
@@ -92,6 +93,7 @@ class Pipeline:
 
     Attributes:
         seq: The last record that was taken.
+        taking: The record that the stages have at this moment; 0 while stores commit, and between batches.
         scores_digest: A chained sha256 over every score so far: equal digests mean equal scores in equal order.
     """
 
@@ -100,11 +102,14 @@ class Pipeline:
         self._told: dict[str, Incident] = {}
         self.scores_digest = ""
         self._scored_since_ms = 0
-        self.seq = 0
+        self.seq = self.taking = 0
         self.at_ms = 0
 
     def run(self, records: Sequence[Record]) -> Effects:
-        """Everything that these records lead to, committed. Records at or below what was decided only rebuild state."""
+        """Everything that these records lead to, committed. Records at or below what was decided only rebuild state.
+
+        When this raises, the state is torn, and `restore` must mend it; `taking` says whether a record was to blame.
+        """
         decided = self._control.decided_seq
         effects = Effects()
         for batch in ([r for r in records if r.seq <= decided], [r for r in records if r.seq > decided]):
@@ -115,7 +120,9 @@ class Pipeline:
     def _batch(self, records: Sequence[Record]) -> Effects:
         effects = Effects()
         for record in records:
+            self.taking = record.seq
             effects.merge(self._one(record))
+        self.taking = 0
         self._telemetry.commit(records[-1].seq)
         self._control.commit(effects)
         return effects
@@ -125,6 +132,8 @@ class Pipeline:
         at_ms = record.received_ns // 1_000_000
         if record.source == "command":
             self._stages.command(Command.read(record.body), effects)
+        elif record.source == SET_ASIDE:
+            effects.entries.append(_set_aside(record, at_ms))
         else:
             self._signals(record, at_ms, effects)
         self._stages.learn(effects)
@@ -199,12 +208,25 @@ class Pipeline:
     def restore(self, state: bytes) -> None:
         """Take up a state written by `snapshot`; replay goes on at `seq` + 1."""
         saved = unpack("pipeline", 1, state, _Saved)
+        self._telemetry.forget()
+        self.taking = 0
         for name, stage in self._stages.stateful.items():
             stage.restore(saved.stages[name])
         self._telemetry.know(self._stages.normalize.series)
         self.seq, self.at_ms, self._told = saved.seq, saved.at_ms, saved.told
         self._scored_since_ms = saved.scored_since_ms
         self.scores_digest = saved.scores_digest
+
+
+def _set_aside(record: Record, at_ms: int) -> Entry:
+    return Entry(
+        id=f"aside-{record.seq}",
+        kind="batch",
+        at_ms=at_ms,
+        actor="mainstay",
+        subject=f"record {record.seq}",
+        output={"set_aside": record.seq, "why": record.body.decode()},
+    )
 
 
 @dataclass

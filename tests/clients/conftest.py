@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import httpx
 import pytest
@@ -62,7 +63,7 @@ def process(tmp_path):
     children = []
 
     def start(*command):
-        log = (tmp_path / f"{os.path.basename(command[0])}-{len(children)}.log").open("wb")
+        log = (tmp_path / f"{Path(command[0]).name}-{len(children)}.log").open("wb")
         child = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         children.append((child, log))
         return child

@@ -34,7 +34,7 @@ class UnsyncedDisk:
             target = self._new / name.relative_to(names)
             if name.is_symlink():
                 target.touch(mode=0o600)
-                if (kept := self._shadow / "files" / os.readlink(name)).exists():
+                if (kept := self._shadow / "files" / name.readlink()).exists():
                     shutil.copyfile(kept, target)
             else:
                 target.mkdir(mode=0o700)

@@ -1,15 +1,22 @@
 """Senders of every kind that write down what was acknowledged, and readers that say what is there."""
 
+import itertools
+import json
 import struct
 import threading
 import time
+from collections import Counter
 
 import cramjam
 import httpx
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from mainstay.app.clock import SystemClock
 from mainstay.bench.load import _field, _varint
+from mainstay.store.control import Control
+from mainstay.store.telemetry import Telemetry
+from mainstay.store.telemetry_tables import LOGS, POINTS, SPANS
 
 
 class Senders:
@@ -34,17 +41,17 @@ class Senders:
             thread.join()
 
     def _run(self, kind):
-        number = 0
-        client = httpx.Client(timeout=5)
-        while not self._stop.wait(0.02):
-            number += 1
-            path, body, headers = getattr(self, "_" + kind)(number)
-            try:
-                answer = client.post(self.url + path, content=body, headers={**self._headers, **headers})
-            except httpx.TransportError:
-                continue  # not acknowledged: it may be there or not
-            if answer.is_success:
-                self.acknowledged[kind].add(number)
+        with httpx.Client(timeout=5) as client:
+            for number in itertools.count(1):
+                if self._stop.wait(0.02):
+                    return
+                path, body, headers = getattr(self, "_" + kind)(number)
+                try:
+                    answer = client.post(self.url + path, content=body, headers={**self._headers, **headers})
+                except httpx.TransportError:
+                    continue  # not acknowledged: it may be there or not
+                if answer.is_success:
+                    self.acknowledged[kind].add(number)
 
     def _samples(self, number):
         labels = {"__name__": "durable_value", "service": "durable", "environment": "test"}
@@ -75,7 +82,7 @@ class Senders:
 
     def _alerts(self, number):
         body = [{"labels": {"alertname": f"Durable{number}", "severity": "info", "service": "durable"}}]
-        return "/api/v2/alerts", httpx.Request("POST", "http://x", json=body).content, {"Content-Type": "application/json"}
+        return "/api/v2/alerts", json.dumps(body).encode(), {"Content-Type": "application/json"}
 
 
 def _name(resource):
@@ -85,28 +92,20 @@ def _name(resource):
 
 
 def stored(data):
-    """How often each number stands in the stores of a platform that is not running."""
-    from collections import Counter
-
-    from mainstay.app.clock import SystemClock
-    from mainstay.store.control import Control
-    from mainstay.store.telemetry import Telemetry
-
+    """How often each number stands in the stores (hot and sealed) of a platform that is not running."""
     telemetry = Telemetry(data / "telemetry", retention_s=7 * 86_400)
     control = Control(data / "control.db", SystemClock())
     try:
-        connection = telemetry._new_cursor()
-        values = connection.execute(
-            "SELECT value FROM points JOIN series ON points.series = series.id WHERE series.metric LIKE 'durable_value%'"
-        ).fetchall()
-        bodies = connection.execute("SELECT body FROM logs WHERE body LIKE 'line number %'").fetchall()
-        traces = connection.execute("SELECT trace_id FROM spans").fetchall()
-        connection.close()
+        ids = {series.id for series in telemetry.find_series(metric="durable_value*")}
+        samples = telemetry._rows(POINTS, "true", [], None, "")
+        lines = telemetry._rows(LOGS, "body LIKE 'line number %'", [], None, "")
+        names = [alert.name for alert in control.alerts(limit=100_000)]
+        spans = telemetry._rows(SPANS, "name = 'work'", [], None, "")
         return {
-            "samples": Counter(int(value) for (value,) in values),
-            "logs": Counter(int(body.rpartition(" ")[2]) for (body,) in bodies),
-            "spans": Counter(int.from_bytes(bytes(trace), "big") for (trace,) in traces),
-            "alerts": Counter(int(a.name.removeprefix("Durable")) for a in control.alerts(limit=100_000)),
+            "samples": Counter(int(value) for series, _, value in samples if series in ids),
+            "logs": Counter(int(row[4].rpartition(" ")[2]) for row in lines),
+            "spans": Counter(int.from_bytes(row[0], "big") for row in spans),
+            "alerts": Counter(int(name.removeprefix("Durable")) for name in names if name.startswith("Durable")),
         }
     finally:
         telemetry.close()

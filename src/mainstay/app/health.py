@@ -78,7 +78,7 @@ class Health:
             decided_seq=line.control.decided_seq,
             disk_bytes=line.telemetry.disk_bytes(),
             is_ready=stage.is_ok,
-            not_ready_why="" if stage.is_ok else stage.says,
+            not_ready_why=stage.says,
         )
 
     def is_ok(self) -> tuple[bool, str]:
@@ -89,14 +89,16 @@ class Health:
     def _pipeline(self, now_ms: int) -> StageHealth:
         idle_s = time.monotonic() - self._engine.last_batch_at
         lag_s = max(0.0, (now_ms - self._line.pipeline.at_ms) / 1000) if self._line.pipeline.at_ms else 0.0
-        says = self._engine.failure or (f"no batch ended for {idle_s:.0f} s" if idle_s > STALLS_AFTER_S else "")
+        wrong = self._engine.failure or (f"no batch ended for {idle_s:.0f} s" if idle_s > STALLS_AFTER_S else "")
+        aside = self._engine.aside
+        noted = f"{len(aside)} records are set aside in {aside.directory}: a stage fails on them" if len(aside) else ""
         return StageHealth(
             name="pipeline",
-            is_ok=not says,
+            is_ok=not wrong,
             lag_s=round(lag_s, 1),
             last_ok_ms=now_ms - int(idle_s * 1000),
-            errors=int(bool(self._engine.failure)),
-            says=says,
+            errors=self._engine.failures,
+            says=wrong or noted,
         )
 
     def _receive(self) -> StageHealth:

@@ -25,6 +25,7 @@ from mainstay.domain.signals import F64, I64
 from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
 from mainstay.domain.views import Explained, LogLine, Reperformed, SpanLine, Status
+from mainstay.engine.aside import Aside
 from mainstay.engine.local import LocalEngine, Pace
 from mainstay.engine.snapshots import Snapshots
 from mainstay.feedback import scorecard
@@ -62,7 +63,9 @@ class Platform:
         self.new_admin_token = self.control.people.first_admin(data)
         pace = Pace(settings.tick_s, settings.snapshot_s)
         snapshots = Snapshots(data / "state")
-        self.engine = LocalEngine(self.line.pipeline, self.inbox, snapshots, pace, self._decided, self._upkeep)
+        self.engine = LocalEngine(
+            self.line.pipeline, self.inbox, snapshots, Aside(data / "aside"), pace, self._decided, self._upkeep
+        )
         self.ingest_door = IngestDoor(
             inbox=self.inbox,
             authenticate=self.control.people.sender,

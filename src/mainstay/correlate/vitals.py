@@ -59,10 +59,10 @@ class Vitals(msgspec.Struct):
     by_slot: dict[int, Vital] = {}
 
     def learn(self, series: Iterable[Series]) -> None:
-        """Watch those of new series that are about a resource."""
+        """Watch those of new series that are about a resource; after a restart all are told again."""
         for one in series:
             kind = kind_of(one.metric)
-            if kind and len(self.by_slot) < MOST_SERIES:
+            if kind and one.slot not in self.by_slot and len(self.by_slot) < MOST_SERIES:
                 queue = dict(one.labels).get("messaging.destination.name", "")
                 self.by_slot[one.slot] = Vital(one.id, one.entity, one.metric, kind, one.unit, queue)
 

@@ -11,6 +11,8 @@ from mainstay.domain.entities import DEFAULT_TENANT
 from mainstay.domain.signals import Decoded
 
 Lane = Literal["signals", "alerts", "control"]
+SET_ASIDE = "set-aside"
+"""Source of a record that stands in the place of one on which a stage fails; its body says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mainstay.domain.effects import Effects
-from mainstay.domain.errors import Overloaded
+from mainstay.domain.errors import MainstayError, Overloaded
 from mainstay.domain.records import Lane, Record
+from mainstay.engine.aside import Aside
 from mainstay.engine.snapshots import Snapshots
 
 log = logging.getLogger(__name__)
@@ -21,6 +22,8 @@ BATCH_RECORDS = 256
 BATCH_BYTES = 16 << 20
 BATCH_EVERY_S = 0.2
 """A batch is one transaction in each store: large enough to make its milliseconds cheap, small enough to be soon."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
+"""Between attempts at what failed: a disk that is full for an hour is tried twice a minute."""
 
 
 class TakesRecords(Protocol):
@@ -28,6 +31,7 @@ class TakesRecords(Protocol):
 
     def append(self, lane: Lane, source: str, body: bytes) -> Future[int]: ...
     def take(self, max_records: int, max_bytes: int, timeout_s: float) -> list[Record]: ...
+    def rewind(self, seq: int) -> None: ...
     def applied(self, seq: int) -> None: ...
     def depth(self) -> Mapping[str, Mapping[str, int]]: ...
 
@@ -36,6 +40,7 @@ class Runs(Protocol):
     """What the engine asks of the pipeline."""
 
     seq: int
+    taking: int
 
     def run(self, records: Sequence[Record]) -> Effects: ...
     def snapshot(self) -> bytes: ...
@@ -53,10 +58,12 @@ class Pace:
 class LocalEngine:
     """Runs the pipeline until stopped; the state survives kill -9 by replay from the last snapshot.
 
-    A failing batch stops the line rather than skip a record: `failure` says why, `/readyz` and the heartbeat alert show
-    it, and the records stay in the inbox.
+    When a batch fails, the last state is restored and the records come again, in order: a store that was full is tried
+    until it is not. A record on which a stage fails twice is set aside, and the line goes on without it. `failure` says
+    what is wrong as long as it lasts; `/readyz` and the heartbeat alert show it, and the records stay in the inbox.
 
     Args:
+        aside: Where records go on which a stage fails.
         told: Called after each committed batch, in the pipeline's thread, with what it decided.
         upkeep: Called between batches (sealing, retention), with nothing half written.
     """
@@ -66,11 +73,13 @@ class LocalEngine:
         pipeline: Runs,
         inbox: TakesRecords,
         snapshots: Snapshots,
+        aside: Aside,
         pace: Pace,
         told: Callable[[Effects], None] = lambda _: None,
         upkeep: Callable[[], None] = lambda: None,
     ) -> None:
         self._pipeline, self._inbox, self._snapshots, self._pace = pipeline, inbox, snapshots, pace
+        self.aside = aside
         self._told, self._upkeep = told, upkeep
         self._stop = threading.Event()
         self._waiting: dict[int, Future[None]] = {}
@@ -78,7 +87,11 @@ class LocalEngine:
         self._saved_seq = 0
         self._next_snapshot = 0.0
         self._is_full = False
+        self._first_state, self._is_torn = b"", False
+        self._failed_seq = 0
+        self._pause_s = FIRST_PAUSE_S
         self.failure = ""
+        self.failures = 0
         self.last_batch_at = time.monotonic()
         self.records = 0
         self._threads = [
@@ -92,6 +105,8 @@ class LocalEngine:
         if newest is not None:
             self._pipeline.restore(newest[1])
             self._saved_seq = newest[0]
+        else:
+            self._first_state = self._pipeline.snapshot()
         for thread in self._threads:
             thread.start()
 
@@ -100,7 +115,7 @@ class LocalEngine:
         self._stop.set()
         for thread in self._threads:
             thread.join(timeout=30)
-        if not self.failure:
+        if not self._is_torn:
             self._save()
 
     def decided(self, seq: int) -> Future[None]:
@@ -117,21 +132,57 @@ class LocalEngine:
         while not self._stop.is_set():
             if not self._is_full:
                 self._stop.wait(max(0.0, self.last_batch_at + BATCH_EVERY_S - time.monotonic()))
-            records = self._inbox.take(BATCH_RECORDS, BATCH_BYTES, 0.2)
-            self._is_full = len(records) >= BATCH_RECORDS
-            records = [record for record in records if record.seq > self._pipeline.seq]
+            records: list[Record] = []
             try:
-                if records:
-                    self._told(self._pipeline.run(records))
-                    self.records += len(records)
-                    self._release()
-                    self._maybe_save()
-                    self._upkeep()
-                self.last_batch_at = time.monotonic()
-            except Exception as error:  # the line must stop in the open, not die silently in a thread
-                self.failure = f"{type(error).__name__} at record {records[0].seq}–{records[-1].seq}: {error}"
-                log.exception("the pipeline has stopped; records stay in the inbox")
-                return
+                if self._is_torn:
+                    self._restore()
+                records = self._take()
+                self._batch(records)
+            except Exception as error:  # noqa: BLE001  the line must survive; logged and counted in `_failed`
+                self._failed(error, records)
+
+    def _take(self) -> list[Record]:
+        records = self._inbox.take(BATCH_RECORDS, BATCH_BYTES, 0.2)
+        self._is_full = len(records) >= BATCH_RECORDS
+        return [self.aside.instead(record) for record in records if record.seq > self._pipeline.seq]
+
+    def _batch(self, records: Sequence[Record]) -> None:
+        if records:
+            self._told(self._pipeline.run(records))
+            self.records += len(records)
+            self._release()
+            self._maybe_save()
+            self._upkeep()
+        self.last_batch_at = time.monotonic()
+        if self.failure and self._pipeline.seq >= self._failed_seq:
+            self.failure, self._pause_s = "", FIRST_PAUSE_S
+
+    def _failed(self, error: Exception, records: Sequence[Record]) -> None:
+        """Wait, then begin again from the last state; without a record on which a stage failed before."""
+        log.error("a batch failed; it will be tried again", exc_info=error)
+        self._is_torn = True
+        self.failures += 1
+        self.failure = f"{type(error).__name__}: {error}"
+        if records:
+            taking = self._pipeline.taking
+            if taking and taking == self._failed_seq:
+                self._set_aside(next(record for record in records if record.seq == taking))
+            self._failed_seq = taking or records[-1].seq
+        self._stop.wait(self._pause_s)
+        self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
+
+    def _set_aside(self, record: Record) -> None:
+        try:
+            self.aside.put(record, self.failure)
+            log.error("record %d is set aside in %s", record.seq, self.aside.directory)
+        except (MainstayError, OSError) as error:
+            self.failure = f"{self.failure}; it cannot be set aside: {error}"
+
+    def _restore(self) -> None:
+        seq, state = self._snapshots.newest() or (0, self._first_state)
+        self._pipeline.restore(state)
+        self._inbox.rewind(seq)
+        self._saved_seq, self._is_torn = seq, False
 
     def _tick(self) -> None:
         while not self._stop.wait(self._pace.tick_s):

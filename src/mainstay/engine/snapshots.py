@@ -25,19 +25,7 @@ class Snapshots:
 
     def save(self, seq: int, state: bytes) -> None:
         """Keep a state; when this returns it survives a power cut."""
-        path = self._directory / f"{seq:020d}.state"
-        part = path.with_suffix(".part")
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(zlib.crc32(state).to_bytes(4, "big"))
-            file.write(state)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        folder = os.open(self._directory, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_whole(self._directory / f"{seq:020d}.state", zlib.crc32(state).to_bytes(4, "big"), state)
         for old in self._paths()[:-KEPT]:
             old.unlink()
 
@@ -63,3 +51,18 @@ class Snapshots:
         if len(body) < 4 or zlib.crc32(body[4:]) != int.from_bytes(body[:4], "big"):
             raise Corrupt(f"{path.name} is torn; the state before it is used and more is replayed")
         return body[4:]
+
+
+def write_whole(path: Path, *parts: bytes) -> None:
+    """Write a file that is there whole or not at all, whatever happens in between; durable when this returns."""
+    part = path.with_suffix(".part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.writelines(parts)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -97,6 +97,10 @@ class Telemetry(Reads):
             self._check(bands.series)
             self._keep("bands", tables.bands(self._ids, bands))
 
+    def forget(self) -> None:
+        """Drop what was written and not committed: its records come again."""
+        self._arrived, self._series, self._templates = {}, [], {}
+
     def commit(self, seq: int) -> None:
         """Make everything written durable, together with `seq`. On an error nothing changed; it may be tried again."""
         if seq <= self.applied_seq:
@@ -111,7 +115,7 @@ class Telemetry(Reads):
                 self._connection.rollback()
                 raise
             self.applied_seq = seq
-            self._arrived, self._series, self._templates = {}, [], {}
+            self.forget()
 
     def seal(self, now_ns: int) -> int:
         """Move what is older than the hot window into blocks, when a whole stretch is due; how many were made."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from dataclasses import dataclass
 
 from mainstay.domain.records import Lane
@@ -44,6 +45,13 @@ class Backlog:
     def advance(self) -> None:
         """The record that `peek` gave is taken."""
         self._taken += 1
+
+    def rewind(self, seq: int) -> list[Waiting]:
+        """Records behind `seq` are to be taken again; gives those that had been taken."""
+        first = max(self._applied, bisect_right(self._seqs, seq))
+        again = [self._at(index) for index in range(first, self._taken)]
+        self._taken = min(self._taken, first)
+        return again
 
     def release(self, seq: int) -> list[tuple[Waiting, bool]]:
         """Remove what is numbered `seq` or lower; says of each whether it had been taken."""

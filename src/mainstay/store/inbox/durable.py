@@ -244,6 +244,12 @@ class Inbox:
             self._backlog.advance()
         return record
 
+    def rewind(self, seq: int) -> None:
+        """Hand over again what came after record `seq`, as after a restart."""
+        with self._taking, self._lock:
+            for waiting in self._backlog.rewind(seq):
+                self._cursor[waiting.lane] -= waiting.size
+
     def applied(self, seq: int) -> None:
         """Nobody needs records up to `seq` any more: their room is free and their files go."""
         with self._taking, self._lock:

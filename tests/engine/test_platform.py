@@ -1,0 +1,117 @@
+"""The platform without its doors: what it says of its health, and what becomes of people's commands."""
+
+import logging
+from dataclasses import replace
+
+import pytest
+from tests.engine.line import eventually
+from tests.scenarios.recording import Recording
+
+from mainstay.app.health import Heartbeat
+from mainstay.app.platform import Platform
+from mainstay.domain.models import VersionRef
+from mainstay.domain.records import Command
+from mainstay.settings import Settings
+
+
+class Raises:
+    """A stage that fails on every record."""
+
+    def __init__(self, stage):
+        self._stage = stage
+
+    def apply(self, *_):
+        raise ZeroDivisionError("a stage fails")
+
+    def __getattr__(self, name):
+        return getattr(self._stage, name)
+
+
+@pytest.fixture
+def platform(tmp_path):
+    running = Platform(tmp_path / "data", Settings(tick_s=1000))
+    running.start()
+    yield running
+    running.stop()
+
+
+def send(platform, *records):
+    seqs = [platform.inbox.append(r.lane, r.source, r.body).result(10) for r in records]
+    platform.engine.decided(seqs[-1]).result(60)
+
+
+def command(platform, kind, subject, by="ada", **arguments):
+    body = Command(kind=kind, by=by, at_ms=1, subject=subject, arguments=arguments).body()
+    seq = platform.inbox.append("control", "command", body).result(10)
+    platform.engine.decided(seq).result(60)
+
+
+def test_a_calm_platform_is_ready(platform):
+    send(platform, *Recording(5).records)
+    status = platform.status()
+    assert (status.is_ready, status.not_ready_why) == (True, "")
+    assert [stage.is_ok for stage in status.stages] == [True, True]
+    assert status.watching.services == 3
+    assert platform.health.is_ok() == (True, "")
+
+
+def test_a_record_set_aside_is_noted_and_the_platform_stays_ready(platform):
+    stages = platform.line.pipeline._stages
+    platform.line.pipeline._stages = replace(stages, detect=Raises(stages.detect))
+    send(platform, *Recording(1).records)
+    eventually(lambda: platform.health.is_ok()[0])
+    status = platform.status()
+    assert status.is_ready
+    assert "2 records are set aside" in status.not_ready_why
+    assert status.stages[0].errors == 4
+    entries = platform.control.ledger(kind="batch", limit=10)
+    assert {entry.output["set_aside"] for entry in entries} == {1, 2}
+
+
+def test_a_stage_that_keeps_failing_makes_it_unready(platform, tmp_path):
+    platform.engine.failure = "ValueError: no"
+    status = platform.status()
+    assert (status.is_ready, status.not_ready_why) == (False, "ValueError: no")
+    assert platform.health.is_ok() == (False, "ValueError: no")
+    platform.engine.failure = ""
+
+
+def test_the_heartbeat_cries_on_a_change_only():
+    words, said = [(True, ""), (False, "stuck"), (False, "stuck"), (True, ""), (True, "")], []
+    heartbeat = Heartbeat(lambda: words.pop(0), lambda says, *, is_over: said.append((says, is_over)))
+    for _ in range(5):
+        heartbeat.look()
+    assert said == [("stuck", False), ("", True)]
+
+
+@pytest.mark.parametrize("kind", ["acknowledge", "resolve", "merge", "split"])
+def test_a_command_about_nothing_changes_nothing(platform, caplog, kind):
+    caplog.set_level(logging.WARNING)
+    command(platform, kind, "INC-none", into="INC-other", alert="A")
+    assert platform.health.is_ok()[0]
+    assert platform.control.incidents(limit=10) == []
+    assert len(platform.engine.aside) == 0
+    assert "INC-none" in caplog.text
+
+
+def test_a_deployment_is_in_force_from_its_place_on(platform):
+    [live] = [d for d in platform.control.deployments() if d.kind == "metrics"]
+    assert live.live != VersionRef("nobody", 1)
+    command(platform, "deploy", "metrics", kind="metrics", live=str(live.live), shadow="")
+    assert [d.live for d in platform.control.deployments() if d.kind == "metrics"] == [live.live]
+
+
+def test_a_command_that_cannot_be_read_is_set_aside(platform):
+    seq = platform.inbox.append("control", "command", b"{").result(10)
+    platform.engine.decided(seq).result(60)
+    assert len(platform.engine.aside) == 1
+
+
+def test_the_stalled_line_is_told_to_people(tmp_path):
+    settings = Settings(tick_s=1000, receiver=Settings().receiver.__class__(webhook_url="http://127.0.0.1:9/"))
+    platform = Platform(tmp_path / "data", settings)
+    platform._cry("no batch ended for 31 s", is_over=False)
+    [page] = platform.control.pages_due(platform.clock.now_ns() // 1_000_000 + 1)
+    assert "no batch ended for 31 s" in str(page.body)
+    platform.start()
+    platform.stop()
