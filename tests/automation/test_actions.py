@@ -256,3 +256,9 @@ def test_a_notification_is_handed_over_masked_under_its_key():
 )
 def test_what_is_kept_holds_no_secret(text, kept):
     assert fit(text) == kept
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", ["a-", "sk-", "token", "eyJ", "://a", "4 "])
+def test_masking_costs_the_length_of_an_output_and_no_power_of_it(piece):
+    fit("key " + piece * (65_536 // len(piece)))

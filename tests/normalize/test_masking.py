@@ -11,6 +11,7 @@ from mainstay.domain.alerts import Alert
 from mainstay.domain.models import VersionRef
 from mainstay.domain.signals import Decoded
 from mainstay.normalize import Normalizer, mask
+from mainstay.normalize.masking import mask_to
 
 
 def luhn(digits: str) -> str:
@@ -142,3 +143,17 @@ def test_a_stream_with_a_secret_in_its_labels_is_known_again_after_a_restart() -
     batch = after.apply(decoded(m=metrics([(stream, T0 + 10 * S, 30.0)])), T0 + 10 * S).metrics
     assert batch is not None
     assert batch.value.tolist() == [2.0]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("piece", ["a.", "a-", "key.", "eyJ", "key='", 'token="', "://a", "4 ", "pwd=bearer ", " "])
+def test_a_long_line_costs_its_length_and_no_power_of_it(piece: str) -> None:
+    mask("key " + piece * (65_536 // len(piece)))
+
+
+def test_a_quote_that_a_cut_left_open_hides_what_follows() -> None:
+    assert "hunter2" not in mask("login password='hunter2 and more")
+
+
+def test_a_secret_across_the_cut_is_not_left_as_half_of_one() -> None:
+    assert mask_to(f'{"x" * 90} password="{"hunter2 " * 20}"', 120).endswith('password="<secret>"')

@@ -6,6 +6,8 @@ import re
 
 SECRET = "<secret>"  # noqa: S105 - what stands in the place of one
 CARD = "<card>"
+LOOK_BEHIND = 4_096
+"""Characters behind a cut that are masked too: a secret that begins before the cut is seen whole."""
 
 _KEY = (
     r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|api[_-]?key|apikey|access[_-]?key|private[_-]?key|client[_-]?secret"
@@ -13,7 +15,7 @@ _KEY = (
 )
 # Shapes of well-known tokens: JWT (RFC 7519), AWS, GitHub, GitLab, Slack, Stripe/OpenAI-like, Google, npm.
 _SHAPES = re.compile(
-    r"eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"
+    r"eyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"
     r"|\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"
     r"|\bgh[pousr]_[A-Za-z0-9]{20,}|\bgithub_pat_[A-Za-z0-9_]{20,}"
     r"|\bglpat-[A-Za-z0-9_-]{16,}"
@@ -25,9 +27,11 @@ _SHAPES = re.compile(
     re.DOTALL,
 )
 _SCHEME = re.compile(r"\b(bearer|basic|digest|negotiate)(\s+|%20)(?=[A-Za-z0-9])[A-Za-z0-9._~+/=-]{6,}", re.IGNORECASE)
+# No prefix such as `[\w.-]*` before the word: it changes nothing and makes a long line cost the cube of its length. A
+# quote that nobody closes (a line that was cut off) hides all that follows.
 _PAIR = re.compile(
-    rf"""(?P<key>["']?\b[\w.-]*{_KEY}["']?\s*(?:=>|[:=])\s*)"""
-    r"""(?P<value>(?:(?:bearer|basic|digest|negotiate)\s+)?(?:"[^"]*"|'[^']*'|[^\s,;&"'}}\])]+))""",
+    rf"""(?P<key>{_KEY}["']?\s*(?:=>|[:=])\s*)"""
+    r"""(?P<value>(?:(?:bearer|basic|digest|negotiate)\s+)?(?:"[^"]*(?:"|\Z)|'[^']*(?:'|\Z)|[^\s,;&"'}}\])]+))""",
     re.IGNORECASE,
 )
 _URL = re.compile(r"(?<=://)[^\s/:@]*:[^\s/@]+(?=@)")
@@ -72,6 +76,15 @@ def mask(text: str) -> str:
         text = _PAIR.sub(_hide_value, text)
         text = _URL.sub(SECRET, text)
     return _DIGITS.sub(_hide_cards, text)
+
+
+def mask_to(text: str, most: int) -> str:
+    """At most so many characters of a text without secrets; what stands far behind the cut is not even looked at.
+
+    >>> mask_to("token=abcdef and more", 14)
+    'token=<secret>'
+    """
+    return mask(text[: most + LOOK_BEHIND])[:most]
 
 
 def _hide_value(found: re.Match[str]) -> str:

@@ -10,7 +10,7 @@ KEPT = 4000
 _SECRETS = (
     re.compile(r"(?i)(\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{6,}"),
     re.compile(
-        r"(?i)([\"']?\b[a-z0-9_-]*(?:password|passwd|secret|token|api[_-]?key|authorization)\b[\"']?\s*[:=]\s*[\"']?)"
+        r"(?i)((?:password|passwd|secret|token|api[_-]?key|authorization)\b[\"']?\s*[:=]\s*[\"']?)"
         r"(?!(?:bearer|basic)\s)[^\s\"',;}]+"
     ),
     re.compile(r"(://[^/\s:@]*:)[^@/\s]+(?=@)"),

@@ -10,7 +10,7 @@ import msgspec
 from mainstay.domain.entities import Entity, EntityKind, Labels, entity_id
 from mainstay.normalize.entities.catalog import Catalog
 from mainstay.normalize.entities.mapping import EntityMapping, Place
-from mainstay.normalize.masking import mask
+from mainstay.normalize.masking import mask_to
 
 MAX_ENTITIES = 20_000
 MAX_UNPLACED = 1_000
@@ -72,7 +72,7 @@ class Directory:
 
     def named_entity(self, kind: EntityKind, environment: str, name: str) -> str:
         """The id of a thing known by name only (a peer, a database, a catalog entry); it exists from now on."""
-        place = self._canonical(Place(kind, environment, mask(name)[:200], "", frozenset()))
+        place = self._canonical(Place(kind, environment, mask_to(name, 200), "", frozenset()))
         return self._known(place.kind, place.environment, place.name)
 
     def resolve(self, word: str, environment: str = "") -> str:
@@ -141,8 +141,8 @@ class Directory:
 
     def _canonical(self, place: Place) -> Place:
         item = self.catalog.find(place.kind, place.environment, place.name)
-        name = item.name if item else mask(place.name)[:200]
-        return Place(place.kind, mask(place.environment)[:100], name, place.rule, place.spent)
+        name = item.name if item else mask_to(place.name, 200)
+        return Place(place.kind, mask_to(place.environment, 100), name, place.rule, place.spent)
 
     def _known(self, kind: EntityKind, environment: str, name: str) -> str:
         identity = entity_id(kind, environment, name)
@@ -168,7 +168,7 @@ class Directory:
         for name, keys in self.mapping.file.attributes.items():
             value = next((labels[key] for key in keys if labels.get(key)), "")
             if value:
-                found[name] = mask(value)[:200]
+                found[name] = mask_to(value, 200)
         return found
 
     def _learn(self, identity: str, attributes: dict[str, str]) -> None:
@@ -208,7 +208,7 @@ def _unplaced(environment: str) -> str:
 
 
 def _masked(labels: Labels) -> Labels:
-    return tuple((name, mask(value)[:200]) for name, value in labels[:64])
+    return tuple((name, mask_to(value, 200)) for name, value in labels[:64])
 
 
 def _labels(pairs: Iterable[Iterable[str]]) -> Labels:

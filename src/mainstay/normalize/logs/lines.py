@@ -12,7 +12,7 @@ import numpy as np
 from mainstay.domain.signals import LogBatch, RawLogs, TemplateWindow
 from mainstay.normalize.entities.directory import Directory
 from mainstay.normalize.logs.miner import Miner
-from mainstay.normalize.masking import mask
+from mainstay.normalize.masking import mask_to
 from mainstay.normalize.metrics.samples import NEWEST_NS, OLDEST_NS
 
 MAX_BODY = 4_096
@@ -55,7 +55,7 @@ class Logs:
             return None, owner
         entities, bodies, templates, severities = [], [], [], []
         for at in kept.tolist():
-            body = mask(_whole(raw, at)[: 2 * MAX_BODY])[:MAX_BODY]
+            body = mask_to(_whole(raw, at), MAX_BODY)
             severity = int(raw.severity[at]) or _severity(body)
             entity = owner[int(raw.resource[at])]
             template = self.miner.learn(body)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from mainstay.domain.entities import Labels
 from mainstay.domain.signals import Stream
 from mainstay.normalize.entities.directory import Directory
-from mainstay.normalize.masking import mask
+from mainstay.normalize.masking import mask, mask_to
 from mainstay.normalize.metrics.series import NO_SLOT, SeriesTable, unit_of
 
 REFUSED, GAUGE, COUNTER, DELTA, BUCKET, SUM, COUNT, HISTOGRAM = range(8)
@@ -139,7 +139,7 @@ class Streams:
             copy = next(stable, None)
             if copy:
                 own[copy] = said[copy]
-        return tuple(sorted((k[:MAX_LABEL], mask(v)[:MAX_LABEL]) for k, v in list(own.items())[:MAX_LABELS]))
+        return tuple(sorted((k[:MAX_LABEL], mask_to(v, MAX_LABEL)) for k, v in list(own.items())[:MAX_LABELS]))
 
     def _entity(self, entity: str) -> int:
         at = self._entity_at.setdefault(entity, len(self.entities))

@@ -9,7 +9,7 @@ import numpy as np
 
 from mainstay.domain.signals import RawSpans, SpanBatch
 from mainstay.normalize.entities.directory import Directory
-from mainstay.normalize.masking import mask
+from mainstay.normalize.masking import mask_to
 from mainstay.normalize.metrics.samples import NEWEST_NS, OLDEST_NS
 from mainstay.normalize.spans.calls import CONSUMER, INTERNAL, SERVER, Calls, Seen
 from mainstay.normalize.spans.peers import Peers, address_of
@@ -57,7 +57,7 @@ class Spans:
         peer = address = ""
         if kind in (3, 4, 5):
             attributes = dict(raw.attributes[at])
-            address = mask(address_of(attributes))[:MAX_NAME]
+            address = mask_to(address_of(attributes), MAX_NAME)
             peer = self.peers.stated(attributes, environment)
         return Seen(
             raw.trace_id[at], raw.span_id[at], parent, entity, environment, kind, bool(raw.status[at] == ERROR),
@@ -78,7 +78,7 @@ class Spans:
         if known is None:
             if len(self._names) >= MAX_NAMES:
                 self._names.clear()
-            known = self._names[name] = mask(name)[:MAX_NAME]
+            known = self._names[name] = mask_to(name, MAX_NAME)
         return known
 
     def state(self) -> dict[str, Any]:
