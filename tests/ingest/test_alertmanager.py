@@ -12,6 +12,7 @@ from tests.ingest.sender import JSON, NOW, Sender
 from mainstay.domain.alerts import Alert
 from mainstay.domain.models import VersionRef
 from mainstay.ingest import decode
+from mainstay.ingest.alertmanager_api import matcher
 
 NOW_MS = NOW // 1_000_000
 API, WEBHOOK = "/api/v2/alerts", "/v1/alertmanager"
@@ -200,6 +201,11 @@ def test_a_filter_that_cannot_be_read_is_400(alertmanager, query):
     answer = alertmanager.get(API, query)
     assert answer.status == 400
     assert b"matcher" in answer.body
+
+
+@pytest.mark.timeout(20)
+def test_a_filter_cannot_keep_the_platform_busy():
+    assert matcher('summary=~"(a+)+b"')({"summary": "a" * 60_000}) is False
 
 
 def test_what_amtool_asks_for(alertmanager):
