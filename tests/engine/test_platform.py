@@ -1,17 +1,17 @@
 """The platform without its doors: what it says of its health, and what becomes of people's commands."""
 
-import logging
 from dataclasses import replace
 
 import pytest
 from tests.engine.line import eventually
-from tests.scenarios.recording import Recording
+from tests.scenarios.recording import START_NS, Recording
 
 from mainstay.app.health import Heartbeat
 from mainstay.app.platform import Platform
 from mainstay.domain.models import VersionRef
 from mainstay.domain.records import Command
-from mainstay.settings import Settings
+from mainstay.replay import RecordedClock
+from mainstay.settings import Receiver, Settings
 
 
 class Raises:
@@ -29,19 +29,23 @@ class Raises:
 
 @pytest.fixture
 def platform(tmp_path):
-    running = Platform(tmp_path / "data", Settings(tick_s=1000))
+    clock = RecordedClock()
+    clock.at_ns = START_NS
+    running = Platform(tmp_path / "data", Settings(tick_s=1000), clock)
     running.start()
     yield running
     running.stop()
 
 
 def send(platform, *records):
-    seqs = [platform.inbox.append(r.lane, r.source, r.body).result(10) for r in records]
-    platform.engine.decided(seqs[-1]).result(60)
+    for record in records:
+        platform.clock.at_ns = record.received_ns
+        seq = platform.inbox.append(record.lane, record.source, record.body).result(10)
+    platform.engine.decided(seq).result(60)
 
 
-def command(platform, kind, subject, by="ada", **arguments):
-    body = Command(kind=kind, by=by, at_ms=1, subject=subject, arguments=arguments).body()
+def command(platform, what, subject, **arguments):
+    body = Command(kind=what, by="ada", at_ms=1, subject=subject, arguments=arguments).body()
     seq = platform.inbox.append("control", "command", body).result(10)
     platform.engine.decided(seq).result(60)
 
@@ -64,7 +68,7 @@ def test_a_record_set_aside_is_noted_and_the_platform_stays_ready(platform):
     assert status.is_ready
     assert "2 records are set aside" in status.not_ready_why
     assert status.stages[0].errors == 4
-    entries = platform.control.ledger(kind="batch", limit=10)
+    entries = [entry for entry in platform.control.ledger(limit=100) if entry.kind == "batch"]
     assert {entry.output["set_aside"] for entry in entries} == {1, 2}
 
 
@@ -85,13 +89,11 @@ def test_the_heartbeat_cries_on_a_change_only():
 
 
 @pytest.mark.parametrize("kind", ["acknowledge", "resolve", "merge", "split"])
-def test_a_command_about_nothing_changes_nothing(platform, caplog, kind):
-    caplog.set_level(logging.WARNING)
+def test_a_command_about_nothing_changes_nothing(platform, kind):
     command(platform, kind, "INC-none", into="INC-other", alert="A")
     assert platform.health.is_ok()[0]
     assert platform.control.incidents(limit=10) == []
     assert len(platform.engine.aside) == 0
-    assert "INC-none" in caplog.text
 
 
 def test_a_deployment_is_in_force_from_its_place_on(platform):
@@ -108,7 +110,7 @@ def test_a_command_that_cannot_be_read_is_set_aside(platform):
 
 
 def test_the_stalled_line_is_told_to_people(tmp_path):
-    settings = Settings(tick_s=1000, receiver=Settings().receiver.__class__(webhook_url="http://127.0.0.1:9/"))
+    settings = Settings(tick_s=1000, receiver=Receiver(webhook_url="http://127.0.0.1:9/"))
     platform = Platform(tmp_path / "data", settings)
     platform._cry("no batch ended for 31 s", is_over=False)
     [page] = platform.control.pages_due(platform.clock.now_ns() // 1_000_000 + 1)
