@@ -212,7 +212,7 @@ class Picture:
         return self._begin(self.case.alerts)
 
     def _begin(self, alerts: Sequence[AlertFact]) -> int:
-        """A small thing that went on already says nothing of when the great one began: minor alerts count only alone."""
+        """What was small and going on already says nothing of when the great trouble began."""
         great = [a for a in alerts if a.severity in {"critical", "major"}] or alerts
         return min((max(a.since_ms, self._earliest_ms) for a in great), default=self.case.onset_ms)
 

@@ -12,8 +12,8 @@ class EdgeParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         ring: Newest windows that are held back from learning and pooled for a decision.
         warm_windows, warm_requests: History needed before anything is judged.
         ratio, least_ms: Practical effect of latency: both must be exceeded, by the middle or by the tail (p90).
-        critical_ms: Added latency below which even five times slower is not critical; half of it for major. People notice
-            a tenth of a second (Nielsen 1993, Usability Engineering, ch. 5).
+        critical_ms: Added latency below which even five times slower is not critical; half of it for major. People
+            notice a tenth of a second (Nielsen 1993, Usability Engineering, ch. 5).
         latency_p, errors_p, silence_p: Chance of the pooled windows in normal operation, below which they are strange.
         error_share, error_floor: Least rise of the error share that matters; share assumed of an edge without errors.
         silence_windows, silence_expected: Windows without a call, and calls expected in them, before silence is told.
