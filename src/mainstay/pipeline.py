@@ -104,6 +104,7 @@ class Pipeline:
         self._scored_since_ms = 0
         self.seq = self.taking = 0
         self.at_ms = 0
+        self.undecided = Effects()
 
     def run(self, records: Sequence[Record]) -> Effects:
         """Everything that these records lead to, committed. Records at or below what was decided only rebuild state.
@@ -118,13 +119,14 @@ class Pipeline:
         return effects
 
     def _batch(self, records: Sequence[Record]) -> Effects:
-        effects = Effects()
+        effects = self.undecided = Effects()
         for record in records:
             self.taking = record.seq
             effects.merge(self._one(record))
         self.taking = 0
         self._telemetry.commit(records[-1].seq)
         self._control.commit(effects)
+        self.undecided = Effects()
         return effects
 
     def _one(self, record: Record) -> Effects:

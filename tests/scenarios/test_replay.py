@@ -9,6 +9,7 @@ from tests.scenarios.recording import Recording
 from mainstay.app.wiring import wire
 from mainstay.domain.models import VersionRef
 from mainstay.domain.records import Record
+from mainstay.domain.verdicts import Verdict
 from mainstay.replay import RecordedClock
 from mainstay.settings import Settings
 
@@ -74,6 +75,63 @@ def test_any_batch_size_gives_the_same(tmp_path, whole, batch):
     assert [e.hash for e in entries if e.kind != "version"][-1:] == [e.hash for e in whole[1] if e.kind != "version"][
         -1:
     ]
+
+
+JUDGED = (
+    (125, {"kind": "plan-outcome", "subject": "{plan}",
+           "arguments": {"incident": "INC-1", "status": "succeeded", "runbook": "roll-back", "says": "it helped"}}),
+    (126, {"kind": "verdict", "subject": "INC-1",
+           "arguments": {"kind": "right-cause", "target": "", "verdict": "{verdict}"}}),
+    (127, {"kind": "split", "subject": "INC-1", "arguments": {"alert": "{alert}"}}),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def judged(whole):
+    """The same fault with an outcome, a verdict and a split in the middle of it."""
+    decided, _ = whole
+    [incident] = decided["incidents"]
+    said = Verdict(id="V-1", kind="right-cause", subject="INC-1", by="ada", at_ms=1_800_000_126_000)
+    names = {
+        "{plan}": decided["plans"][-1]["id"],
+        "{verdict}": msgspec.json.encode(said).decode(),
+        "{alert}": incident["groupings"][0]["alert"],
+    }
+    recording = Recording(200, slow="orders", from_s=100, to_s=160).deploy("orders", 98)
+    for at_s, command in JUDGED:
+        arguments = {key: names.get(value, value) for key, value in command["arguments"].items()}
+        subject = names.get(command["subject"], command["subject"])
+        recording.command(at_s, by="ada", kind=command["kind"], subject=subject, arguments=arguments)
+    return recording.records
+
+
+@pytest.fixture(scope="module")
+def judged_one_by_one(judged, tmp_path_factory):
+    return run(tmp_path_factory.mktemp("judged"), judged, 1)
+
+
+@pytest.mark.parametrize("batch", [64, 5000])
+def test_what_people_say_means_the_same_at_any_batch_size(tmp_path, judged, judged_one_by_one, batch):
+    decided, entries = run(tmp_path, judged, batch)
+    assert decided == judged_one_by_one[0]
+    told = {"verdict", "label"}
+    assert [e.output for e in entries if e.kind in told] == [e.output for e in judged_one_by_one[1] if e.kind in told]
+    assert {e.subject for e in entries if e.kind == "verdict"} >= {"INC-1", decided["plans"][-1]["id"]}
+
+
+def test_what_people_said_is_done_again_when_it_was_decided_already(tmp_path, judged, judged_one_by_one):
+    """A crash after the commit and before the snapshot: the split happens again in memory, or it comes undone."""
+    clock = RecordedClock()
+    clock.at_ns = judged[-1].received_ns
+    split = max(place for place, record in enumerate(judged) if record.source == "command")
+    line = wire(tmp_path, Settings(), clock)
+    line.pipeline.run(judged[: split + 1])
+    line.close()
+    line = wire(tmp_path, Settings(), clock)
+    line.pipeline.run(judged)
+    incidents = msgspec.to_builtins(line.control.incidents(limit=100))
+    line.close()
+    assert incidents == judged_one_by_one[0]["incidents"]
 
 
 @pytest.mark.parametrize("restart_at", [40, 330, 400])

@@ -13,7 +13,7 @@ from mainstay.domain.effects import Effects
 from mainstay.domain.errors import MainstayError
 from mainstay.domain.records import Command
 from mainstay.domain.verdicts import Verdict
-from mainstay.feedback import Feedback
+from mainstay.feedback import Feedback, Known
 from mainstay.mlops import Serving
 from mainstay.normalize import Normalizer
 from mainstay.outbox import escalation
@@ -32,12 +32,13 @@ class Commands:
         detect: Detect,
         correlate: Correlate,
         proposals: Proposals,
-        feedback: Feedback,
+        known: Known,
         receiver: Receiver,
     ) -> None:
         self._receiver = receiver
         self._serving, self._normalizer, self._detect = serving, normalizer, detect
-        self._correlate, self._proposals, self._feedback = correlate, proposals, feedback
+        self._correlate, self._proposals = correlate, proposals
+        self._known, self._feedback = known, Feedback(known)
 
     def apply(self, command: Command, effects: Effects) -> None:
         """Take it where it belongs."""
@@ -53,21 +54,35 @@ class Commands:
             return
         if command.kind == "plan-outcome":
             self._proposals.command(command)
-            self._feedback.outcome(command, effects)
-        if command.kind in {"merge", "split"}:
-            self._feedback.regrouped(command, effects)
         if command.kind == "verdict":
-            verdict = msgspec.json.decode(command.arguments["verdict"], type=Verdict)
-            self._detect.learn(verdict)
-            self._feedback.record(verdict, effects)
+            self._detect.learn(_verdict(command))
+        self._label(command, effects)
         self._correlate.command(command, self._normalizer.topology, effects)
         if command.kind == "plan-outcome" and command.arguments.get("escalate"):
             self._escalate(command, effects)
 
+    def _label(self, command: Command, effects: Effects) -> None:
+        """What was said as labels. Where there is nothing to label, it holds all the same: after a restart the store
+        may know already what this command is about to do."""  # noqa: D205, D209
+        try:
+            if command.kind == "plan-outcome":
+                self._feedback.outcome(command, effects)
+            if command.kind in {"merge", "split"}:
+                self._feedback.regrouped(command, effects)
+            if command.kind == "verdict":
+                self._feedback.record(_verdict(command), effects)
+        except MainstayError as error:
+            log.warning("%s of %s by %s is no label: %s", command.kind, command.subject, command.by, error)
+
     def _escalate(self, command: Command, effects: Effects) -> None:
-        incident = effects.incidents.get(command.arguments["incident"])
+        name = command.arguments["incident"]
+        incident = effects.incidents.get(name) or self._known.incident(name)
         if incident is None:
             return
         says = command.arguments["says"]
         for page in escalation(incident, command.subject, says, command.at_ms, self._receiver):
             effects.pages[page.key] = page
+
+
+def _verdict(command: Command) -> Verdict:
+    return msgspec.json.decode(command.arguments["verdict"], type=Verdict)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mainstay.app.commands import Commands
+from mainstay.app.lately import Lately
 from mainstay.automation import Catalogue, load_runbooks
 from mainstay.automation.proposals import Proposals
 from mainstay.correlate import Correlate
@@ -15,7 +16,6 @@ from mainstay.domain.effects import Effects
 from mainstay.domain.incidents import Incident
 from mainstay.domain.pages import Page
 from mainstay.domain.protocols import Clock
-from mainstay.feedback import Feedback
 from mainstay.ingest import decode
 from mainstay.intelligence import assess
 from mainstay.mlops import Registry, Serving
@@ -70,8 +70,8 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
     serving = Serving(registry)
     detect, correlate = Detect(serving), Correlate(serving)
     proposals = Proposals(catalogue, serving, lambda: normalizer.topology)
-    feedback = Feedback(control)
-    commands = Commands(serving, normalizer, detect, correlate, proposals, feedback, settings.receiver)
+    lately = Lately(control, lambda: pipeline.undecided)
+    commands = Commands(serving, normalizer, detect, correlate, proposals, lately, settings.receiver)
 
     def assessed(incident: Incident, at_ms: int) -> Incident:
         return assess(incident, normalizer.topology, correlate.alerts_of(incident.id), correlate.changes, at_ms)
