@@ -125,7 +125,8 @@ def test_what_people_said_is_done_again_when_it_was_decided_already(tmp_path, ju
     clock.at_ns = judged[-1].received_ns
     split = max(place for place, record in enumerate(judged) if record.source == "command")
     line = wire(tmp_path, Settings(), clock)
-    line.pipeline.run(judged[: split + 1])
+    for record in judged[: split + 1]:
+        line.pipeline.run([record])
     line.close()
     line = wire(tmp_path, Settings(), clock)
     line.pipeline.run(judged)
