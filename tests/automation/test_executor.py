@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from tests.automation.world import ADA, NOW_MS, ROOT, plan, step
 
-from mainstay.domain.errors import NotFound, Refused
+from mainstay.domain.errors import NotFound, Overloaded, Refused
 from mainstay.domain.protocols import ActionResult
 from mainstay.domain.runbooks import Step
 from mainstay.domain.users import User
@@ -282,3 +282,41 @@ def test_admins_answer_too(world):
     world.heal_after(4)
     cut_off(world, plan())
     assert asyncio.run(reopened(world, answer=(ROOT, True))).status == "succeeded"
+
+
+def test_two_people_who_answer_at_once_begin_one_run(world):
+    world.heal_after(4)
+    cut_off(world, plan(step("one"), step("two", "clean")))
+
+    async def both():
+        executor = world.executor()
+        await executor.open()
+        try:
+            await executor.result("PLAN-1")
+            answers = (executor.answer("PLAN-1", ADA, was_done=True), executor.answer("PLAN-1", ROOT, was_done=False))
+            said = await asyncio.gather(*answers, return_exceptions=True)
+            return said, await executor.result("PLAN-1")
+        finally:
+            await executor.close()
+
+    said, ended = asyncio.run(both())
+    assert said[0] is None
+    assert isinstance(said[1], Refused)
+    assert (ended.status, world.spy.calls) == ("succeeded", ["clean"])
+
+
+def test_an_outcome_is_told_even_when_the_inbox_is_full_at_first(world):
+    taken = world.submit
+    refused = []
+
+    async def full_at_first(command):
+        if not refused:
+            refused.append(command)
+            raise Overloaded("the lane is full", retry_after_s=0)
+        return await taken(command)
+
+    world.submit = full_at_first
+    ended = asyncio.run(world.run(plan(step("one", "broken"))))
+    assert ended.status == "failed"
+    assert [command.arguments["escalate"] for command in world.commands] == ["yes"]
+    assert refused == world.commands

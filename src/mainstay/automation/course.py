@@ -7,6 +7,7 @@ runs again, and finds in the control store what it did before.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
@@ -15,11 +16,13 @@ import msgspec
 from mainstay.automation.approvals import Approvals
 from mainstay.automation.keeping import PlanStore, Submit, Verifier, alerts_of
 from mainstay.automation.steps import Phase, Steps
-from mainstay.domain.errors import Refused
+from mainstay.domain.errors import Overloaded, Refused
 from mainstay.domain.ledger import Entry
 from mainstay.domain.protocols import Clock
 from mainstay.domain.records import Command
 from mainstay.domain.runbooks import Approval, Plan, PlanStatus, Step, StepResult
+
+log = logging.getLogger(__name__)
 
 
 class Durably(Protocol):
@@ -95,10 +98,21 @@ class Course:
         escalate = "" if status in ("succeeded", "expired") else "yes"
         arguments = {"status": status, "says": says, "incident": plan.incident, "runbook": plan.runbook}
         arguments["escalate"] = escalate
-        await self._submit(
+        await self._told(
             Command(kind="plan-outcome", by="mainstay", at_ms=plan.updated_ms, subject=plan_id, arguments=arguments)
         )
         return status
+
+    async def _told(self, command: Command) -> None:
+        """An outcome that the pipeline never hears of calls nobody, and keeps the incident waiting for it for ever."""
+        while True:
+            try:
+                await self._submit(command)
+            except Overloaded as full:
+                log.warning("the outcome of %s waits: %s", command.subject, full)
+                await asyncio.sleep(full.retry_after_s)
+            else:
+                return
 
     async def _phase(self, phase: Phase, plan_id: str, digest: str, durably: Durably) -> tuple[str, str]:
         plan = self._plan(plan_id)

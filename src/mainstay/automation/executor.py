@@ -91,6 +91,7 @@ class Executor:
             control, steps, verifier, check=self._hands.check, approvals=approvals, clock=clock, submit=submit
         )
         self._durable = Durable(dbos_path, course.run)
+        self._answering = asyncio.Lock()  # two people who answer at once must not begin two runs
 
     @property
     def failures(self) -> int:
@@ -156,6 +157,10 @@ class Executor:
         Raises:
             Refused: The plan asks nothing, or this person could not have approved it.
         """
+        async with self._answering:
+            await self._answer(plan_id, by, was_done=was_done)
+
+    async def _answer(self, plan_id: str, by: User, *, was_done: bool) -> None:
         plan = self._plan(plan_id)
         if plan.status != "unknown":
             raise Refused(f"{plan.id} is {plan.status}: it asks nothing")
