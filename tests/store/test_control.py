@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import stat
@@ -17,8 +18,10 @@ from hypothesis import strategies as st
 from tests.store import control_samples as some
 from tests.store.control_samples import T0, FixedClock
 
+from mainstay.domain.effects import Effects
 from mainstay.domain.errors import Corrupt, NotFound
 from mainstay.store.control import Control
+from mainstay.store.database import MOST_CONNECTIONS
 
 
 @pytest.fixture
@@ -316,3 +319,12 @@ def test_a_row_that_was_tampered_with_says_where(control: Control) -> None:
         connection.exec_driver_sql("UPDATE incidents SET body = '{\"id\": 3'")
     with pytest.raises(Corrupt, match="row of incidents"):
         control.incidents()
+
+
+@pytest.mark.timeout(20)
+def test_long_reads_never_keep_a_commit_waiting(control: Control) -> None:
+    """As when twenty people verify the ledger at once."""
+    with contextlib.ExitStack() as readers:
+        for _ in range(MOST_CONNECTIONS // 2):
+            readers.enter_context(control.database.reading())
+        control.commit(Effects(decided_seq=control.decided_seq + 1))

@@ -6,6 +6,8 @@ import stat
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from tests.store.control_samples import T0, FixedClock
 
 from mainstay.domain.errors import BadInput, NotFound, Refused
@@ -59,6 +61,18 @@ def test_no_secret_is_in_the_database(people: People, tmp_path: Path, control: C
     assert [s[:4] for s in secrets] == ["msu_", "msi_", "mss_"]
     assert all(len(s) == 47 for s in secrets)
     assert not any(s.encode() in everything or s[4:].encode() in everything for s in secrets)
+
+
+def test_an_admin_without_a_token_is_never_left_behind(control: Control, tmp_path: Path) -> None:
+    """A start that was cut off between the two would lock everybody out: the next one makes no second admin."""
+    with control.database.writing() as connection:
+        connection.execute(text("ALTER TABLE tokens RENAME TO away"))
+    with pytest.raises(OperationalError):
+        control.people.first_admin(tmp_path)
+    with control.database.writing() as connection:
+        connection.execute(text("ALTER TABLE away RENAME TO tokens"))
+    assert control.people.users() == []
+    assert control.people.caller(control.people.first_admin(tmp_path)).user.role == "admin"
 
 
 def test_kinds_do_not_mix(people: People) -> None:

@@ -19,6 +19,7 @@ from mainstay.store.schema import FORMAT_VERSION
 
 _WRITES = "mainstay_writes"
 _BUSY_TIMEOUT_MS = 30_000
+MOST_CONNECTIONS = 64
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
@@ -121,7 +122,9 @@ def _url(url_or_path: str | Path) -> URL:
 
 
 def _engine(url: URL) -> Engine:
-    engine = create_engine(url)
+    # More than all threads of the doors together: a few long reads (a viewer verifies the ledger) must never leave the
+    # pipeline without a connection to commit with.
+    engine = create_engine(url, max_overflow=MOST_CONNECTIONS)
     if engine.dialect.name == "sqlite":
         if url.database:
             Path(url.database).touch(mode=0o600)

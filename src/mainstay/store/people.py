@@ -81,17 +81,19 @@ class People:
         if role not in ROLES:
             raise BadInput(f"a role is one of {', '.join(ROLES)}; got {role!r}")
         with self._database.writing() as connection:
-            write = Transaction(connection, self._tenant)
-            before = {user.name: user for user in doc.USER.find(connection, self._tenant)}
-            created_ms = before[name].created_ms if name in before else self._now_ms()
-            user = User(name=name, role=role, created_ms=created_ms, disabled=disabled)
-            after = {**before, name: user}
-            if before and not any(one.may("admin") for one in after.values()):
-                raise Refused(f"{name} is the last admin: make another one first")
-            write.save(doc.USER, [user])
-            output = {"role": role, "disabled": disabled}
-            write.append([self._entry(write, "saved", f"user:{name}", by, output)])
+            user = self._put_user(Transaction(connection, self._tenant), name, role, by, disabled=disabled)
         self._forget()
+        return user
+
+    def _put_user(self, write: Transaction, name: str, role: UserRole, by: str, *, disabled: bool = False) -> User:
+        before = {user.name: user for user in doc.USER.find(write.connection, self._tenant)}
+        created_ms = before[name].created_ms if name in before else self._now_ms()
+        user = User(name=name, role=role, created_ms=created_ms, disabled=disabled)
+        after = {**before, name: user}
+        if before and not any(one.may("admin") for one in after.values()):
+            raise Refused(f"{name} is the last admin: make another one first")
+        write.save(doc.USER, [user])
+        write.append([self._entry(write, "saved", f"user:{name}", by, {"role": role, "disabled": disabled})])
         return user
 
     def tokens(self) -> list[Token]:
@@ -149,28 +151,36 @@ class People:
     def first_admin(self, directory: Path) -> str | None:
         """At the very first start: the admin, and their token in a file that only its owner can read.
 
-        Returns the secret, to be printed once; None when there are users already.
+        User and token are kept in one transaction: a kill between them would lock everybody out for ever. Returns the
+        secret, to be printed once; None when there are users already.
         """
         if self.users():
             return None
         secret = _secret("user")
         _write_private(directory / ADMIN_TOKEN_FILE, secret)
-        self.save_user("admin", "admin", by="mainstay")
-        self._issue(Token(id="", kind="user", user="admin", name="made at first start"), "mainstay", secret)
-        return secret
-
-    def _issue(self, token: Token, by: str, secret: str | None = None) -> tuple[Token, str]:
-        secret = secret or _secret(token.kind)
-        token = msgspec.structs.replace(token, id=secrets.token_hex(8), created_ms=self._now_ms(), tenant=self._tenant)
         with self._database.writing() as connection:
             write = Transaction(connection, self._tenant)
-            table = schema.tokens.c
-            connection.execute(delete(schema.tokens).where(table.expires_ms <= self._now_ms()))
-            connection.execute(insert(schema.tokens), [_row(token, secret)])
-            output = {"kind": token.kind, "user": token.user, "name": token.name, "expires_ms": token.expires_ms}
-            write.append([self._entry(write, "issued", f"token:{token.id}", by, output)])
+            self._put_user(write, "admin", "admin", "mainstay")
+            self._put_token(
+                write, Token(id="", kind="user", user="admin", name="made at first start"), secret, "mainstay"
+            )
+        self._forget()
+        return secret
+
+    def _issue(self, token: Token, by: str) -> tuple[Token, str]:
+        secret = _secret(token.kind)
+        with self._database.writing() as connection:
+            token = self._put_token(Transaction(connection, self._tenant), token, secret, by)
         self._forget()
         return token, secret
+
+    def _put_token(self, write: Transaction, token: Token, secret: str, by: str) -> Token:
+        token = msgspec.structs.replace(token, id=secrets.token_hex(8), created_ms=self._now_ms(), tenant=self._tenant)
+        write.connection.execute(delete(schema.tokens).where(schema.tokens.c.expires_ms <= self._now_ms()))
+        write.connection.execute(insert(schema.tokens), [_row(token, secret)])
+        output = {"kind": token.kind, "user": token.user, "name": token.name, "expires_ms": token.expires_ms}
+        write.append([self._entry(write, "issued", f"token:{token.id}", by, output)])
+        return token
 
     def _token(self, secret: str) -> Token | None:
         digest = _digest(secret)
