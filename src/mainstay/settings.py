@@ -54,6 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         mapping: YAML file that places labels on entities; empty for the shipped one.
         runbooks: Folders of runbooks beside the shipped ones.
         force_runbook: Propose this runbook whatever the cause (`placebo` proves that verification is real).
+        commands: What the action `command` may run, by the name that runbooks use.
+        http_targets: Beginnings of addresses that the action `http` may call, each with scheme and host.
         approval_expires_s: How long a yes holds.
         keep_inbox: Never purge received bodies: a recording for `mainstay replay`.
         allowed_hosts: Host headers accepted beside loopback.
@@ -69,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     runbooks: tuple[str, ...] = ()
     force_runbook: str = ""
     commands: dict[str, CommandRule] = {}
+    http_targets: tuple[str, ...] = ()
     receiver: Receiver = Receiver()
     quota: Quotas = Quotas()
     approval_expires_s: float = 900

@@ -8,9 +8,11 @@ import sqlite3
 from tests.automation.test_actions import Target
 from tests.automation.world import ENTITY, NOW_MS, FixedPlanner, deploys, incident, plan, step, topology
 
+from mainstay.app.platform import Platform
 from mainstay.automation import Inventory, load_runbooks, propose
 from mainstay.automation.actions import actions_of
 from mainstay.domain.runbooks import Step
+from mainstay.settings import Settings
 
 
 def dump(path):
@@ -68,3 +70,15 @@ def test_every_shipped_runbook_dry_runs_cleanly(world):
         assert not any("would fail" in line for line in lines), lines
         assert any("payments" in line for line in lines)
     assert world.spy.calls == []
+
+
+def test_the_settings_say_which_addresses_a_step_may_call(tmp_path):
+    steps = [
+        Step(name=path, action="http", with_={"url": f"http://127.0.0.1:9000/{path}"}) for path in ("hooks/x", "y")
+    ]
+    platform = Platform(tmp_path / "data", Settings(http_targets=("http://127.0.0.1:9000/hooks/",)))
+    platform.control.save_plan(plan(*steps))
+    allowed, refused, _ = asyncio.run(platform.dry_run("PLAN-1"))
+    assert allowed.startswith("hooks/x: would send: POST http://127.0.0.1:9000/hooks/x")
+    assert refused.startswith("y: would fail: url 'http://127.0.0.1:9000/y' is not allowed")
+    platform.line.close()

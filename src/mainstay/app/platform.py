@@ -30,6 +30,7 @@ from mainstay.engine.local import LocalEngine, Pace
 from mainstay.engine.snapshots import Snapshots
 from mainstay.feedback import scorecard
 from mainstay.ingest import IngestDoor
+from mainstay.ledger import canonical
 from mainstay.outbox import Outbox, notification
 from mainstay.outbox.heartbeat import stalled
 from mainstay.settings import Settings
@@ -80,7 +81,7 @@ class Platform:
         )
         self.executor = Executor(
             self.control,
-            actions_of(settings.commands, self._notify),
+            actions_of(settings.commands, self._notify, settings.http_targets),
             SignalVerifier(self.control, self.clock, self._last_heard_ms),
             self.clock,
             data / "workflows.db",
@@ -190,7 +191,7 @@ class Platform:
             raise NotFound(f"{entry.id} is a {entry.kind}: it froze no inputs, so there is nothing to take again")
         ref = VersionRef.parse(entry.actor)
         output = self.line.serving.reperform(ref, inputs)
-        is_same = msgspec.to_builtins(output) == entry.output
+        is_same = canonical(output) == canonical(entry.output)  # as the ledger wrote it: NaN is NaN, a tuple a list
         says = "the output is the same" if is_same else "the output differs from what was recorded"
         return Reperformed(
             entry=entry.id, decided_by=ref, is_same=is_same, recorded=entry.output, output=output, says=says
