@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from statistics import median_low
 
 from mainstay.models.rca.case import AlertFact, CallFact, Case
 
@@ -212,9 +213,9 @@ class Picture:
         return self._begin(self.case.alerts)
 
     def _begin(self, alerts: Sequence[AlertFact]) -> int:
-        """What was small and going on already says nothing of when the great trouble began."""
+        """When most of the great trouble began: a stray error before it, or a small thing going on, moves nothing."""
         great = [a for a in alerts if a.severity in {"critical", "major"}] or alerts
-        return min((max(a.since_ms, self._earliest_ms) for a in great), default=self.case.onset_ms)
+        return median_low([max(a.since_ms, self._earliest_ms) for a in great] or [self.case.onset_ms])
 
     @property
     def _earliest_ms(self) -> int:
