@@ -22,6 +22,7 @@ from tests.automation.world import ADA, World, plan, step
 from mainstay.domain.runbooks import Verify
 
 MOST_POINTS = 80
+AT_ONCE = 8  # each mostly waits: for signals to be quiet
 STARTED, KILLED = "started", -signal.SIGKILL
 
 
@@ -149,20 +150,32 @@ def outcome(folder: Path) -> dict:
     }
 
 
+def at_point(folder: Path, scenario: str, point: int) -> None:
+    """Killed at one moment, resumed, and what is true then."""
+    folder.mkdir()
+    first = forked(folder, scenario, point)
+    second = forked(folder, scenario, -1) if first == KILLED else None
+    found = {"point": point, "first": first, "second": second, **outcome(folder)}
+    (folder / "outcome.json").write_text(json.dumps(found))
+
+
 def main() -> None:
     root, scenario = Path(sys.argv[1]), sys.argv[2]
-    for point in range(1, MOST_POINTS):
-        folder = root / str(point)
-        folder.mkdir()
-        first = forked(folder, scenario, point)
-        second = forked(folder, scenario, -1) if first == KILLED else None
-        reader = os.fork()
-        if reader == 0:
-            print(json.dumps({"point": point, "first": first, "second": second, **outcome(folder)}), flush=True)
-            os._exit(0)
-        os.waitpid(reader, 0)
-        if first != KILLED:
-            return
+    for start in range(1, MOST_POINTS, AT_ONCE):
+        points = range(start, start + AT_ONCE)
+        children = []
+        for point in points:
+            if (child := os.fork()) == 0:
+                at_point(root / str(point), scenario, point)
+                os._exit(0)
+            children.append(child)
+        for child in children:
+            os.waitpid(child, 0)
+        for point in points:
+            found = json.loads((root / str(point) / "outcome.json").read_text())
+            print(json.dumps(found), flush=True)
+            if found["first"] != KILLED:
+                return
 
 
 if __name__ == "__main__":

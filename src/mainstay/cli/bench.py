@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,7 +24,32 @@ def ingest(series: int, rounds: int, json_file: Path | None) -> None:
     from mainstay.bench.ingest import ingest as measure
     from mainstay.bench.load import Load
 
-    figures = measure(Load(series, rounds))
+    _say(measure(Load(series, rounds)), json_file)
+
+
+@bench.command()
+@click.option("--minutes", default=10.0, show_default=True)
+@click.option("--retention", "retention_s", default=60.0, show_default=True, help="Seconds.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path))
+def disk(minutes: float, retention_s: float, json_file: Path | None) -> None:
+    """Full load with a short retention: disk use must be flat."""
+    from mainstay.bench.endurance import disk as measure
+
+    _say(measure(minutes * 60, retention_s=retention_s, hot_s=retention_s / 2), json_file)
+
+
+@bench.command()
+@click.option("--seconds", default=60.0, show_default=True)
+@click.option("--json", "json_file", type=click.Path(path_type=Path))
+def overload(seconds: float, json_file: Path | None) -> None:
+    """Ten times more than can be taken: refused with 503, in bounded memory."""
+    from mainstay.bench.endurance import overload as measure
+
+    with tempfile.TemporaryDirectory(prefix="mainstay-bench-") as folder:
+        _say(measure(Path(folder), seconds), json_file)
+
+
+def _say(figures: dict[str, Any], json_file: Path | None) -> None:
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n")
     for name, value in figures.items():

@@ -54,7 +54,7 @@ class Inbox:
         segment_bytes: int = 16 * MiB,
         sync: Sync = os.fdatasync,
         keep: bool = False,
-        memory_bytes: int = 64 * MiB,
+        memory_bytes: int = 16 * MiB,
     ) -> None:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.directory, self._clock, self._sync, self._keep = directory, clock, sync, keep
