@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,45 +17,73 @@ _AT = re.compile(r" - at `\$(?P<path>.*)`$")
 _STEP = re.compile(r"\.(?P<key>[^.\[]+)|\[(?P<index>\d+|\.\.\.)\]")
 
 
+class Document:
+    """A YAML text together with the line of each of its parts; `name` stands in every error.
+
+    >>> Document("a: 1", "x.yaml").read(dict[str, int])
+    {'a': 1}
+    >>> Document("a: soon", "x.yaml").read(dict[str, int])
+    Traceback (most recent call last):
+    mainstay.domain.errors.BadFile: x.yaml:1: expected `int`, got `str` (at a)
+    >>> Document("a: 1", "x.yaml").bad(["a"], "expected more than 1")
+    BadFile('x.yaml:1: expected more than 1')
+
+    Raises:
+        BadFile: It is no YAML.
+    """
+
+    def __init__(self, text: str, name: str) -> None:
+        self.name = name
+        try:
+            self._root = yaml.compose(text, Loader=yaml.SafeLoader)
+            self._value: Any = yaml.safe_load(text)
+        except (yaml.YAMLError, ValueError, RecursionError) as error:  # a 13th month; ten thousand brackets
+            raise BadFile(name, _line_of_error(error), f"not YAML: {_first_line(error)}") from None
+
+    @classmethod
+    def open(cls, path: Path | str) -> Document:
+        """The file at this path.
+
+        Raises:
+            BadFile: It cannot be read, or is no YAML.
+        """
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadFile(str(path), 1, f"cannot be read: {error}") from None
+        return cls(text, str(path))
+
+    def read(self, into: type[T]) -> T:
+        """The content as the type that it should be; an empty text is a struct with its defaults.
+
+        Raises:
+            BadFile: A value is of another kind; with its line.
+        """
+        value = {} if self._value is None and hasattr(into, "__struct_fields__") else self._value
+        try:
+            return msgspec.convert(value, into)
+        except msgspec.ValidationError as error:
+            says = _AT.sub("", str(error))
+            steps = _steps_to_fault(value, into, str(error))
+            where = ".".join(str(step) for step in steps)
+            says = says[0].lower() + says[1:] + (f" (at {where})" if where else "")
+            raise BadFile(self.name, _line_of(self._root, steps, says), says) from None
+
+    def bad(self, where: Sequence[str | int], says: str) -> BadFile:
+        """The error for one part of the text, by keys and indices, e.g. `bad(["rules", 2, "entity"], "expected …")`."""
+        return BadFile(self.name, _line_of(self._root, where), says)
+
+
 def read(path: Path, into: type[T]) -> T:
     """The file as the type that it should be.
 
     Raises:
         BadFile: The file does not exist, is no YAML, or holds a value of another kind; with the line.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadFile(str(path), 1, f"cannot be read: {error}") from None
-    return parse(text, into, str(path))
+    return Document.open(path).read(into)
 
 
-def parse(text: str, into: type[T], name: str = "<text>") -> T:
-    """Text as the type that it should be; `name` stands in the error.
-
-    >>> parse("a: 1", dict[str, int])
-    {'a': 1}
-    >>> parse("a: soon", dict[str, int], "x.yaml")
-    Traceback (most recent call last):
-    mainstay.domain.errors.BadFile: x.yaml:1: expected `int`, got `str` (at a)
-    """
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        value: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise BadFile(name, _line_of_error(error), f"not YAML: {_first_line(error)}") from None
-    value = {} if value is None and into is not list else value
-    try:
-        return msgspec.convert(value, into)
-    except msgspec.ValidationError as error:
-        says = _AT.sub("", str(error))
-        steps = _steps_to_fault(value, into, str(error))
-        where = ".".join(str(step) for step in steps)
-        says = says[0].lower() + says[1:] + (f" (at {where})" if where else "")
-        raise BadFile(name, line_of(node, steps, says), says) from None
-
-
-def line_of(node: Any, steps: list[str | int], says: str = "") -> int:
+def _line_of(node: Any, steps: Sequence[str | int], says: str = "") -> int:
     """The line on which the value at a path of keys and indices stands; the nearest one known when it is missing."""
     line = node.start_mark.line + 1 if node is not None else 1
     unknown = re.search(r"unknown field `(.+?)`", says)
@@ -111,10 +140,10 @@ def _with(value: Any, steps: list[str | int], here: Any) -> Any:
     return copy
 
 
-def _line_of_error(error: yaml.YAMLError) -> int:
+def _line_of_error(error: Exception) -> int:
     mark = getattr(error, "problem_mark", None)
     return mark.line + 1 if mark is not None else 1
 
 
-def _first_line(error: yaml.YAMLError) -> str:
+def _first_line(error: Exception) -> str:
     return str(getattr(error, "problem", None) or error).splitlines()[0]

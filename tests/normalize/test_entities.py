@@ -60,17 +60,20 @@ rules:
 """
 
 BAD = [
-    (MAPPING.replace("kind: service", "kind: thing"), 5, "Invalid enum value 'thing'"),
+    (MAPPING.replace("kind: service", "kind: thing"), 5, "invalid enum value 'thing'"),
     (MAPPING.replace('"{service}"', '"service"'), 6, "expected a name built from labels"),
     (MAPPING.replace("{service}", "{service|upper}"), 6, "expected one of the filters host, short, lower"),
     (MAPPING + '    when: {job: "(("}\n', 7, "expected a regular expression"),
     (MAPPING + "    whenn: {}\n", 7, "unknown field `whenn`"),
-    (MAPPING.replace("format_version: 1", "format_version: 2"), 1, "Invalid enum value 2"),
-    (MAPPING.replace("environment: [env]", "environment: env"), 2, "Expected `array`"),
+    (MAPPING.replace("format_version: 1", "format_version: 2"), 1, "invalid enum value 2"),
+    (MAPPING.replace("environment: [env]", "environment: env"), 2, "expected `array`"),
     (MAPPING.replace('    entity: "{service}"\n', ""), 4, "missing required field `entity`"),
-    (MAPPING + "  - [", 7, "expected YAML"),
+    (MAPPING + "  - {name: second, kind: service, entity: 2}\n", 7, "expected `str`"),
+    (MAPPING + "  - [", 7, "not YAML"),
+    ("format_version: 2026-13-45\n", 1, "not YAML"),
+    ("[" * 5_000, 1, "not YAML"),
     ("format_version: 1\nenvironment: []\nrules: []\n", 3, "expected at least one rule"),
-    ("", 1, "Expected `object`"),
+    ("", 1, "missing required field"),
 ]
 
 
@@ -85,7 +88,7 @@ def test_a_bad_mapping_is_refused_with_line_and_expectation(tmp_path: Path, text
 
 
 def test_a_missing_file_is_a_bad_file(tmp_path: Path) -> None:
-    with pytest.raises(BadFile, match="readable"):
+    with pytest.raises(BadFile, match="cannot be read"):
         EntityMapping.load(tmp_path / "none.yaml")
 
 
@@ -132,9 +135,9 @@ def test_the_catalog_gives_tier_owner_one_name_and_dependencies(catalog: Path) -
 @pytest.mark.parametrize(
     ("text", "line", "says"),
     [
-        ("- name: a\n  tier: one\n", 2, "Expected `int"),
+        ("- name: a\n  tier: one\n", 2, "expected `int"),
         ("- name: a\n- name: b\n  aliases: [A]\n", 2, "'A' is also 'a'"),
-        ("name: a\n", 1, "Expected `array`"),
+        ("name: a\n", 1, "expected `array`"),
         ("- name: a\n  ownr: x\n", 2, "unknown field `ownr`"),
     ],
 )

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
-import yaml
 
 from mainstay.automation.actions import NAMES
 from mainstay.automation.parameters import SOURCES, references
 from mainstay.domain.errors import BadFile, BadInput
 from mainstay.domain.incidents import Cause
 from mainstay.domain.runbooks import Runbook, Step
-from mainstay.files import line_of, parse
+from mainstay.files import Document
 
 SHIPPED = Path(__file__).parent / "runbooks"
 Where = list[str | int]
@@ -103,13 +102,10 @@ def read_runbook(path: Path) -> Runbook:
     Raises:
         BadFile: With the line and what was expected there.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadFile(str(path), 1, f"cannot be read: {error}") from None
-    runbook = parse(text, Runbook, str(path))
+    document = Document.open(path)
+    runbook = document.read(Runbook)
     for where, says in _faults(runbook):
-        raise BadFile(str(path), line_of(yaml.compose(text, Loader=yaml.SafeLoader), where), says)
+        raise document.bad(where, says)
     return runbook
 
 

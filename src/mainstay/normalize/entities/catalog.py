@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from mainstay.domain.entities import entity_id
-from mainstay.normalize.entities.document import Document
+from mainstay.files import Document
 
 
 class CatalogItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,7 +47,7 @@ class Catalog:
         """
         if path is None:
             return cls()
-        document = Document(Path(path))
+        document = Document.open(path)
         items = document.read(tuple[CatalogItem, ...])
         seen: dict[tuple[str, str, str], str] = {}
         for at, item in enumerate(items):

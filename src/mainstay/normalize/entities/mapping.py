@@ -12,7 +12,7 @@ from typing import Literal
 import msgspec
 
 from mainstay.domain.entities import EntityKind, entity_id
-from mainstay.normalize.entities.document import Document
+from mainstay.files import Document
 
 DEFAULT_MAPPING = Path(__file__).parent.parent / "mapping.yaml"
 _PLACE = re.compile(r"\{(?P<label>[^{}|]+)(?:\|(?P<filter>[^{}|]*))?\}")
@@ -120,7 +120,7 @@ class EntityMapping:
         Raises:
             BadFile: With line and what was expected there.
         """
-        document = Document(Path(path))
+        document = Document.open(path)
         file = document.read(MappingFile)
         if not file.rules:
             raise document.bad(("rules",), "expected at least one rule")
