@@ -74,7 +74,7 @@ def test_a_full_inbox_loses_nothing(platform, process, tmp_path):
     client, token = platform(tick_s=1.0, quota={"signals": 60_000})
     url = prometheus(process, tmp_path, client, token)
     assert eventually(lambda: retried(url) > 100, 90), "the inbox was never full: the test shows nothing"
-    theirs = eventually(lambda: enough(samples(url, "up"), 15), 90)
+    theirs = eventually(lambda: enough(samples(url, "up"), 10), 90)
     assert eventually(lambda: not theirs - set(times(client, "up")), 90), theirs - set(times(client, "up"))
     found = times(client, "up")
     assert len(found) == len(set(found)), "a sample is there more than once"
