@@ -299,3 +299,10 @@ def test_a_full_disk_is_overload_and_passes(tmp_path):
     assert [len(record.body) for record in taken(inbox)] == [6, 1000]
     inbox.close()
     assert [len(record.body) for record in read_records(tmp_path / "inbox")] == [6, 1000]
+
+
+def test_a_lost_folder_does_not_number_anew_what_was_decided(tmp_path):
+    inbox = opened(tmp_path)
+    inbox.number_after(41)
+    assert inbox.append("signals", "otlp-logs", b"x").result(5) == 42
+    inbox.close()

@@ -61,6 +61,7 @@ class Platform:
         self.inbox = Inbox(data / "inbox", clock=self.clock, quota=quota, keep=settings.keep_inbox)
         self.line = wire(data, settings, self.clock)
         self.control: Control = self.line.control
+        self.inbox.number_after(max(self.control.decided_seq, self.line.telemetry.applied_seq))
         self.new_admin_token = self.control.people.first_admin(data)
         pace = Pace(settings.tick_s, settings.snapshot_s)
         snapshots = Snapshots(data / "state")

@@ -94,6 +94,7 @@ class LocalEngine:
         self.failures = 0
         self.last_batch_at = time.monotonic()
         self.records = 0
+        self._committed_seq = 0
         self._threads = [
             threading.Thread(target=self._run, name="pipeline", daemon=True),
             threading.Thread(target=self._tick, name="ticks", daemon=True),
@@ -121,8 +122,9 @@ class LocalEngine:
     def decided(self, seq: int) -> Future[None]:
         """Done when the record with this number has been taken and its decisions are committed."""
         future: Future[None] = Future()
+        future.set_running_or_notify_cancel()  # who stops waiting must not tear the batch that would have told them
         with self._lock:
-            if self._pipeline.seq >= seq:
+            if self._committed_seq >= seq:
                 future.set_result(None)
             else:
                 self._waiting[seq] = future
@@ -149,6 +151,7 @@ class LocalEngine:
     def _batch(self, records: Sequence[Record]) -> None:
         if records:
             self._told(self._pipeline.run(records))
+            self._committed_seq = self._pipeline.seq
             self.records += len(records)
             self._release()
             self._maybe_save()
@@ -195,7 +198,7 @@ class LocalEngine:
 
     def _release(self) -> None:
         with self._lock:
-            done = [seq for seq in self._waiting if seq <= self._pipeline.seq]
+            done = [seq for seq in self._waiting if seq <= self._committed_seq]
             futures = [self._waiting.pop(seq) for seq in done]
         for future in futures:
             future.set_result(None)

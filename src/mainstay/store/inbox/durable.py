@@ -262,6 +262,11 @@ class Inbox:
             self._applied_seq = max(self._applied_seq, min(seq, self._last_seq))
         self._committer.wake()
 
+    def number_after(self, seq: int) -> None:
+        """Number what comes beyond `seq`: after a lost inbox folder, what is new must not look like what was decided."""
+        with self._lock:
+            self._last_seq = max(self._last_seq, seq)
+
     # -- looking and closing ----------------------------------------------------------------------------------------
 
     @property
