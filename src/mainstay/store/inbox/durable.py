@@ -263,7 +263,7 @@ class Inbox:
         self._committer.wake()
 
     def number_after(self, seq: int) -> None:
-        """Number what comes beyond `seq`: after a lost inbox folder, what is new must not look like what was decided."""
+        """Number what comes beyond `seq`: after a lost folder, what is new must not look like what was decided."""
         with self._lock:
             self._last_seq = max(self._last_seq, seq)
 
