@@ -95,9 +95,15 @@ class Course:
             assert one["status"] in {"failed", "unknown"}, one  # its alert goes on; a step cut off asks a person
         assert ledger["first_bad"] is None
         self._pages()
+
+    @property
+    def says(self):
+        """The figures of the course."""
         counts = {kind: len(numbers) for kind, numbers in self.senders.acknowledged.items()}
-        print(f"\n{self.kills} kills, acknowledged {counts}, recovered in {self.median_s:.1f} s (median), "
-              f"{max(self.recovered_s):.1f} s (worst)")  # fmt: skip
+        return (
+            f"{self.kills} kills, acknowledged {counts}; "
+            f"ready again after {self.median_s:.1f} s (median), {max(self.recovered_s):.1f} s (worst)"
+        )
 
     @property
     def median_s(self):
