@@ -288,3 +288,13 @@ TestApprovalMachine = ApprovalMachine.TestCase
 TestApprovalMachine.settings = settings(
     max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
+
+
+def test_a_plan_withdrawn_while_it_is_answered_stays_withdrawn(world):
+    """The pipeline withdraws between the look and the answer: the answer is refused, nothing is overwritten."""
+    made = world.keep(plan())
+    world.control.save_plan(msgspec.structs.replace(made, status="withdrawn"))
+    approval = world.approvals._approval("approved", made, ADA, "")
+    assert not world.control.answer_plan(approval, ("proposed",))
+    assert world.control.plan(made.id).status == "withdrawn"
+    assert not world.control.approvals(made.id)

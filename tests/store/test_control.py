@@ -43,7 +43,6 @@ def test_everything_a_batch_decided_reads_back_equal(control: Control) -> None:
     assert control.edges() == list(effects.edges.values())
     assert control.series() == effects.series
     assert control.series_by_id([some.BIG_ID]) == effects.series
-    assert control.series_count() == 1
     assert control.templates([some.BIG_ID - 1]) == list(effects.templates.values())
     assert control.changes() == list(effects.changes.values())
     assert control.pages_due(T0) == list(effects.pages.values())

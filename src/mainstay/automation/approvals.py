@@ -14,10 +14,10 @@ from mainstay.automation.policy import Act, Policy, person
 from mainstay.domain.errors import NotFound, Refused
 from mainstay.domain.ledger import Entry
 from mainstay.domain.protocols import Clock
-from mainstay.domain.runbooks import Approval, Plan
+from mainstay.domain.runbooks import Approval, Plan, PlanStatus
 from mainstay.domain.users import User
 
-APPROVABLE = ("proposed", "approved", "expired")
+APPROVABLE: tuple[PlanStatus, ...] = ("proposed", "approved", "expired")
 HIGHEST_TIER, LOWEST_TIER = 1, 4
 
 
@@ -118,8 +118,8 @@ class Approvals:
             if decision == "approved" and person(by.name) == person(plan.requested_by):
                 raise Refused(f"{plan.id}: {by.name} asked for it and cannot approve it")
             approval = self._approval(decision, plan, by, comment)
-            self._control.save_approval(approval, (_entry(approval, plan),))
-            self._control.save_plan(msgspec.structs.replace(plan, status=decision, updated_ms=approval.at_ms))
+            if not self._control.answer_plan(approval, APPROVABLE, (_entry(approval, plan),)):
+                raise Refused(f"{plan.id} changed while you answered: look at it again")
             return approval
 
     def _approval(self, decision: Literal["approved", "rejected"], plan: Plan, by: User, comment: str) -> Approval:

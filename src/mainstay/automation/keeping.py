@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -25,7 +25,10 @@ class PlanStore(Protocol):
     def plans(self, *, status: PlanStatus | None = None) -> Sequence[Plan]: ...
     def save_plan(self, plan: Plan, entries: Sequence[Entry] = ()) -> None: ...
     def approvals(self, plan: str, /) -> Sequence[Approval]: ...
-    def save_approval(self, approval: Approval, entries: Sequence[Entry] = ()) -> None: ...
+
+    def answer_plan(self, approval: Approval, of: Collection[PlanStatus], entries: Sequence[Entry] = ()) -> bool:
+        """Keep the answer and the plan's new status together; False when the plan is another or over by now."""
+        ...
 
     def use_approval(self, approval: str, at_ms: int, /) -> bool:
         """Mark it as used if it is not yet; False when somebody was first, or it is expired or a no. Atomic."""

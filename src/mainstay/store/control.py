@@ -6,7 +6,7 @@ number, or nothing of it. Everything is safe to call from any thread.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -185,12 +185,6 @@ class Control:
         """Those of these series that are known."""
         return self._by_id(doc.SERIES, [str(one) for one in ids])
 
-    def series_count(self) -> int:
-        """How many time series are known."""
-        query = select(func.count()).select_from(schema.series).where(schema.series.c.tenant == self.tenant)
-        with self.database.reading() as connection:
-            return connection.execute(query).scalar() or 0
-
     def templates(self, ids: Sequence[int | str]) -> list[Template]:
         """Those of these log templates that are known."""
         return self._by_id(doc.TEMPLATE, [str(one) for one in ids])
@@ -218,6 +212,18 @@ class Control:
         with self._writing() as write:
             write.save_new(doc.APPROVAL, [approval])
             write.append(entries)
+
+    def answer_plan(self, approval: Approval, of: Collection[PlanStatus], entries: Iterable[Entry] = ()) -> bool:
+        """Keep a yes or no together with the plan's new status; False when the plan is another or over by now."""
+        with self._writing() as write:
+            plan = doc.PLAN.one(write.connection, self.tenant, id=approval.plan)
+            if plan is None or plan.status not in of or plan.digest != approval.digest:
+                return False
+            write.save_new(doc.APPROVAL, [approval])
+            answered = msgspec.structs.replace(plan, status=approval.decision, updated_ms=approval.at_ms)
+            write.save(doc.PLAN, [answered])
+            write.append(entries)
+        return True
 
     def use_approval(self, approval: str, at_ms: int, entries: Iterable[Entry] = ()) -> bool:
         """Use it up. True once, for one caller; False when it is used, expired, a no, or not there."""
