@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Print what to paste into Prometheus, Alertmanager or OTel; wait; say what came.",
     ),
     "replay": ("replay:replay", "Recorded telemetry through the same pipeline."),
+    "evaluate": ("evaluate:evaluate", "Accuracy on labelled recordings, with the protocol printed."),
     "bench": ("bench:bench", "Speed, beside a peer or a limit, in one run."),
     "incidents": ("incidents:incidents", "List, show and act on incidents."),
     "alerts": ("show:alerts", "List and show alerts."),

@@ -1,0 +1,1 @@
+"""Accuracy on labelled recordings: one file per suite, each with its protocol printed beside its figures."""
