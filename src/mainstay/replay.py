@@ -15,6 +15,7 @@ import msgspec
 from mainstay.app.wiring import wire
 from mainstay.domain.errors import BadInput
 from mainstay.domain.records import Record
+from mainstay.mlops.signing import TRUSTED
 from mainstay.settings import Settings
 from mainstay.store.control import Control
 from mainstay.store.inbox import read_records
@@ -47,6 +48,7 @@ def replay(path: Path, settings: Settings, batch: int) -> dict[str, Any]:
     began = time.monotonic()
     count, first_ns = 0, 0
     with tempfile.TemporaryDirectory(prefix="mainstay-replay-") as folder:
+        bring_keys(path, Path(folder))
         line = wire(Path(folder), settings, clock)
         try:
             bring_versions(path, Path(folder), line.control)
@@ -69,6 +71,12 @@ def replay(path: Path, settings: Settings, batch: int) -> dict[str, Any]:
         "alerts": msgspec.to_builtins(sorted(alerts, key=lambda a: (a.since_ms, a.id))),
         "incidents": msgspec.to_builtins(sorted(incidents, key=lambda i: (i.opened_ms, i.id))),
     }
+
+
+def bring_keys(source: Path, folder: Path) -> None:
+    """Trust what the recorded platform trusted: its versions are served here as they were there."""
+    if (source / "keys" / TRUSTED).is_dir():
+        shutil.copytree(source / "keys" / TRUSTED, folder / "keys" / TRUSTED)
 
 
 def bring_versions(source: Path, folder: Path, control: Control) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mainstay.domain.ledger import Entry
 from mainstay.domain.models import Deployment, ModelKind, ModelVersion, VersionRef
-from mainstay.mlops import Registry, Serving
+from mainstay.mlops import Keys, Registry, Serving
 
 AT_MS = 1_767_225_600_000
 
@@ -50,7 +50,7 @@ class Fixed:
 
 
 def registry(folder: Path, keeper: Keeper | None = None) -> Registry:
-    return Registry(keeper or Keeper(), folder / "artefacts", Fixed())
+    return Registry(keeper or Keeper(), folder / "artefacts", Fixed(), Keys(folder / "keys"))
 
 
 def serving(folder: Path, keeper: Keeper | None = None) -> Serving:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 
+import msgspec
 import numpy as np
 import pytest
 from tests.mlops.keeper import Keeper, registry
 
 from mainstay.domain.errors import Corrupt, NotFound
 from mainstay.domain.models import VersionRef
+from mainstay.mlops import Keys
 from mainstay.mlops.artefacts import Artefacts
 from mainstay.mlops.registry import KINDS
+from mainstay.mlops.statement import attest
 from mainstay.models.catalogue import SHIPPED, defaults_of
 
 
@@ -80,8 +83,9 @@ def test_an_artefact_of_another_algorithm_is_refused(tmp_path):
     models = registry(tmp_path, keeper)
     edges = models.register("edges", "edge-shift", {}, by="ada", why="")
     logs = models.register("logs", "template-watch", {}, by="ada", why="")
-    forged = type(edges)(**{**{f: getattr(edges, f) for f in edges.__struct_fields__}, "artefact": logs.artefact})
-    keeper.kept[edges.ref] = forged
+    forged = msgspec.structs.replace(edges, artefact=logs.artefact)
+    word = models.artefacts.keep(attest(forged, "", Keys(tmp_path / "keys")))  # even when we signed it
+    keeper.kept[edges.ref] = msgspec.structs.replace(forged, attestation=word)
     with pytest.raises(Corrupt, match="template-watch"):
         models.load(edges.ref)
 

@@ -18,7 +18,7 @@ from mainstay.domain.pages import Page
 from mainstay.domain.protocols import Clock
 from mainstay.ingest import decode
 from mainstay.intelligence import assess
-from mainstay.mlops import Registry, Serving
+from mainstay.mlops import Keys, Registry, Serving
 from mainstay.normalize import Normalizer
 from mainstay.outbox import pages_for
 from mainstay.pipeline import Pipeline, Stages
@@ -66,7 +66,7 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
         memory_limit=settings.telemetry_memory,
     )
     control = Control(data / "control.db", clock)
-    registry = Registry(control, data / "artefacts", clock)
+    registry = Registry(control, data / "artefacts", clock, Keys(data / "keys"))
     serving = Serving(registry)
     detect, correlate = Detect(serving), Correlate(serving)
     proposals = Proposals(catalogue, serving, lambda: normalizer.topology)

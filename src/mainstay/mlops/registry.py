@@ -9,11 +9,14 @@ from typing import Any, Protocol
 import msgspec
 
 import mainstay
-from mainstay.domain.errors import BadInput, Corrupt, NotFound
+from mainstay.domain.errors import BadInput, Corrupt, NotFound, Refused
 from mainstay.domain.ledger import Entry
 from mainstay.domain.models import Deployment, ModelKind, ModelVersion, VersionRef
 from mainstay.domain.protocols import Clock
 from mainstay.mlops.artefacts import Artefacts, canonical
+from mainstay.mlops.bill import bill
+from mainstay.mlops.signing import Keys
+from mainstay.mlops.statement import Statement, attest, check
 from mainstay.models.catalogue import SHIPPED, build, defaults_of, state_of
 from mainstay.models.checks import Pure, Streaming
 
@@ -34,11 +37,12 @@ class Registry:
     """Registers immutable versions and loads them again.
 
     A version is its artefact: algorithm, state format and parameters as canonical JSON under its digest. The same
-    content registered twice is the same version, so nothing gets a second name by being trained again.
+    content registered twice is the same version, so nothing gets a second name by being trained again. Each is signed
+    when it is made, and verified whenever it is loaded: unsigned or altered is not served.
     """
 
-    def __init__(self, control: Keeps, artefacts: Path, clock: Clock) -> None:
-        self._control, self._clock = control, clock
+    def __init__(self, control: Keeps, artefacts: Path, clock: Clock, keys: Keys) -> None:
+        self._control, self._clock, self._keys = control, clock, keys
         self.artefacts = Artefacts(artefacts)
 
     def register(
@@ -79,6 +83,8 @@ class Registry:
             created_ms=self._now_ms(),
             **facts,
         )
+        envelope = attest(version, self.artefacts.keep(bill()), self._keys)
+        version = msgspec.structs.replace(version, attestation=self.artefacts.keep(envelope))
         self._control.save_version(version, [self._entry(version)])
         return version
 
@@ -141,15 +147,27 @@ class Registry:
 
         Raises:
             NotFound: No such version, artefact or algorithm.
+            Refused: Nobody whom this platform trusts signed it, or the record is not what was signed.
             Corrupt: The artefact's bytes are not what was registered, or speak of another algorithm.
         """
         version = self.version(ref)
+        self.verified(version)
         content = self.artefacts.load(version.artefact)
         if content.get("algorithm") != version.algorithm or content.get("kind") != version.kind:
             raise Corrupt(
                 f"the artefact of {ref} is of {content.get('algorithm')!r}, not {version.algorithm!r}: refused"
             )
         return build(version.algorithm, content["parameters"])
+
+    def verified(self, version: ModelVersion) -> Statement:
+        """What was signed of this version, when a trusted key signed it and it still says the same.
+
+        Raises:
+            Refused, Corrupt, NotFound: It is not to be served, and why.
+        """
+        if not version.attestation:
+            raise Refused(f"{version.ref} is not signed: not served; register it again")
+        return check(version, self.artefacts.read(version.attestation), self._keys)
 
     def _entry(self, version: ModelVersion) -> Entry:
         return Entry(
@@ -160,6 +178,7 @@ class Registry:
             subject=str(version.ref),
             output={
                 "artefact": version.artefact,
+                "attestation": version.attestation,
                 "algorithm": version.algorithm,
                 "kind": version.kind,
                 "why": version.why,

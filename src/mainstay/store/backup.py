@@ -38,8 +38,8 @@ from mainstay.store.schema import FORMAT_VERSION as CONTROL_FORMAT
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
-CONTROL, WORKFLOWS, INBOX, STATE, TELEMETRY, ARTEFACTS = (
-    "control.db", "workflows.db", "inbox", "state", "telemetry", "artefacts",
+CONTROL, WORKFLOWS, INBOX, STATE, TELEMETRY, ARTEFACTS, KEYS = (
+    "control.db", "workflows.db", "inbox", "state", "telemetry", "artefacts", "keys",
 )  # fmt: skip
 _SECRETS = ("admin-token", "*.token")
 _PIN = ".backup-pin"
@@ -115,7 +115,8 @@ def backup(data: Path, to: Path, telemetry: CopiesItself | None = None) -> Manif
             telemetry.backup(to / TELEMETRY)
         for name in (WORKFLOWS, CONTROL):
             _copy_sqlite(data / name, to / name)
-        _copy_tree(data / ARTEFACTS, to / ARTEFACTS)
+        for name in (ARTEFACTS, KEYS):
+            _copy_tree(data / name, to / name)
         for pattern in _SECRETS:
             for path in data.glob(pattern):
                 _copy(path, to / path.name)
