@@ -107,6 +107,16 @@ def test_every_decision_is_in_the_ledger_with_its_inputs_and_rests_on_what_came_
     assert all(str(g.decided_by) == "correlator@1" and g.why for g in found.groupings)
 
 
+def test_two_records_of_one_millisecond_have_entries_of_their_own() -> None:
+    drill = Drill(WIDE)
+    for at_s, severity in ((20, "major"), (20, "critical")):
+        drill.record(Normal(), at_s, [slow("cart", "pricing", 5, 20, severity=severity)])
+    groupings = [e for e in drill.entries if e.kind == "grouping"]
+    assert [e.output["action"] for e in groupings] == ["hold", "open"]
+    assert len({e.id for e in groupings}) == 2
+    assert len({e.at_ms for e in groupings}) == 1
+
+
 def test_the_timeline_tells_it_in_order() -> None:
     found = stormy().incidents["INC-1"]
     assert [line.at_ms for line in found.timeline] == sorted(line.at_ms for line in found.timeline)

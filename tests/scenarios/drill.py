@@ -76,7 +76,7 @@ class Drill:
                         [i for i in due if isinstance(i, Alert)])  # fmt: skip
 
     def record(self, normal: Normal, at_s: float, alerts: Sequence[Alert] = ()) -> Effects:
-        effects = Effects()
+        effects = Effects(decided_seq=len(self.effects) + 1)
         for alert in alerts:
             self.alerts[alert.id] = effects.alerts[alert.id] = alert
             kind = "alert" if alert.status == "firing" else "alert-resolved"
@@ -90,7 +90,7 @@ class Drill:
         return effects
 
     def say(self, kind: str, subject: str, at_s: float, /, **arguments: str) -> str:
-        effects = Effects()
+        effects = Effects(decided_seq=len(self.effects) + 1)
         command = Command(kind=kind, by="ada", at_ms=ms(at_s), subject=subject, arguments=arguments)  # type: ignore[arg-type]
         says = self.stage.command(command, self.topology, effects)
         self._keep(effects)

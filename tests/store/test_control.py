@@ -80,12 +80,38 @@ def test_a_page_that_was_sent_stays_sent_when_a_later_batch_names_it_again(contr
     assert control.pages_due(T0 + 9) == []
 
 
-def test_entries_known_by_id_are_skipped_and_the_chain_holds(control: Control) -> None:
-    control.append(some.entry(1), some.entry(2))
-    placed = control.append(some.entry(2), some.entry(3), some.entry(3, subject="other"))
-    assert [(e.seq, e.id, e.subject) for e in placed] == [(3, "entry-3", "A-3")]
+def test_an_entry_that_is_told_again_is_skipped_and_the_chain_holds(control: Control) -> None:
+    odd = some.entry(4, output={"b": float("nan"), "a": (1, 2.0)}, subject="a\ud800", inputs=None, rests_on=())
+    control.append(some.entry(1), some.entry(2), odd)
+    placed = control.append(some.entry(2), odd, some.entry(3), some.entry(3))
+    assert [(e.seq, e.id, e.subject) for e in placed] == [(4, "entry-3", "A-3")]
     verified = control.verify_ledger()
-    assert (verified.count, verified.first_bad) == (3, None)
+    assert (verified.count, verified.first_bad) == (4, None)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"subject": "other"}, {"output": {"n": 0}}, {"at_ms": T0}, {"inputs": {"x": 1}}, {"inputs": None},
+     {"rests_on": ("metrics@2",)}, {"kind": "plan"}, {"actor": "user:ada"}],
+)  # fmt: skip
+def test_another_decision_under_a_known_id_is_written_too_once(
+    control: Control, caplog: pytest.LogCaptureFixture, other: dict[str, object]
+) -> None:
+    control.append(some.entry(1))
+    again = some.entry(1, **other)
+    [placed] = control.append(again)
+    assert placed.id.startswith("entry-1~")
+    assert "already stands for another decision" in caplog.text
+    assert control.append(again, some.entry(1)) == []
+    kept = control.ledger_entry(placed.id)
+    assert kept == placed
+    assert control.verify_ledger().count == 2
+
+
+def test_two_decisions_under_one_id_in_one_batch_are_both_written(control: Control) -> None:
+    placed = control.append(some.entry(1), some.entry(1, subject="other"), some.entry(1))
+    assert [e.subject for e in placed] == ["A-1", "other"]
+    assert control.verify_ledger().count == 2
 
 
 def test_decided_seq_is_there_after_a_restart(tmp_path: Path) -> None:

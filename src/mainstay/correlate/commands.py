@@ -32,7 +32,7 @@ def _acknowledge(held: Held, command: Command, _state: State, effects: Effects) 
         return f"{held.incident.id} is {held.incident.status}"
     held.change(command.at_ms, status="acknowledged", acknowledged_by=command.by)
     _tell(held, command, f"acknowledged by {command.by}")
-    effects.entries.append(_entry(held, command, "acknowledged"))
+    effects.entries.append(_entry(held, command, "acknowledged", effects.decided_seq))
     return "acknowledged"
 
 
@@ -43,7 +43,8 @@ def _resolve(held: Held, command: Command, _state: State, effects: Effects) -> s
     _tell(held, command, f"resolved by {command.by}")
     why = f"{command.by} says it is over"
     rests_on = [held.entry, *(kept.entry for kept in held.alerts.values())]
-    effects.entries.append(entries.resolution(held.incident.id, _actor(command), rests_on, command.at_ms, why))
+    over = entries.resolution(held.incident.id, _actor(command), rests_on, command.at_ms, effects.decided_seq, why)
+    effects.entries.append(over)
     return "resolved"
 
 
@@ -70,7 +71,7 @@ def _split(held: Held, command: Command, state: State, effects: Effects) -> str:
         decided_by=person(command.by), tenant=held.incident.tenant,
     )  # fmt: skip
     opened = entries.incident(name, "split", _actor(command), [held.entry, kept.entry], command.at_ms,
-                              of=held.incident.id, alert=alert)  # fmt: skip
+                              effects.decided_seq, of=held.incident.id, alert=alert)  # fmt: skip
     effects.entries.append(opened)
     other = state.held[name] = Held(incident, entry=opened.id)
     why = f"split from {held.incident.id} by {command.by}"
@@ -162,5 +163,5 @@ def _tell(held: Held, command: Command, says: str, *, kind: str = "decision") ->
     held.tell(TimelineEntry(at_ms=command.at_ms, kind=line_kind, says=says[:300], ref=command.subject))  # type: ignore[arg-type]
 
 
-def _entry(held: Held, command: Command, event: str) -> Entry:
-    return entries.incident(held.incident.id, event, _actor(command), [held.entry], command.at_ms)
+def _entry(held: Held, command: Command, event: str, seq: int) -> Entry:
+    return entries.incident(held.incident.id, event, _actor(command), [held.entry], command.at_ms, seq)

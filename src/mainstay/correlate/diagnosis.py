@@ -59,7 +59,7 @@ def diagnose(held: Held, moment: Moment) -> None:
         held.tell(_line(decision, suspects, at_ms))
     _tell_changes(held, moment.state)
     rests_on = [held.entry, *(kept.entry for kept in held.alerts.values()), *(s.change for s in suspects if s.change)]
-    moment.write(entries.diagnosis(held.incident.id, decision, rests_on, at_ms))
+    moment.write(entries.diagnosis(held.incident.id, decision, rests_on, at_ms, moment.seq))
 
 
 def _suspects(decision: Decision) -> tuple[Suspect, ...]:

@@ -1,4 +1,8 @@
-"""Ledger entries of this stage: each names what it rests on, with the inputs frozen where a model decided."""
+"""Ledger entries of this stage: each names what it rests on, with the inputs frozen where a model decided.
+
+An id ends in the record's sequence number: a replay gives the same one, and no two records share it, as they may share
+a millisecond.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,10 @@ from mainstay.domain.ledger import Entry
 from mainstay.domain.models import Decision
 
 
-def grouping(alert: Alert, decision: Decision, rests_on: Iterable[str], at_ms: int) -> Entry:
+def grouping(alert: Alert, decision: Decision, rests_on: Iterable[str], at_ms: int, seq: int) -> Entry:
     """An alert was put into an incident, opened one, or waits."""
     return Entry(
-        id=f"grouping:{alert.id}:{at_ms}",
+        id=f"grouping:{alert.id}:{seq}",
         kind="grouping",
         at_ms=at_ms,
         actor=str(decision.decided_by),
@@ -24,10 +28,10 @@ def grouping(alert: Alert, decision: Decision, rests_on: Iterable[str], at_ms: i
     )
 
 
-def diagnosis(incident: str, decision: Decision, rests_on: Iterable[str], at_ms: int) -> Entry:
+def diagnosis(incident: str, decision: Decision, rests_on: Iterable[str], at_ms: int, seq: int) -> Entry:
     """Suspects were ranked."""
     return Entry(
-        id=f"diagnosis:{incident}:{at_ms}",
+        id=f"diagnosis:{incident}:{seq}",
         kind="diagnosis",
         at_ms=at_ms,
         actor=str(decision.decided_by),
@@ -38,10 +42,10 @@ def diagnosis(incident: str, decision: Decision, rests_on: Iterable[str], at_ms:
     )
 
 
-def incident(name: str, event: str, actor: str, rests_on: Iterable[str], at_ms: int, **output: Any) -> Entry:
+def incident(name: str, event: str, actor: str, rests_on: Iterable[str], at_ms: int, seq: int, **output: Any) -> Entry:
     """An incident was opened, reopened, acknowledged, merged or split."""
     return Entry(
-        id=f"incident:{name}:{event}:{at_ms}",
+        id=f"incident:{name}:{event}:{seq}",
         kind="incident",
         at_ms=at_ms,
         actor=actor,
@@ -51,10 +55,10 @@ def incident(name: str, event: str, actor: str, rests_on: Iterable[str], at_ms: 
     )
 
 
-def resolution(name: str, actor: str, rests_on: Iterable[str], at_ms: int, why: str) -> Entry:
+def resolution(name: str, actor: str, rests_on: Iterable[str], at_ms: int, seq: int, why: str) -> Entry:
     """An incident is over."""
     return Entry(
-        id=f"resolution:{name}:{at_ms}",
+        id=f"resolution:{name}:{seq}",
         kind="resolution",
         at_ms=at_ms,
         actor=actor,

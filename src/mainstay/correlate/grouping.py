@@ -26,7 +26,7 @@ def take(kept: Kept, moment: Moment) -> None:
     said = decision.output
     along = [state.pending[name] for name in said["with"] if name in state.pending]
     rests_on = [kept.entry, *(one.entry for one in along)]
-    entry = moment.write(entries.grouping(alert, decision, rests_on, moment.at_ms))
+    entry = moment.write(entries.grouping(alert, decision, rests_on, moment.at_ms, moment.seq))
     held = state.held.get(str(said["incident"] or ""))
     if said["action"] == "open":
         held = _open(kept, along, decision, entry, moment)
@@ -96,7 +96,9 @@ def merge(source: Held, into: Held, effects: Effects, at_ms: int, *, actor: str,
     source.alerts = {}
     into.seen = []  # its evidence changed: diagnose again
     effects.entries.append(
-        entries.incident(name, "merged", actor, [*rests_on, source.entry, into.entry], at_ms, into=target)
+        entries.incident(
+            name, "merged", actor, [*rests_on, source.entry, into.entry], at_ms, effects.decided_seq, into=target
+        )
     )
 
 
@@ -122,7 +124,9 @@ def _open(kept: Kept, along: list[Kept], decision: Decision, entry: str, moment:
         opened_ms=at_ms, updated_ms=at_ms, decided_by=decision.decided_by, tenant=alert.tenant,
     )  # fmt: skip
     actor = str(decision.decided_by)
-    opened = moment.write(entries.incident(name, "opened", actor, [entry], at_ms, why=why, since_ms=onset_ms))
+    opened = moment.write(
+        entries.incident(name, "opened", actor, [entry], at_ms, moment.seq, why=why, since_ms=onset_ms)
+    )
     held = state.held[name] = Held(incident, entry=opened)
     held.tell(
         TimelineEntry(at_ms=at_ms, kind="decision", says=f"opened: {why}", ref=name, decided_by=decision.decided_by)
@@ -136,7 +140,7 @@ def _reopen(held: Held, entry: str, moment: Moment, why: str) -> None:
     held.change(at_ms, status=status, resolved_ms=None)
     held.calm_ms, held.seen = None, []
     held.tell(_decided(at_ms, f"reopened: {why}", name))
-    moment.write(entries.incident(name, "reopened", "mainstay", [entry, held.entry], at_ms, why=why))
+    moment.write(entries.incident(name, "reopened", "mainstay", [entry, held.entry], at_ms, moment.seq, why=why))
 
 
 def _decided(at_ms: int, says: str, ref: str) -> TimelineEntry:

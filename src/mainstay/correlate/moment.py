@@ -20,6 +20,11 @@ class Moment:
     effects: Effects
     at_ms: int
 
+    @property
+    def seq(self) -> int:
+        """The record's place in the order."""
+        return self.effects.decided_seq
+
     def write(self, entry: Entry) -> str:
         """Put an entry into the ledger of this record; its id, for what rests on it."""
         self.effects.entries.append(entry)

@@ -143,7 +143,8 @@ class Correlate:
         held.change(at_ms, status="resolved", resolved_ms=at_ms)
         held.tell(TimelineEntry(at_ms=at_ms, kind="decision", says=f"resolved: {why}", ref=held.incident.id))
         rests_on = [held.entry, *(kept.entry for kept in held.alerts.values())]
-        effects.entries.append(entries.resolution(held.incident.id, "mainstay", rests_on, at_ms, why))
+        over = entries.resolution(held.incident.id, "mainstay", rests_on, at_ms, effects.decided_seq, why)
+        effects.entries.append(over)
 
     def _leave(self, effects: Effects, at_ms: int) -> None:
         """Hand over what changed; keep the rest."""

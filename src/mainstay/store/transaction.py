@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
@@ -12,12 +13,14 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from mainstay.domain.errors import Corrupt
 from mainstay.domain.ledger import Entry, LedgerEntry
-from mainstay.ledger import Head, canonical, chain
+from mainstay.ledger import Head, canonical, chain, digest
 from mainstay.store import schema
 from mainstay.store.database import insert_new, upsert
 from mainstay.store.documents import Kind, in_parts, storable
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
+_PLACE = ("seq", "id", "previous", "hash")
 _LEDGER = schema.ledger.c
 _STREAM_PART = 1_000
 
@@ -42,21 +45,44 @@ class Transaction:
         self._tell(kind, kept)
 
     def append(self, entries: Iterable[Entry]) -> list[LedgerEntry]:
-        """Chain entries in their order behind the head; an id that is in the ledger already is skipped."""
-        new = {entry.id: entry for entry in reversed(list(entries))}  # of two with one id the first one counts
-        for part in in_parts(list(new)):
-            known = select(_LEDGER.id).where(_LEDGER.tenant == self.tenant, _LEDGER.id.in_([storable(i) for i in part]))
-            for name in self.connection.execute(known).scalars():
-                new.pop(name, None)
+        """Chain entries in their order behind the head; one that is in the ledger already, word for word, is skipped.
+
+        An id under which something else was written is a fault of whoever made it, but no decision is lost by it: the
+        second one goes in as `ID~DIGEST`, and the log says so.
+        """
+        given = list(entries)
+        told = self._told_under([storable(entry.id) for entry in given])
         last: LedgerEntry | Head | None = head(self.connection, self.tenant)
         placed: list[LedgerEntry] = []
-        for entry in reversed(list(new.values())):
-            placed.append(chain(last, entry))
-            last = placed[-1]
+        new: list[Entry] = []
+        for entry in given:
+            mine = self._own_id(entry, told)
+            if mine not in told:
+                placed.append(chain(last, msgspec.structs.replace(entry, id=mine)))
+                new.append(entry)
+                last = told[mine] = placed[-1]
         if placed:
             self.connection.execute(insert(schema.ledger), [_row(entry, self.tenant) for entry in placed])
-            self._freeze(new.values())
+            self._freeze(new)
         return placed
+
+    def _told_under(self, ids: Iterable[str]) -> dict[str, LedgerEntry]:
+        told: dict[str, LedgerEntry] = {}
+        for part in in_parts(list(dict.fromkeys(ids))):
+            known = select(schema.ledger).where(_LEDGER.tenant == self.tenant, _LEDGER.id.in_(part))
+            told.update((row.id, entry_of(row)) for row in self.connection.execute(known))
+        return told
+
+    def _own_id(self, entry: Entry, told: dict[str, LedgerEntry]) -> str:
+        """The id under which an entry belongs: its own, unless that already stands for something else."""
+        name: str = storable(entry.id)
+        if name not in told or _says(told[name]) == (says := _says(chain(None, entry))):
+            return name
+        second = f"{name}~{digest(says)[:16]}"
+        told.update(self._told_under([second]))
+        if second not in told:
+            log.warning("ledger: %s already stands for another decision; this one is written as %s", name, second)
+        return second
 
     def next_seq(self) -> int:
         """The place that the next ledger entry will have."""
@@ -139,6 +165,11 @@ def frozen_bytes(connection: Connection, tenant: str, digest: str) -> bytes | No
         return None if body is None else zlib.decompress(body)
     except zlib.error as error:
         raise Corrupt(f"the frozen inputs {digest} cannot be read: {error}") from None
+
+
+def _says(entry: LedgerEntry) -> list[Any]:
+    """What an entry says, its name and its place left out."""
+    return [getattr(entry, name) for name in entry.__struct_fields__ if name not in _PLACE]
 
 
 def _row(entry: LedgerEntry, tenant: str) -> dict[str, Any]:
