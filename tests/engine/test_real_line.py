@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from tests.engine.line import Rig
+from tests.keys import same_key
 from tests.scenarios.recording import Recording
 
 from mainstay.app.wiring import wire
@@ -65,6 +66,8 @@ def test_the_first_state_is_empty_again(tmp_path):
 def test_a_record_that_a_stage_cannot_take(tmp_path):
     bad = RECORDS[BAD]
     assert bad.source == "otlp-traces"
+    same_key(tmp_path / "clean")
+    same_key(tmp_path / "line")
     clean = wire(tmp_path / "clean", Settings(), RecordedClock())
     why = b"ZeroDivisionError: a stage fails"
     instead = replace(bad, source=SET_ASIDE, body=why)

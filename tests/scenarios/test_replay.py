@@ -4,6 +4,7 @@ from itertools import islice
 
 import msgspec
 import pytest
+from tests.keys import same_key
 from tests.scenarios.recording import Recording
 
 from mainstay.app.wiring import wire
@@ -20,6 +21,7 @@ BAD = Recording(200, slow="orders", from_s=100, to_s=160).deploy("orders", 98)
 def run(folder, records, batch=64, restart_at=None):
     """What was decided, and the digest of all scores."""
     clock = RecordedClock()
+    same_key(folder)
     line = wire(folder, Settings(), clock)
     rest = iter(records)
     while part := list(islice(rest, batch)):
