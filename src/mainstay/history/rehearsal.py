@@ -1,0 +1,195 @@
+"""The past through the same pipeline, in a folder of its own: what would have been told, and models that have seen it.
+
+Nothing leaves: no page, no plan, no action. What runs meanwhile is not touched.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from mainstay.app.wiring import Line, wire
+from mainstay.domain.alerts import Alert, Severity
+from mainstay.domain.effects import Effects
+from mainstay.domain.incidents import Incident
+from mainstay.domain.records import Record
+from mainstay.engine.snapshots import Snapshots, write_whole
+from mainstay.history.plan import private_folder
+from mainstay.history.recording import SAYS_EVERY_S, Told
+from mainstay.history.slices import MS, Slice, Turn, webhook
+from mainstay.replay import RecordedClock, batches
+from mainstay.settings import Receiver, Settings
+
+FORMAT = 1
+FILE = "decided.json"
+BATCH = 256
+HOLDS_MS = 15 * 60_000
+"""An alert that fires when the recording ends holds this much longer: it is over, or a live sender repeats it."""
+
+
+class Raised(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert as the report needs it: `first_ms` is when it was told for the first time."""
+
+    id: str
+    name: str
+    entity: str
+    is_rule: bool
+    severity: Severity
+    first_ms: int
+    suppressed: bool
+
+
+class Opened(msgspec.Struct, frozen=True, kw_only=True):
+    """An incident as the report needs it."""
+
+    id: str
+    title: str
+    severity: Severity
+    entities: tuple[str, ...]
+    alerts: tuple[str, ...]
+    since_ms: int
+    opened_ms: int
+    resolved_ms: int | None
+
+
+class Decided(msgspec.Struct, frozen=True, kw_only=True):
+    """What the pipeline decided about a recorded past."""
+
+    format: int = FORMAT
+    since_ms: int
+    until_ms: int
+    records: int
+    samples: int
+    series: int
+    took_s: float
+    scores_sha256: str
+    alerts: list[Raised]
+    incidents: list[Opened]
+    entities: list[str]
+
+    def save(self, folder: Path) -> None:
+        """Keep it; durable when this returns."""
+        write_whole(folder / FILE, msgspec.json.encode(self))
+
+    @classmethod
+    def load(cls, folder: Path) -> Decided | None:
+        """What was decided about the history in this folder; None when it was not replayed yet."""
+        try:
+            return msgspec.json.decode((folder / FILE).read_bytes(), type=cls)
+        except FileNotFoundError:
+            return None
+
+
+@dataclass(slots=True)
+class _Course:
+    """Counts, and when each alert was told first, gathered while the records pass."""
+
+    records: int = 0
+    samples: int = 0
+    since_ms: int = 0
+    until_ms: int = 0
+    first_ms: dict[str, int] = field(default_factory=dict)
+
+    def note(self, effects: Effects) -> None:
+        for entry in effects.entries:
+            if entry.kind == "alert":
+                self.first_ms.setdefault(entry.subject, entry.at_ms)
+
+
+def rehearse(parts: Iterator[Slice], folder: Path, settings: Settings, told: Told) -> Decided:
+    """Run the whole recording through a fresh platform in `folder`; its state is saved at the end.
+
+    A rehearsal that was cut off begins again: the recording is there, and the replay is the fast part.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    private_folder(folder)
+    began = said = time.monotonic()
+    clock, course = RecordedClock(), _Course()
+    quiet = msgspec.structs.replace(settings, receiver=Receiver(console_url=settings.receiver.console_url))
+    line = wire(folder, quiet, clock)
+    try:
+        for part in parts:
+            course.since_ms = course.since_ms or part.since_ms
+            course.until_ms, course.samples = part.until_ms, course.samples + part.samples
+            _run(line, clock, part.records(course.records), course)
+            line.telemetry.seal(clock.at_ns)
+            line.telemetry.expire(clock.at_ns)
+            if time.monotonic() - said > SAYS_EVERY_S:
+                said = time.monotonic()
+                told(f"replayed {course.samples:,} samples, {len(course.first_ms)} alerts so far")
+        _run(line, clock, _closing(line, course), course)
+        Snapshots(folder / "state").save(line.pipeline.seq, line.pipeline.snapshot())
+        return _decided(line, course, time.monotonic() - began)
+    finally:
+        line.close()
+
+
+def _run(line: Line, clock: RecordedClock, records: Iterator[Record], course: _Course) -> None:
+    for batch in batches(records, BATCH):
+        clock.at_ns = batch[-1].received_ns
+        course.note(line.pipeline.run(batch))
+        course.records = batch[-1].seq
+
+
+def _closing(line: Line, course: _Course) -> Iterator[Record]:
+    """Alerts of users' rules that still fire get an end, in case their sender never speaks of them again."""
+    still = [
+        Turn(
+            at_ms=course.until_ms,
+            labels=alert.labels,
+            since_ms=alert.since_ms,
+            firing=True,
+            until_ms=course.until_ms + HOLDS_MS,
+        )
+        for alert in line.detect.firing
+        if alert.source != "detector"
+    ]
+    if still:
+        yield Record(course.records + 1, "alerts", "alertmanager-webhook", course.until_ms * MS, webhook(still))
+
+
+def _decided(line: Line, course: _Course, took_s: float) -> Decided:
+    alerts = line.control.alerts(limit=1_000_000)
+    incidents = line.control.incidents(limit=1_000_000)
+    return Decided(
+        since_ms=course.since_ms,
+        until_ms=course.until_ms,
+        records=course.records,
+        samples=course.samples,
+        series=len(line.normalizer.series),
+        took_s=round(took_s, 2),
+        scores_sha256=line.pipeline.scores_digest,
+        alerts=[_told(alert, course) for alert in sorted(alerts, key=lambda a: (a.since_ms, a.id))],
+        incidents=[_opened(one) for one in sorted(incidents, key=lambda i: (i.opened_ms, i.id))],
+        entities=sorted(line.normalizer.topology.entities),
+    )
+
+
+def _told(alert: Alert, course: _Course) -> Raised:
+    return Raised(
+        id=alert.id,
+        name=alert.name,
+        entity=alert.about,
+        is_rule=alert.source != "detector",
+        severity=alert.severity,
+        first_ms=course.first_ms.get(alert.id, alert.at_ms),
+        suppressed=alert.suppressed,
+    )
+
+
+def _opened(incident: Incident) -> Opened:
+    return Opened(
+        id=incident.id,
+        title=incident.title,
+        severity=incident.severity,
+        entities=tuple(dict.fromkeys((*incident.entities, *incident.impact))),
+        alerts=tuple(grouping.alert for grouping in incident.groupings),
+        since_ms=incident.since_ms,
+        opened_ms=incident.opened_ms,
+        resolved_ms=incident.resolved_ms,
+    )
