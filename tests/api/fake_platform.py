@@ -9,16 +9,18 @@ from typing import Any
 import msgspec
 import numpy as np
 from tests.store.control_samples import DIAGNOSER, T0, FixedClock
+from tests.store.control_samples import plan as some_plan
 
 from mainstay.api.platform import PlatformApi, Receive, Scope, Send
 from mainstay.domain.entities import Labels
 from mainstay.domain.errors import NotFound, Overloaded, Refused
 from mainstay.domain.models import VersionRef
 from mainstay.domain.records import Command
-from mainstay.domain.runbooks import Approval, Runbook
+from mainstay.domain.runbooks import Approval, Plan, Runbook, Wish
 from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
 from mainstay.domain.views import Explained, LogLine, Reperformed, SourceHealth, SpanLine, StageHealth, Status, Watching
+from mainstay.mlops.recall import Recall, recall
 from mainstay.settings import Settings
 from mainstay.store.backup import Manifest, backup
 from mainstay.store.control import Control
@@ -101,11 +103,21 @@ class FakePlatform:
         output = {"a": 2**63}
         return Reperformed(entry=entry_id, decided_by=DIAGNOSER, is_same=True, recorded=output, output=output)
 
+    def recall(self, ref: VersionRef, limit: int) -> Recall:
+        return recall(self.control.ledger_stream(), ref, limit)
+
     async def command(self, command: Command) -> int:
         if self.is_full:
             raise Overloaded("the inbox is full", retry_after_s=7)
         self.told.append(command)
         return len(self.told)
+
+    async def request(self, incident: str, wish: Wish, user: User) -> Plan:
+        if wish.runbook != "roll-back":
+            raise NotFound(f"no runbook is named {wish.runbook!r}")
+        asked = some_plan(7, incident=incident, requested_by=f"user:{user.name}", parameters=wish.parameters)
+        self.control.save_plan(asked)
+        return asked
 
     async def approve(self, plan: str, digest: str, user: User, comment: str) -> Approval:
         return self._decide(plan, digest, user, comment, "approved")

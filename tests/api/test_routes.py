@@ -109,6 +109,24 @@ def test_commands_go_to_the_pipeline_as_the_person_who_gave_them(
     assert {c.at_ms for c in platform.told} == {T0}
 
 
+def test_a_runbook_by_hand(clients: dict[str, Client]) -> None:
+    responder = clients["responder"]
+    wish = {"runbook": "roll-back", "parameters": {"version": "v1"}}
+    plan = responder.post("incidents/INC-1/plans", wish, 201)
+    assert (plan["incident"], plan["requested_by"], plan["parameters"]) == (
+        "INC-1", "user:responder", {"version": "v1"},
+    )  # fmt: skip
+    assert plan["digest"] == responder.get(f"plans/{plan['id']}")["digest"]
+    for path, body, role, status in (
+        ("INC-1", wish, "viewer", 403),
+        ("INC-9", wish, "responder", 404),
+        ("INC-1", {"runbook": "coffee"}, "responder", 404),
+        ("INC-1", {"entity": "x"}, "responder", 400),
+        ("INC-1", {**wish, "digest": "x"}, "responder", 400),
+    ):
+        assert clients[role].ask("POST", f"/api/v1/incidents/{path}/plans", json=body).status_code == status
+
+
 def test_a_plan_is_decided_by_its_digest(clients: dict[str, Client], platform: FakePlatform) -> None:
     approver, digest = clients["approver"], some.plan().digest
     assert clients["responder"].post("plans/P-1/dry-run") == {"says": ["would do P-1"]}
@@ -128,6 +146,16 @@ def test_models_with_versions_agreement_and_scores(viewer: Client) -> None:
     assert model["agreement"] == {"judged": str(2**60), "agreed": 7}
     assert model["scorecard"][0]["precision"] == 0.75
     assert viewer.get("models/metrics") == model
+
+
+def test_what_a_version_caused(viewer: Client) -> None:
+    found = viewer.get("models/metrics/versions/1/recall")
+    assert found["version"] == {"model": "metrics", "version": 1}
+    assert sum(found["counts"].values()) == len(found["entries"])
+    assert viewer.ask("GET", "/api/v1/models/metrics/versions/99/recall").status_code == 404
+
+
+def test_every_version_has_been_judged(viewer: Client) -> None:
     assert viewer.get("feedback")[0]["right"] == 3
 
 

@@ -9,7 +9,7 @@ from litestar import get, post
 from litestar.params import FromPath, JSONBody
 
 from mainstay.api.incidents import Accepted
-from mainstay.api.parameters import Asking, Platform, found, now_ms, readable
+from mainstay.api.parameters import Asking, Limit, Platform, found, now_ms, readable
 from mainstay.api.platform import PlatformApi
 from mainstay.domain.errors import NotFound, Refused
 from mainstay.domain.models import Deployment, ModelVersion, VersionRef
@@ -116,6 +116,15 @@ async def roll_back(platform: Platform, request: Asking, name: FromPath[str]) ->
     return await _tell(platform, request, "rollback", name, {"kind": kind})
 
 
+@get("/models/{name:str}/versions/{number:int}/recall", role="viewer", sync_to_thread=True)
+def recall(platform: Platform, name: FromPath[str], number: FromPath[int], limit: Limit = 1000) -> dict[str, Any]:
+    """Every alert, grouping, incident, plan, step and page that this version caused; all counted, `limit` listed."""
+    ref = VersionRef(name, number)
+    found(platform.control.version(ref), "version", str(ref))
+    answer: dict[str, Any] = readable(platform.recall(ref, limit))
+    return answer
+
+
 async def _tell(
     platform: PlatformApi, asking: Asking, kind: Literal["deploy", "rollback"], name: str, arguments: dict[str, str]
 ) -> Accepted:
@@ -124,4 +133,4 @@ async def _tell(
     return Accepted(seq=await platform.command(command))
 
 
-ROUTES = [list_models, show_model, vary, deploy, roll_back]
+ROUTES = [list_models, show_model, vary, deploy, roll_back, recall]

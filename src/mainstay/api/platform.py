@@ -19,7 +19,7 @@ from mainstay.domain.entities import Labels
 from mainstay.domain.models import ModelVersion, VersionRef
 from mainstay.domain.protocols import Clock
 from mainstay.domain.records import Command
-from mainstay.domain.runbooks import Approval, Runbook
+from mainstay.domain.runbooks import Approval, Plan, Runbook, Wish
 from mainstay.domain.signals import F64, I64
 from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
@@ -121,11 +121,22 @@ class PlatformApi(Protocol):
         """Register a version that differs from `ref` in these parameters. `BadInput` when it cannot."""
         ...
 
+    def recall(self, ref: VersionRef, limit: int) -> Any:
+        """What a version caused (`mlops.recall.Recall`); JSON-able."""
+        ...
+
     async def command(self, command: Command) -> int:
         """Hand a person's command to the pipeline; returns its sequence number when it is durable.
 
         It takes effect when the pipeline reaches it (the feed tells). The API has checked that the subject exists.
         `deploy` has arguments kind and one of live, shadow as `name@7`; `rollback` has kind.
+        """
+        ...
+
+    async def request(self, incident: str, wish: Wish, user: User) -> Plan:
+        """The plan that a person asks for by hand, dry run, waiting for somebody else's yes.
+
+        `NotFound`, `BadInput` and `Refused` say what is wrong with the wish.
         """
         ...
 
@@ -142,7 +153,7 @@ class PlatformApi(Protocol):
         ...
 
     async def dry_run(self, plan: str) -> tuple[str, ...]:
-        """What each step would do, in words; nothing is touched."""
+        """What each step would do, in words, kept with the plan (`Plan.dry_run`); nothing is touched."""
         ...
 
     async def verdict(self, verdict: Verdict) -> Verdict:

@@ -13,14 +13,14 @@ from mainstay.app.clock import SystemClock
 from mainstay.app.health import Health, Heartbeat
 from mainstay.app.lines import log_lines, span_lines
 from mainstay.app.wiring import wire
-from mainstay.automation import Approvals, Executor, Policy, SignalVerifier, actions_of
+from mainstay.automation import Approvals, Executor, Policy, Requests, SignalVerifier, actions_of
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Labels
-from mainstay.domain.errors import NotFound
+from mainstay.domain.errors import NotFound, Refused
 from mainstay.domain.models import ModelVersion, VersionRef
 from mainstay.domain.protocols import Clock
 from mainstay.domain.records import Command, Lane
-from mainstay.domain.runbooks import Approval, Runbook
+from mainstay.domain.runbooks import Approval, Plan, Runbook, Wish
 from mainstay.domain.signals import F64, I64
 from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
@@ -31,6 +31,7 @@ from mainstay.engine.snapshots import Snapshots
 from mainstay.feedback import scorecard
 from mainstay.ingest import IngestDoor
 from mainstay.ledger import canonical
+from mainstay.mlops.recall import Recall, recall
 from mainstay.outbox import Outbox, notification
 from mainstay.outbox.heartbeat import stalled
 from mainstay.settings import Settings
@@ -80,6 +81,7 @@ class Platform:
             expires_s=settings.approval_expires_s,
             user_of=self.control.people.user,
         )
+        self.requests = Requests(self.control, self.line.catalogue, self.approvals, self.clock)
         self.executor = Executor(
             self.control,
             actions_of(settings.commands, self._notify, settings.http_targets),
@@ -202,9 +204,27 @@ class Platform:
         """Register a version like another one with other parameters."""
         return self.line.registry.vary(ref, parameters, by=by.name, why=why)
 
+    def recall(self, ref: VersionRef, limit: int) -> Recall:
+        """Everything that a version caused."""
+        return recall(self.control.ledger_stream(), ref, limit)
+
     async def command(self, command: Command) -> int:
         """Hand a command to the pipeline; durable when this returns."""
         return await asyncio.wrap_future(self.inbox.append("control", "command", command.body()))
+
+    async def request(self, incident: str, wish: Wish, user: User) -> Plan:
+        """A runbook by hand: the plan, in the order of all records like everything that people say, and dry run."""
+        asked = await asyncio.to_thread(self.requests.plan, incident, wish, user)
+        arguments = {"plan": msgspec.json.encode(asked).decode(), "title": asked.title}
+        seq = await self.command(
+            Command(kind="request-plan", by=user.name, at_ms=self._now_ms(), subject=incident, arguments=arguments)
+        )
+        await asyncio.wrap_future(self.engine.decided(seq))
+        kept = self.control.plan(asked.id)
+        if kept is None or (kept.requested_by, kept.status) != (asked.requested_by, "proposed"):
+            raise Refused(f"{incident} moved on while you asked: another plan waits or runs, or it is over")
+        await self.dry_run(asked.id)
+        return self.control.plan(asked.id) or kept
 
     async def approve(self, plan: str, digest: str, user: User, comment: str) -> Approval:
         """Record a yes to exactly this digest and start the plan."""
@@ -232,11 +252,13 @@ class Platform:
         await self.executor.answer(plan, user, was_done=was_done)
 
     async def dry_run(self, plan: str) -> tuple[str, ...]:
-        """What each step would do; nothing is touched."""
+        """What each step would do, kept with the plan; nothing is touched."""
         found = self.control.plan(plan)
         if found is None:
             raise NotFound(f"there is no plan {plan[:80]}")
-        return await self.executor.dry_run(found)
+        says = await self.executor.dry_run(found)
+        await asyncio.to_thread(self.control.note_dry_run, found.id, found.digest, says)
+        return says
 
     async def verdict(self, verdict: Verdict) -> Verdict:
         """Record a judgement: durable when this returns, in force when the pipeline reaches it."""

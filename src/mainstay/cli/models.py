@@ -66,3 +66,20 @@ def rollback(client: Client, name: str) -> None:
     """Serve the version before, from the next batch on."""
     client.post(f"models/{name}/rollback")
     click.echo(f"{name}: the version before decides from the next batch on")
+
+
+@models.command("recall")
+@click.argument("version", metavar="NAME@VERSION")
+@as_json
+@with_client
+def recall(client: Client, version: str, as_json: bool) -> None:
+    """List everything that a version caused: alerts, merges, suppressions, plans, steps, pages."""
+    name, _, number = version.rpartition("@")
+    found = client.get(f"models/{name}/versions/{number}/recall")
+    columns = {"WHEN": "at_ms", "KIND": "kind", "ABOUT": "subject", "BY": "actor", "HOW": "how", "ID": "entry"}
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    show(found["entries"], columns, as_json=False, empty=f"{version} has caused nothing")
+    if found["counts"]:
+        click.echo("in all: " + ", ".join(f"{count} {kind}" for kind, count in found["counts"].items()))

@@ -6,13 +6,13 @@ number, or nothing of it. Everything is safe to call from any thread.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, func, select
 
 from mainstay.domain.alerts import Alert, AlertStatus
 from mainstay.domain.changes import Change
@@ -34,6 +34,7 @@ from mainstay.store import transaction as tx
 from mainstay.store.database import Database
 from mainstay.store.feed import Feed
 from mainstay.store.people import People
+from mainstay.store.plans import answer_plan, note_dry_run, unanswered, use_approval
 
 T = TypeVar("T")
 
@@ -71,24 +72,17 @@ class Control:
             write.save(doc.CHANGE, effects.changes.values())
             write.save(doc.ALERT, effects.alerts.values())
             write.save(doc.INCIDENT, effects.incidents.values())
-            write.save(doc.PLAN, self._unanswered(effects.plans, write.connection))
+            plans = unanswered(write, effects.plans)
+            overtaken = effects.plans.keys() - plans.keys()
+            write.save(doc.PLAN, plans.values())
             write.save_new(doc.PAGE, effects.pages.values())
             write.save_new(doc.VERDICT, effects.verdicts.values())
             write.save(doc.LABEL, effects.labels.values())
             write.save(doc.DEPLOYMENT, effects.deployments.values())
-            write.append(effects.entries)
+            write.append(e for e in effects.entries if not (e.kind == "plan" and e.subject in overtaken))
             write.set_meta("decided_seq", str(effects.decided_seq))
         self._entities.update(effects.entities)
         self._decided_seq = effects.decided_seq
-
-    def _unanswered(self, plans: Mapping[str, Plan], connection: Connection) -> list[Plan]:
-        """Proposals and withdrawals that may be written: a plan that a person has answered is theirs."""
-        table = schema.plans.c
-        query = select(table.id).where(
-            table.tenant == self.tenant, table.id.in_(list(plans)), table.status.not_in(["proposed", "withdrawn"])
-        )
-        answered = set(connection.execute(query).scalars()) if plans else set()
-        return [plan for plan in plans.values() if plan.id not in answered]
 
     def append(self, *entries: Entry) -> list[LedgerEntry]:
         """Ledger entries that come with no document."""
@@ -203,6 +197,11 @@ class Control:
         """Keep the newest state of a plan."""
         self._save(doc.PLAN, plan, entries)
 
+    def note_dry_run(self, plan: str, digest: str, says: Sequence[str]) -> None:
+        """Keep what a plan said that it would do, unless it is another plan by now."""
+        with self._writing() as write:
+            note_dry_run(write, plan, digest, says)
+
     def approvals(self, plan: str) -> list[Approval]:
         """What people said to a plan, in order."""
         return self._find(doc.APPROVAL, plan=plan)
@@ -216,28 +215,12 @@ class Control:
     def answer_plan(self, approval: Approval, of: Collection[PlanStatus], entries: Iterable[Entry] = ()) -> bool:
         """Keep a yes or no together with the plan's new status; False when the plan is another or over by now."""
         with self._writing() as write:
-            plan = doc.PLAN.one(write.connection, self.tenant, id=approval.plan)
-            if plan is None or plan.status not in of or plan.digest != approval.digest:
-                return False
-            write.save_new(doc.APPROVAL, [approval])
-            answered = msgspec.structs.replace(plan, status=approval.decision, updated_ms=approval.at_ms)
-            write.save(doc.PLAN, [answered])
-            write.append(entries)
-        return True
+            return answer_plan(write, approval, of, entries)
 
     def use_approval(self, approval: str, at_ms: int, entries: Iterable[Entry] = ()) -> bool:
         """Use it up. True once, for one caller; False when it is used, expired, a no, or not there."""
         with self._writing() as write:
-            found = doc.APPROVAL.one(write.connection, self.tenant, id=approval)
-            if found is None or found.decision != "approved" or found.expires_ms <= at_ms:
-                return False
-            unused = (schema.approvals.c.id == approval, schema.approvals.c.used_ms.is_(None))
-            [row] = doc.APPROVAL.rows([msgspec.structs.replace(found, used_ms=at_ms)], self.tenant)
-            used = update(schema.approvals).where(schema.approvals.c.tenant == self.tenant, *unused).values(row)
-            is_ours = write.connection.execute(used).rowcount == 1  # of two databases' clients, too, only one wins
-            if is_ours:
-                write.append(entries)
-        return is_ours
+            return use_approval(write, approval, at_ms, entries)
 
     def steps(self, plan: str) -> list[StepResult]:
         """What the steps of a plan did, in order."""
@@ -303,6 +286,11 @@ class Control:
         """Entries in the order of the chain."""
         with self.database.reading() as connection:
             return tx.entries_of(connection, self.tenant, after_seq, limit)
+
+    def ledger_stream(self) -> Iterator[LedgerEntry]:
+        """The whole chain from its first entry; memory does not grow with it."""
+        with self.database.reading() as connection:
+            yield from tx.stream(connection, self.tenant)
 
     def ledger_page(
         self, before: int | None = None, limit: int = 100, subject: str | None = None, kind: EntryKind | None = None
