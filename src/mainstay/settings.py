@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from mainstay.domain.budget import Budget, Floor
 from mainstay.files import read
 
 
@@ -56,6 +57,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         force_runbook: Propose this runbook whatever the cause (`placebo` proves that verification is real).
         commands: What the action `command` may run, by the name that runbooks use.
         http_targets: Beginnings of addresses that the action `http` may call, each with scheme and host.
+        budget: How many false pages a week each team accepts.
+        floors: What is too small to care about, and where.
         approval_expires_s: How long a yes holds.
         keep_inbox: Never purge received bodies: a recording for `mainstay replay`.
         allowed_hosts: Host headers accepted beside loopback.
@@ -74,6 +77,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     http_targets: tuple[str, ...] = ()
     receiver: Receiver = Receiver()
     quota: Quotas = Quotas()
+    budget: Budget = Budget()
+    floors: tuple[Floor, ...] = ()
     approval_expires_s: float = 900
     keep_inbox: bool = False
     allowed_hosts: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ from tests.api.fake_platform import FakePlatform
 
 from mainstay import console
 from mainstay.api import create_app
-from mainstay.api.console_files import ConsoleFiles
+from mainstay.console.files import ConsoleFiles
 from mainstay.settings import Settings
 
 PATHS = [

@@ -12,10 +12,10 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from mainstay import __version__, console
 from mainstay.api import errors, health, incidents, ledger, live, models, people, plans, series
-from mainstay.api.console_files import ConsoleFiles
 from mainstay.api.gate import Gate
 from mainstay.api.platform import Asgi, PlatformApi
 from mainstay.api.shell import Shell
+from mainstay.console.files import ConsoleFiles
 from mainstay.domain.errors import MainstayError
 
 LARGEST_BODY = 1 << 20

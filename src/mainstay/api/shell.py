@@ -11,9 +11,9 @@ from ipaddress import ip_address
 
 import msgspec
 
-from mainstay.api.console_files import ConsoleFiles
 from mainstay.api.errors import trouble
 from mainstay.api.platform import Asgi, Door, Message, Receive, Scope, Send
+from mainstay.console.files import ConsoleFiles
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 

@@ -12,7 +12,7 @@ export interface Alert {
   id: string; fingerprint: string; entity: string; name: string; severity: Severity; status: 'firing' | 'resolved';
   since_ms: number; at_ms: number; decided_by: VersionRef; tenant: string; ended_ms: number | null; source: string;
   subject: string; signal: string; summary: string; channel: string; band: Band | null; p_value: number | null;
-  labels: Record<string, string>; suppressed: boolean; suppressed_why: string; generator_url: string;
+  labels: Record<string, string>; suppressed: boolean; suppressed_why: string; suppressed_by: string; generator_url: string;
 }
 export interface Suspect {
   entity: string; cause: string; probability: number; decided_by: VersionRef;
@@ -65,7 +65,7 @@ export interface Edge { caller: string; callee: string; seen_ms: number }
 export interface ModelVersion {
   ref: VersionRef; kind: string; algorithm: string; artefact: string; parameters: Record<string, unknown>;
   dataset: string; code_version: string; parent: VersionRef | null; metrics: Record<string, number>;
-  created_ms: number; created_by: string; why: string;
+  created_ms: number; created_by: string; why: string; attestation: string;
 }
 export interface Deployment {
   kind: string; scope: string; live: VersionRef; shadow: VersionRef | null; previous: VersionRef | null; since_ms: number;

@@ -11,6 +11,7 @@ from mainstay.domain.models import VersionRef
 
 Severity = Literal["critical", "major", "minor", "info"]
 AlertStatus = Literal["firing", "resolved"]
+SuppressedBy = Literal["", "budget", "flapping", "verdict", "floor"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "major", "minor", "info")
 
 
@@ -51,6 +52,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
             availability, other.
         channel: Which channel of the detector fired (level, range, new-template, error-rate, …).
         p_value: Chance of a value this strange in normal operation; None for a user's rule.
+        suppressed: It exists, is listed and joins an incident, but opens none; `suppressed_by` says what holds it back:
+            the team's page budget, flapping, an earlier verdict, or a floor of the settings.
     """
 
     id: str
@@ -74,6 +77,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     suppressed: bool = False
     suppressed_why: str = ""
+    suppressed_by: SuppressedBy = ""
     generator_url: str = ""
 
     @property

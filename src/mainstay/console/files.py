@@ -5,13 +5,16 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from mainstay.api.platform import Receive, Scope, Send
+from typing import Any
 
 _TYPES = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _WORTH_GZIP = 1024
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class ConsoleFiles:
         """Whether there is such a file."""
         return path in self._files
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - the ASGI signature
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:  # noqa: ARG002 - the ASGI signature
         """Answer GET or HEAD for a path that `has` said yes to."""
         file = self._files[scope["path"]]
         asked = dict(scope["headers"])
