@@ -49,6 +49,16 @@ def overload(seconds: float, json_file: Path | None) -> None:
         _say(measure(Path(folder), seconds), json_file)
 
 
+@bench.command()
+@click.option("--entries", default=1_000_000, show_default=True)
+@click.option("--json", "json_file", type=click.Path(path_type=Path))
+def ledger(entries: int, json_file: Path | None) -> None:
+    """The proof of the ledger: every hash and every frozen input walked again."""
+    from mainstay.bench.ledger import ledger as measure
+
+    _say(measure(entries), json_file)
+
+
 def _say(figures: dict[str, Any], json_file: Path | None) -> None:
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n")

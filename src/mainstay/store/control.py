@@ -327,8 +327,9 @@ class Control:
     def verify_ledger(self, head: Head | None = None) -> Verified:
         """Walk the whole chain and the frozen inputs; against `head`, if one was exported."""
         with self.database.reading() as connection:
-            chain = tx.stream(connection, self.tenant)
-            return verify(chain, head, lambda digest: tx.frozen_bytes(connection, self.tenant, digest))
+            ahead: dict[str, bytes] = {}
+            chain = tx.stream(connection, self.tenant, ahead)
+            return verify(chain, head, lambda digest: tx.thawed(ahead.get(digest), digest))
 
     # -- the rest
 

@@ -128,13 +128,26 @@ def entries_of(connection: Connection, tenant: str, after: int, limit: int) -> l
     return [entry_of(row) for row in connection.execute(query.limit(limit))]
 
 
-def stream(connection: Connection, tenant: str) -> Iterator[LedgerEntry]:
-    """The whole chain from its first entry, in pieces: memory does not grow with the ledger."""
+def stream(connection: Connection, tenant: str, ahead: dict[str, bytes] | None = None) -> Iterator[LedgerEntry]:
+    """The whole chain from its first entry, in pieces: memory does not grow with the ledger.
+
+    `ahead`, when given, holds the frozen inputs of the piece at hand, read with one query for all of them.
+    """
     after: int | None = None  # a place below 1 would be a forgery, and must be seen
     query = select(schema.ledger).where(_LEDGER.tenant == tenant).order_by(_LEDGER.seq).limit(_STREAM_PART)
     while rows := connection.execute(query if after is None else query.where(_LEDGER.seq > after)).all():
+        if ahead is not None:
+            ahead.clear()
+            ahead.update(_frozen_of(connection, tenant, {row.inputs_digest for row in rows}))
         yield from map(entry_of, rows)
         after = rows[-1].seq
+
+
+def _frozen_of(connection: Connection, tenant: str, digests: set[str]) -> Iterator[tuple[str, bytes]]:
+    frozen = schema.frozen.c
+    for part in in_parts(sorted(digests - {""})):
+        query = select(frozen.digest, frozen.body).where(frozen.tenant == tenant, frozen.digest.in_(part))
+        yield from ((row.digest, row.body) for row in connection.execute(query))
 
 
 def entry_of(row: Row[Any]) -> LedgerEntry:
@@ -160,7 +173,15 @@ def frozen_bytes(connection: Connection, tenant: str, digest: str) -> bytes | No
     """
     frozen = schema.frozen.c
     query = select(frozen.body).where(frozen.tenant == tenant, frozen.digest == digest)
-    body: bytes | None = connection.execute(query).scalar()
+    return thawed(connection.execute(query).scalar(), digest)
+
+
+def thawed(body: bytes | None, digest: str) -> bytes | None:
+    """Frozen inputs as they were when they were frozen.
+
+    Raises:
+        Corrupt: What is stored is not compressed data.
+    """
     try:
         return None if body is None else zlib.decompress(body)
     except zlib.error as error:
