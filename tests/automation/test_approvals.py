@@ -85,18 +85,18 @@ def test_who_asks_for_a_plan_after_somebody_approved_it_gains_nothing(world):
     made = world.keep(plan())
     world.approvals.approve(made.id, ADA, made.digest)
     with pytest.raises(Refused, match="only a proposed plan"):
-        world.approvals.request(made.id, ADA)
+        world.approvals.asked(world.control.plan(made.id), ADA)
     with pytest.raises(Refused, match="asked for it"):
         world.approvals.usable(msgspec.structs.replace(made, requested_by="user:ada"))
 
 
 def test_asking_is_not_handed_on(world):
     """Else ada could ask, let bob ask after her, and approve."""
-    made = world.keep(plan())
-    assert world.approvals.request(made.id, ADA).requested_by == "user:ada"
+    made = world.approvals.asked(plan(), ADA)
+    assert made.requested_by == "user:ada"
     with pytest.raises(Refused, match="asked for by"):
-        world.approvals.request(made.id, BOB)
-    assert world.approvals.request(made.id, ADA).digest == made.digest
+        world.approvals.asked(made, BOB)
+    assert world.approvals.asked(made, ADA).digest == plan().digest
 
 
 def test_a_no_is_final(world):
@@ -229,7 +229,7 @@ class ApprovalMachine(RuleBasedStateMachine):
     @rule(by=st.sampled_from(PEOPLE))
     def ask(self, by):
         try:
-            self.approvals.request(self.plan.id, by)
+            self.control.save_plan(self.approvals.asked(self.current(), by))
             assert self.asked_by in ("mainstay", f"user:{by.name}")
             self.asked_by = f"user:{by.name}"
         except Refused:
@@ -288,6 +288,39 @@ TestApprovalMachine = ApprovalMachine.TestCase
 TestApprovalMachine.settings = settings(
     max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
 )
+
+
+@pytest.mark.parametrize("status", ["approved", "running", "unknown"])
+@pytest.mark.parametrize("near", [{"targets": ("service:lab/x",)}, {"incident": "INC-8"}])
+def test_while_one_plan_is_under_way_no_other_of_its_incident_or_target_is_approved(world, status, near):
+    first = world.keep(plan())
+    world.approvals.approve(first.id, ADA, first.digest)
+    world.control.save_plan(msgspec.structs.replace(first, status=status))
+    other = world.keep(plan(id="PLAN-2", **near))
+    with pytest.raises(Refused, match=f"PLAN-1 .* is {status}"):
+        world.approvals.approve(other.id, ADA, other.digest)
+    assert world.approvals.reject(other.id, ADA, other.digest)
+
+
+@pytest.mark.parametrize("status", ["succeeded", "failed", "undone", "expired", "withdrawn", "rejected"])
+def test_what_is_over_stands_in_nobodys_way(world, status):
+    world.keep(plan(status=status))
+    other = world.keep(plan(id="PLAN-2"))
+    assert world.approvals.approve(other.id, ADA, other.digest)
+
+
+def test_an_old_yes_that_was_never_used_stands_in_nobodys_way(world):
+    first, other = world.keep(plan()), world.keep(plan(id="PLAN-2"))
+    approval = world.approvals.approve(first.id, ADA, first.digest)
+    world.clock.at_ms = approval.expires_ms
+    assert world.approvals.approve(other.id, ADA, other.digest)
+    assert world.approvals.usable(other)
+
+
+def test_an_incident_elsewhere_is_no_reason_to_wait(world):
+    first, other = world.keep(plan()), world.keep(plan(id="PLAN-2", incident="INC-8", targets=("service:lab/x",)))
+    world.approvals.approve(first.id, ADA, first.digest)
+    assert world.approvals.approve(other.id, ADA, other.digest)
 
 
 def test_a_plan_withdrawn_while_it_is_answered_stays_withdrawn(world):

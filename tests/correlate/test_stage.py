@@ -184,6 +184,12 @@ def test_a_command_about_nothing_says_so_and_changes_nothing(kind: str) -> None:
     assert drill.stage.snapshot() == before
 
 
+def test_what_a_person_asks_for_is_a_line_of_the_timeline() -> None:
+    drill = stormy()
+    drill.say("request-plan", "INC-1", 200, title="Restart pricing")
+    assert drill.incidents["INC-1"].timeline[-1].says == "ada asks for: Restart pricing"
+
+
 def test_the_outcome_of_a_plan_is_a_line_of_the_timeline() -> None:
     drill = stormy()
     drill.say("plan-outcome", "PLAN-1", 200, incident="INC-1", status="succeeded", runbook="roll-back", says="calm")

@@ -1,5 +1,6 @@
 """The platform without its doors: what it says of its health, and what becomes of people's commands."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -8,8 +9,11 @@ from tests.scenarios.recording import START_NS, Recording
 
 from mainstay.app.health import Heartbeat
 from mainstay.app.platform import Platform
+from mainstay.domain.errors import Refused
 from mainstay.domain.models import VersionRef
 from mainstay.domain.records import Command
+from mainstay.domain.runbooks import Wish
+from mainstay.domain.users import User
 from mainstay.replay import RecordedClock
 from mainstay.settings import Receiver, Settings
 
@@ -117,3 +121,25 @@ def test_the_stalled_line_is_told_to_people(tmp_path):
     assert "no batch ended for 31 s" in str(page.body)
     platform.start()
     platform.stop()
+
+
+def test_a_runbook_by_hand_goes_through_the_order_of_records(platform):
+    send(platform, *Recording(120, slow="orders", from_s=80, to_s=110).deploy("orders", 78).records)
+    rita = User(name="rita", role="responder")
+    wish = Wish("restart-service")
+    made = asyncio.run(platform.request("INC-1", wish, rita))
+    assert (made.title, made.requested_by, made.status) == ("Restart orders", "user:rita", "proposed")
+    assert made.dry_run[0] == "restart: would fail: command 'shopctl' is not allowed (commands: none)"
+    asked = [e for e in platform.control.ledger(limit=1000) if e.kind == "plan" and e.subject == made.id]
+    assert [(e.actor, e.output["asked"]) for e in asked] == [("user:rita", "restart-service")]
+    waiting = platform.control.plans("INC-1", "proposed")
+    assert [plan.id for plan in waiting] == [made.id], "what was proposed is withdrawn"
+    with pytest.raises(Refused, match="nobody-approves"):
+        asyncio.run(platform.approve(made.id, made.digest, User(name="rita", role="admin"), ""))
+    assert any(line.says == "rita asks for: Restart orders" for line in platform.control.incident("INC-1").timeline)
+    with pytest.raises(Refused, match="another plan waits"):
+        bob = User(name="bob", role="admin")
+        asyncio.run(platform.request("INC-1", Wish("restart-service", "service:prod/orders"), bob))
+    command(platform, "resolve", "INC-1")
+    with pytest.raises(Refused, match="INC-1 is resolved"):
+        asyncio.run(platform.request("INC-1", wish, rita))

@@ -80,6 +80,30 @@ def test_a_page_that_was_sent_stays_sent_when_a_later_batch_names_it_again(contr
     assert control.pages_due(T0 + 9) == []
 
 
+def test_what_a_dry_run_said_stays_with_the_plan_that_it_was_about(control: Control) -> None:
+    control.commit(some.effects(seq=1))
+    before = control.plan("P-1")
+    assert before is not None
+    control.note_dry_run("P-1", before.digest, ("would restart",))
+    control.note_dry_run("P-1", "0" * 64, ("would do something else",))
+    control.note_dry_run("P-9", "0" * 64, ("there is no such plan",))
+    control.commit(some.effects(seq=2))
+    after = control.plan("P-1")
+    assert after is not None
+    assert (after.dry_run, after.digest) == (("would restart",), before.digest)
+
+
+def test_a_plan_that_was_answered_is_not_withdrawn_and_the_ledger_does_not_say_so(control: Control) -> None:
+    control.commit(some.effects(seq=1))
+    control.save_plan(some.plan(status="approved"))
+    gone = Effects(decided_seq=2, plans={"P-1": some.plan(status="withdrawn"), "P-2": some.plan(2)})
+    gone.entries += [some.entry(7, kind="plan", subject="P-1"), some.entry(8, kind="plan", subject="P-2")]
+    control.commit(gone)
+    assert [(p.id, p.status) for p in control.plans()] == [("P-2", "proposed"), ("P-1", "approved")]
+    assert control.ledger_entry("entry-7") is None
+    assert control.ledger_entry("entry-8") is not None
+
+
 def test_an_entry_that_is_told_again_is_skipped_and_the_chain_holds(control: Control) -> None:
     odd = some.entry(4, output={"b": float("nan"), "a": (1, 2.0)}, subject="a\ud800", inputs=None, rests_on=())
     control.append(some.entry(1), some.entry(2), odd)

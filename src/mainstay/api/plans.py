@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 
 from mainstay.api.incidents import plan_view
 from mainstay.api.parameters import Asking, Limit, Platform, found
-from mainstay.domain.runbooks import Approval, PlanStatus, Runbook
+from mainstay.domain.runbooks import Approval, PlanStatus, Runbook, Wish
 
 
 class Decided(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -30,6 +30,13 @@ class DryRun(msgspec.Struct, frozen=True):
     """What each step would do, in words."""
 
     says: tuple[str, ...]
+
+
+@post("/incidents/{incident:str}/plans", role="responder", status_code=201)
+async def ask_for(platform: Platform, request: Asking, incident: FromPath[str], data: JSONBody[Wish]) -> dict[str, Any]:
+    """Ask for a runbook by hand. The plan is dry run, and waits for the yes of another person than you."""
+    found(platform.control.incident(incident), "incident", incident)
+    return plan_view(await platform.request(incident, data, request.user))
 
 
 @get("/plans", role="viewer", sync_to_thread=True)
@@ -83,7 +90,7 @@ async def answer(platform: Platform, request: Asking, plan: FromPath[str], data:
 
 @post("/plans/{plan:str}/dry-run", role="responder", status_code=200)
 async def dry_run(platform: Platform, plan: FromPath[str]) -> DryRun:
-    """What each step would do; nothing is touched."""
+    """What each step would do; nothing is touched. The plan keeps it as `dry_run`, for whoever approves."""
     found(platform.control.plan(plan), "plan", plan)
     return DryRun(says=await platform.dry_run(plan))
 
@@ -94,4 +101,4 @@ def list_runbooks(platform: Platform) -> list[Runbook]:
     return list(platform.runbooks())
 
 
-ROUTES = [list_plans, show_plan, list_waiting, approve, reject, answer, dry_run, list_runbooks]
+ROUTES = [ask_for, list_plans, show_plan, list_waiting, approve, reject, answer, dry_run, list_runbooks]

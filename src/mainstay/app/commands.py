@@ -10,7 +10,7 @@ from mainstay.automation.proposals import Proposals
 from mainstay.correlate import Correlate
 from mainstay.detect import Detect
 from mainstay.domain.effects import Effects
-from mainstay.domain.errors import MainstayError
+from mainstay.domain.errors import MainstayError, Refused
 from mainstay.domain.records import Command
 from mainstay.domain.verdicts import Verdict
 from mainstay.feedback import Feedback, Known
@@ -52,6 +52,8 @@ class Commands:
         if command.kind in {"deploy", "rollback"}:
             self._serving.apply(command, effects)
             return
+        if command.kind == "request-plan":
+            self._request(command, effects)
         if command.kind == "plan-outcome":
             self._proposals.command(command)
         if command.kind == "verdict":
@@ -60,6 +62,12 @@ class Commands:
         self._correlate.command(command, self._normalizer.topology, effects)
         if command.kind == "plan-outcome" and command.arguments.get("escalate"):
             self._escalate(command, effects)
+
+    def _request(self, command: Command, effects: Effects) -> None:
+        incident = self._known.incident(command.subject)
+        if incident is None or incident.status not in {"open", "acknowledged"}:
+            raise Refused(f"{command.subject} is over: nothing is proposed for it")
+        self._proposals.request(command, effects)
 
     def _label(self, command: Command, effects: Effects) -> None:
         """What was said as labels. Where there is nothing to label, it holds all the same: after a restart the store

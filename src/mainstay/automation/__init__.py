@@ -13,9 +13,10 @@ from mainstay.automation.inventory import Inventory
 from mainstay.automation.keeping import PlanStore, Verified, Verifier
 from mainstay.automation.planning import propose
 from mainstay.automation.policy import Policy
+from mainstay.automation.requests import Requests
 from mainstay.automation.verifier import SignalVerifier
 
 __all__ = [
-    "Approvals", "Catalogue", "Executor", "Inventory", "PlanStore", "Policy", "SignalVerifier", "Verified", "Verifier",
-    "actions_of", "load_runbooks", "propose",
+    "Approvals", "Catalogue", "Executor", "Inventory", "PlanStore", "Policy", "Requests", "SignalVerifier", "Verified",
+    "Verifier", "actions_of", "load_runbooks", "propose",
 ]  # fmt: skip

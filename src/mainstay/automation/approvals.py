@@ -18,6 +18,7 @@ from mainstay.domain.runbooks import Approval, Plan, PlanStatus
 from mainstay.domain.users import User
 
 APPROVABLE: tuple[PlanStatus, ...] = ("proposed", "approved", "expired")
+BUSY: tuple[PlanStatus, ...] = ("approved", "running", "unknown")
 HIGHEST_TIER, LOWEST_TIER = 1, 4
 
 
@@ -45,22 +46,18 @@ class Approvals:
         self._user_of = user_of
         self._one_at_a_time = threading.Lock()
 
-    def request(self, plan_id: str, by: User) -> Plan:
-        """Somebody wants this plan to run: it is theirs from now on, so another person must approve it.
+    def asked(self, plan: Plan, by: User) -> Plan:
+        """Somebody wants this plan to run: as theirs, so that another person must approve it. Nothing is kept here.
 
         Raises:
             Refused: By policy, or because somebody else has asked for it already.
         """
-        with self._one_at_a_time:
-            plan = self._plan(plan_id)
-            if plan.status != "proposed":
-                raise Refused(f"{plan.id} is {plan.status}: only a proposed plan can be asked for")
-            if person(plan.requested_by) not in ("mainstay", person(by.name)):
-                raise Refused(f"{plan.id} was asked for by {plan.requested_by}: another person approves it")
-            self.must_be_allowed("request", by, plan)
-            plan = msgspec.structs.replace(plan, requested_by=f"user:{by.name}", updated_ms=self._now_ms())
-            self._control.save_plan(plan)
-            return plan
+        if plan.status != "proposed":
+            raise Refused(f"{plan.id} is {plan.status}: only a proposed plan can be asked for")
+        if person(plan.requested_by) not in ("mainstay", person(by.name)):
+            raise Refused(f"{plan.id} was asked for by {plan.requested_by}: another person approves it")
+        self.must_be_allowed("request", by, plan)
+        return msgspec.structs.replace(plan, requested_by=f"user:{by.name}", updated_ms=self._now_ms())
 
     def approve(self, plan_id: str, by: User, digest: str, comment: str = "") -> Approval:
         """Say yes to the plan with this digest.
@@ -117,6 +114,8 @@ class Approvals:
             self.must_be_allowed("approve" if decision == "approved" else "reject", by, plan)
             if decision == "approved" and person(by.name) == person(plan.requested_by):
                 raise Refused(f"{plan.id}: {by.name} asked for it and cannot approve it")
+            if decision == "approved":
+                self._nothing_else_may_run(plan)
             approval = self._approval(decision, plan, by, comment)
             if not self._control.answer_plan(approval, APPROVABLE, (_entry(approval, plan),)):
                 raise Refused(f"{plan.id} changed while you answered: look at it again")
@@ -135,6 +134,25 @@ class Approvals:
             expires_ms=now_ms + self._expires_ms,
             comment=comment[:2000],
         )
+
+    def _nothing_else_may_run(self, plan: Plan) -> None:
+        """Two plans at once on one trouble or one target: nobody could tell which of them mended it, or broke it."""
+        for status in BUSY:
+            for other in self._control.plans(status=status):
+                is_near = other.incident == plan.incident or set(other.targets) & set(plan.targets)
+                if other.id != plan.id and is_near and self._holds(other):
+                    ends = "say what its step did" if status == "unknown" else "wait for its end"
+                    raise Refused(f"{other.id} ({other.title}) is {status}: {ends} before another one is approved")
+
+    def _holds(self, plan: Plan) -> bool:
+        """Whether a plan that is approved, running or unknown still will do something; an old yes does not."""
+        if plan.status != "approved":
+            return True
+        try:
+            self.usable(plan)
+        except Refused:
+            return False
+        return True
 
     def _giver_must_still_be_allowed(self, approval: Approval, plan: Plan) -> None:
         if self._user_of is None:

@@ -9,6 +9,8 @@ from mainstay.domain.changes import Change
 from mainstay.domain.entities import Entity, Topology
 
 _MOVES_VERSION = ("deploy", "rollback")
+KEPT_CHANGES = 2000
+"""The last few versions of each service are needed: hundreds of services fit."""
 
 
 @dataclass(frozen=True)

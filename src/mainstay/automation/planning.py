@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -27,10 +27,18 @@ class History:
     Args:
         known: Ids of plans that exist: the same plan is proposed once, and what became of it is not overwritten.
         tried: Runbooks that did not help, or that a person rejected.
+        withdrawn: How often a plan was proposed and taken back. Proposed again it is another plan, with a digest of
+            its own: a yes to the earlier one is none to this one.
     """
 
     known: Collection[str] = ()
     tried: Sequence[str] = ()
+    withdrawn: Mapping[str, int] = field(default_factory=dict)
+
+    def numbered(self, plan: Plan) -> Plan:
+        """The plan under the id that it has this time: `PLAN-…`, later `PLAN-…~2`."""
+        before = self.withdrawn.get(plan.id, 0)
+        return msgspec.structs.replace(plan, id=f"{plan.id}~{before + 1}") if before else plan
 
 
 NOTHING_YET = History()
@@ -61,9 +69,10 @@ def propose(
         parameters = resolve(runbook, facts, decision.output.get("parameters") or {})
     except Refused:
         return None
-    plan = make_plan(incident, runbook, suspect, parameters=parameters, decision=decision, at_ms=at_ms)
-    if plan.id in history.known:
+    plan = make_plan(incident, runbook, suspect.entity, parameters=parameters, decision=decision, at_ms=at_ms)
+    if plan.id in {known.partition("~")[0] for known in history.known}:
         return None
+    plan = history.numbered(plan)
     return plan, _entry(plan, suspect, catalogue, decision)
 
 
@@ -98,20 +107,20 @@ def resolve(runbook: Runbook, facts: Mapping[str, str], wished: Mapping[str, Any
 def make_plan(
     incident: Incident,
     runbook: Runbook,
-    suspect: Suspect,
+    entity: str,
     *,
     parameters: dict[str, str],
     decision: Decision,
     at_ms: int,
 ) -> Plan:
-    """The runbook made concrete; its id is derived from incident, runbook and parameters."""
+    """The runbook made concrete for an entity; its id is derived from incident, runbook and parameters."""
     plan = Plan(
         id=plan_id(incident.id, runbook.name, parameters),
         incident=incident.id,
         runbook=runbook.name,
         title=str(filled(runbook.title, parameters)),
         parameters=parameters,
-        targets=(suspect.entity,),
+        targets=(entity,),
         steps=tuple(_concrete(step, parameters) for step in runbook.steps),
         undo=tuple(_concrete(step, parameters) for step in runbook.undo),
         verify=msgspec.structs.replace(runbook.verify, entity=filled(runbook.verify.entity, parameters)),
@@ -121,7 +130,7 @@ def make_plan(
         updated_ms=at_ms,
         tenant=incident.tenant,
         reason=str(decision.output.get("why") or ""),
-        suspect=suspect.entity,
+        suspect=entity,
     )
     return msgspec.json.decode(
         msgspec.json.encode(plan), type=Plan
@@ -136,6 +145,32 @@ def plan_id(incident: str, runbook: str, parameters: Mapping[str, str]) -> str:
     """
     body = msgspec.json.encode([incident, runbook, dict(parameters)], order="deterministic")
     return f"PLAN-{hashlib.sha256(body).hexdigest()[:12]}"
+
+
+def asked_entry(plan: Plan, at_ms: int, seq: int) -> Entry:
+    """The ledger's line about a person who asked for a plan."""
+    return Entry(
+        id=f"plan:{plan.id}:asked:{seq}",
+        kind="plan",
+        at_ms=at_ms,
+        actor=plan.requested_by,
+        subject=plan.id,
+        output={"asked": plan.runbook, "parameters": plan.parameters, "targets": list(plan.targets)},
+        rests_on=(plan.incident, f"plan-digest:{plan.digest}"),
+    )
+
+
+def withdrawn_entry(plan: Plan, seq: int) -> Entry:
+    """The ledger's line about a plan that was taken back before anybody answered it."""
+    return Entry(
+        id=f"plan:{plan.id}:withdrawn:{seq}",
+        kind="plan",
+        at_ms=plan.updated_ms,
+        actor="mainstay",
+        subject=plan.id,
+        output={"status": plan.status, "why": plan.outcome},
+        rests_on=(plan.incident, f"plan-digest:{plan.digest}"),
+    )
 
 
 def _is_offered(runbook: Runbook, catalogue: Catalogue) -> bool:

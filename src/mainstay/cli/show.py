@@ -65,6 +65,21 @@ def check_runbooks(path: str) -> None:
     click.echo(f"{len(catalogue)} runbooks are fine")
 
 
+@runbooks.command("run")
+@click.argument("name")
+@click.option("--incident", required=True, help="For which incident.")
+@click.option("--entity", default="", help="On what; by default the incident's first suspect.")
+@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="A parameter that the inventory cannot know.")
+@with_client
+def run_runbook(client: Client, name: str, incident: str, entity: str, given: tuple[str, ...]) -> None:
+    """Ask for a runbook by hand: it is dry run, and another person than you has to approve it before it runs."""
+    parameters = dict(pair.partition("=")[::2] for pair in given)
+    plan = client.post(f"incidents/{incident}/plans", {"runbook": name, "entity": entity, "parameters": parameters})
+    click.echo(f"{plan['id']}  {plan['title']}  waits for another person: mainstay approvals approve {plan['id']}")
+    for line in plan["dry_run"]:
+        click.echo(f"  {line}")
+
+
 @click.group()
 def changes() -> None:
     """Deploys, configuration, restarts: by people, pipelines, or Mainstay."""

@@ -134,6 +134,12 @@ def _outcome(held: Held, command: Command, _state: State, _effects: Effects) -> 
     return says
 
 
+def _asked(held: Held, command: Command, _state: State, _effects: Effects) -> str:
+    says = f"{command.by} asks for: {command.arguments.get('title') or 'a plan'}"
+    _tell(held, command, says)
+    return says
+
+
 _ACTS: Mapping[str, Callable[[Held, Command, State, Effects], str]] = {
     "acknowledge": _acknowledge,
     "resolve": _resolve,
@@ -142,6 +148,7 @@ _ACTS: Mapping[str, Callable[[Held, Command, State, Effects], str]] = {
     "wrong-cause": _wrong_cause,
     "right-cause": _right_cause,
     "plan-outcome": _outcome,
+    "request-plan": _asked,
 }
 
 

@@ -37,8 +37,9 @@ class Record:
 
 
 CommandKind = Literal[
-    "acknowledge", "resolve", "merge", "split", "verdict", "deploy", "rollback", "plan-outcome", "suppress"
-]
+    "acknowledge", "resolve", "merge", "split", "verdict", "deploy", "rollback", "plan-outcome", "suppress",
+    "request-plan",
+]  # fmt: skip
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +50,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         subject: Incident, alert, plan or model it is about.
         arguments: `merge`: into · `split`: alert · `deploy`: kind, live, shadow · `verdict`: the Verdict as a mapping
-            · `plan-outcome`: status, says.
+            · `plan-outcome`: status, says · `request-plan`: plan, whole, as JSON.
     """
 
     kind: CommandKind

@@ -103,6 +103,20 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(body).hexdigest()
 
 
+class Wish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A runbook that a person asks for by hand.
+
+    Attributes:
+        entity: On what; "" is the incident's first suspect.
+        parameters: Values that the inventory does not hold, or holds otherwise: an older version to go back to. What
+            names the target cannot be given: it is `entity`, so that a policy judges what will really be touched.
+    """
+
+    runbook: str
+    entity: str = ""
+    parameters: dict[str, str] = {}
+
+
 class Approval(msgspec.Struct, frozen=True, kw_only=True):
     """One person's yes or no to one plan digest. Server-side, expiring, used once."""
 
