@@ -23,8 +23,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from mainstay.bench.load import _labels, _series, _value
 
 SAMPLES, LINES, SPANS = 3_000, 2_000, 2_000
-"""Items per request: one and a half to four times what Prometheus and the SDKs send by default. To refuse one costs the same as to
-refuse a small one, to take it costs more: so overload is overload on any machine."""
+"""Items per request: one and a half to four times what Prometheus and the SDKs send by default. To refuse one costs
+the same as to refuse a small one, to take it costs more: so overload is overload on any machine."""
 IMPATIENT_S = 0.005
 
 
