@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -144,24 +145,50 @@ def test_the_environment_is_clean_and_the_input_empty(monkeypatch):
     assert (stdin, folder) == ("", "/")
 
 
+def lives(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
+
+
+@pytest.mark.parametrize("is_of_the_group", [True, False])
+def test_a_child_that_ends_and_leaves_its_output_open_is_no_success_and_holds_nothing_up(tmp_path, is_of_the_group):
+    """Nobody can say what the one in the background still does: it is killed with its group, or else not waited for."""
+    code = (
+        "import subprocess, sys; "
+        f"child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(30)'],"
+        f" start_new_session={not is_of_the_group}); "
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid)); print('done', flush=True)"
+    )
+    result = done(python(code), {"command": "py", "verb": "go"}, timeout_s=4)
+    child = int((tmp_path / "pid").read_text())
+    assert not result.is_done
+    assert "left a process that holds its output" in result.says
+    if is_of_the_group:
+        eventually_gone(child)
+    else:
+        os.kill(child, signal.SIGKILL)
+
+
+def eventually_gone(pid):
+    for _ in range(200):
+        if not lives(pid):
+            return
+        time.sleep(0.05)
+    pytest.fail(f"{pid} outlived its time")
+
+
 def test_at_the_time_limit_the_whole_group_is_killed(tmp_path):
     alive = tmp_path / "pid"
     code = f"""import pathlib, subprocess, time
 child = subprocess.Popen(["sleep", "60"])
 pathlib.Path({str(alive)!r}).write_text(str(child.pid))
 time.sleep(60)"""
-    result = done(python(code), {"command": "py", "verb": "go"}, timeout_s=1.5)
+    result = done(python(code), {"command": "py", "verb": "go"}, timeout_s=4)
     assert (result.is_done, "was killed" in result.says) == (False, True)
-    child = int(alive.read_text())
-    for _ in range(100):
-        try:
-            os.kill(child, 0)
-        except ProcessLookupError:
-            return
-        if Path(f"/proc/{child}/stat").read_text().split()[2] == "Z":
-            return
-        time.sleep(0.05)
-    pytest.fail("the grandchild outlived its time")
+    eventually_gone(int(alive.read_text()))
 
 
 def test_output_is_cut_and_masked_however_much_there_is():

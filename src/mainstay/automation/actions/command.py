@@ -9,7 +9,7 @@ import re
 import shlex
 import signal
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from mainstay.automation.actions.output import fit
 from mainstay.domain.protocols import ActionContext, ActionResult
@@ -85,29 +85,38 @@ class Command:
 
     async def _spawn(self, argv: Sequence[str], timeout_s: float) -> tuple[int | None, str]:
         """Exit code and kept output; no code when it could not start or did not end, then the text says why."""
+        read_end, write_end = os.pipe()  # our own pipe: asyncio's would make `wait` wait for whoever inherited it
+        pipe = os.fdopen(read_end, "rb", 0)
         try:
             process = await asyncio.create_subprocess_exec(
                 *argv,
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
+                stdout=write_end,
                 stderr=asyncio.subprocess.STDOUT,
                 env=self._environment,
                 cwd="/",
                 start_new_session=True,
             )
         except OSError as error:
+            pipe.close()
             return None, f"{argv[0]} could not be started: {error.strerror}"
+        finally:
+            os.close(write_end)
+        has_ended = False
         try:
             async with asyncio.timeout(timeout_s):
-                output = await _read(process)
-                return await process.wait(), fit(output)
+                output = await _read(pipe)
+                code = await process.wait()
+            has_ended = True
         except TimeoutError:
-            return None, f"{shlex.join(argv)} did not end within {timeout_s:g} s and was killed"
+            left = "" if process.returncode is None else "; it ended itself, but left a process that holds its output"
+            return None, f"{shlex.join(argv)} did not end within {timeout_s:g} s and was killed{left}"
         finally:
-            if process.returncode is None:
+            if not has_ended:  # also when we are cancelled: nothing of it goes on behind our back
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
                 await process.wait()
+        return code, fit(output)
 
 
 def _call_faults(rule: Rule, call: Mapping[str, Any]) -> list[str]:
@@ -125,12 +134,17 @@ def _call_faults(rule: Rule, call: Mapping[str, Any]) -> list[str]:
     return wrong
 
 
-async def _read(process: asyncio.subprocess.Process) -> bytes:
+async def _read(pipe: IO[bytes]) -> bytes:
     """All output is drained, so that the program never blocks on us; what is too much is dropped in the middle."""
-    assert process.stdout is not None  # asked for above
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
     head, tail = bytearray(), bytearray()
-    while chunk := await process.stdout.read(65536):
-        room = _READ_AT_MOST // 2 - len(head)
-        head += chunk[: max(room, 0)]
-        tail = (tail + chunk[max(room, 0) :])[-_READ_AT_MOST // 2 :]
+    try:
+        while chunk := await reader.read(65536):
+            room = _READ_AT_MOST // 2 - len(head)
+            head += chunk[: max(room, 0)]
+            tail = (tail + chunk[max(room, 0) :])[-_READ_AT_MOST // 2 :]
+    finally:
+        transport.close()
     return bytes(head + tail)
