@@ -32,13 +32,14 @@ class RecordedClock:
         return self.at_ns
 
 
-def replay(path: Path, settings: Settings, batch: int) -> dict[str, Any]:
+def replay(path: Path, settings: Settings, batch: int, recorded: Iterable[Record] | None = None) -> dict[str, Any]:
     """What would have been decided: alerts, incidents, a digest over every score, and how long it took.
 
     Args:
         path: A data folder that was kept with `keep_inbox`, or its `inbox` folder.
         settings: As for `mainstay up`: catalog, mapping, runbooks.
         batch: Records per batch. The outcome does not depend on it.
+        recorded: Taken in place of the inbox's records, e.g. those of an imported history.
 
     Raises:
         BadInput: There is no recording in this folder.
@@ -52,7 +53,7 @@ def replay(path: Path, settings: Settings, batch: int) -> dict[str, Any]:
         line = wire(Path(folder), settings, clock)
         try:
             bring_versions(path, Path(folder), line.control)
-            for records in batches(read_records(inbox), batch):
+            for records in batches(recorded if recorded is not None else read_records(inbox), batch):
                 first_ns = first_ns or records[0].received_ns
                 clock.at_ns = records[-1].received_ns
                 line.pipeline.run(records)

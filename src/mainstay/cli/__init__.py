@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "connect:connect",
         "Print what to paste into Prometheus, Alertmanager or OTel; wait; say what came.",
     ),
+    "import": ("import_:import_", "Day one has a past: series, alerts and tickets that others kept."),
     "replay": ("replay:replay", "Recorded telemetry through the same pipeline."),
     "evaluate": ("evaluate:evaluate", "Accuracy on labelled recordings, with the protocol printed."),
     "bench": ("bench:bench", "Speed, beside a peer or a limit, in one run."),

@@ -16,11 +16,15 @@ from mainstay.cli.run import config_option
 @click.option("--batch", default=256, show_default=True, help="Records per batch; the outcome does not depend on it.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the outcome here.")
 def replay(path: Path, config_file: Path | None, batch: int, json_file: Path | None) -> None:
-    """Run a recorded inbox (a data folder kept with `keep_inbox: true`) and say what would have been decided."""
+    """Run a recording and say what would have been decided.
+
+    PATH is a data folder kept with `keep_inbox: true`, or the folder `history` of one with an imported past.
+    """
+    from mainstay.history.recording import is_recording, records
     from mainstay.replay import replay as run
     from mainstay.settings import load
 
-    outcome = run(path, load(config_file), batch)
+    outcome = run(path, load(config_file), batch, records(path) if is_recording(path) else None)
     if json_file is not None:
         json_file.write_text(json.dumps(outcome, indent=2) + "\n")
     click.echo(

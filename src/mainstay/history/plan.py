@@ -11,10 +11,10 @@ import msgspec
 import yaml
 
 from mainstay.domain.errors import BadInput
-from mainstay.engine.snapshots import write_whole
 from mainstay.history.intervals import intervals, usual
 from mainstay.history.prometheus import Prometheus, TooMuch
 from mainstay.history.selectors import OURS, Reading, Selector, readings
+from mainstay.written import write_whole
 
 FORMAT = 1
 FILE = "history.json"

@@ -18,12 +18,13 @@ from mainstay.domain.alerts import Alert, Severity
 from mainstay.domain.effects import Effects
 from mainstay.domain.incidents import Incident
 from mainstay.domain.records import Record
-from mainstay.engine.snapshots import Snapshots, write_whole
+from mainstay.engine.snapshots import Snapshots
 from mainstay.history.plan import private_folder
 from mainstay.history.recording import SAYS_EVERY_S, Told
 from mainstay.history.slices import MS, Slice, Turn, webhook
 from mainstay.replay import RecordedClock, batches
 from mainstay.settings import Receiver, Settings
+from mainstay.written import write_whole
 
 FORMAT = 1
 FILE = "decided.json"

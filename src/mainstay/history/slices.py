@@ -19,9 +19,9 @@ from mainstay.domain.entities import Labels
 from mainstay.domain.errors import Corrupt
 from mainstay.domain.records import Record
 from mainstay.domain.signals import F64, I64, U32, Decoded, RawMetrics, Stream
-from mainstay.engine.snapshots import write_whole
 from mainstay.ingest.limits import MOST_NAME, labels_refused
 from mainstay.outbox.pages import utc
+from mainstay.written import write_whole
 
 FORMAT = 1
 MS = 1_000_000
