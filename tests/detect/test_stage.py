@@ -7,6 +7,7 @@ import pytest
 from tests.detect.spoken import AT_MS, Spoken, applied, only, turn
 
 from mainstay.detect import Detect
+from mainstay.domain.effects import Effects
 from mainstay.domain.errors import Corrupt
 from mainstay.domain.protocols import Models
 from mainstay.domain.signals import MetricBatch, Normal, Series
@@ -157,18 +158,17 @@ def test_a_storm_is_capped_listed_and_follows_gravest_first(stage, models):
     held = [e for e in effects.entries if e.kind == "suppression"]
     assert held[0].output["count"] == 300
     assert len(held[0].output["held"]) == 300
-    assert len(stage.held) == 300
+    assert stage.standing.waiting == 300
     second = applied(stage, at_ms=AT_MS + 5000)
     assert sum(alert.severity == "major" for alert in second.alerts.values()) == 200
     assert len(applied(stage, at_ms=AT_MS + 10_000).alerts) == 100
-    assert (list(stage.held), stage.lost, len(stage.firing)) == ([], 0, 501)
+    assert (stage.standing.waiting, stage.standing.lost, len(stage.firing)) == (0, 0, 501)
 
 
 def test_what_ends_while_it_is_held_is_never_told(stage, models):
     models.say("edges", *[turn(True, subject=f"edge:a>{i}") for i in range(201)])
-    applied(stage)
-    (waiting,) = stage.held
-    models.say("edges", turn(False, subject=waiting.subject))
+    waiting = next(e for e in applied(stage).entries if e.kind == "suppression").output["held"][0]
+    models.say("edges", turn(False, subject=waiting["subject"]))
     assert not applied(stage).alerts
     assert not applied(stage, at_ms=AT_MS + 5000).alerts
 
@@ -176,7 +176,7 @@ def test_what_ends_while_it_is_held_is_never_told(stage, models):
 def test_not_an_anomaly_raises_the_bar_for_this_condition_only(stage, models):
     models.say("edges", turn(True, effect=4.0), turn(True, subject="edge:a>c"))
     first = next(iter(applied(stage).alerts))
-    stage.learn(verdict(first))
+    stage.learn(verdict(first), Effects())
     models.say("edges", turn(False), turn(False, subject="edge:a>c"))
     applied(stage, at_ms=AT_MS + 10)
     later = AT_MS + 60 * MINUTE
@@ -191,7 +191,7 @@ def test_not_an_anomaly_raises_the_bar_for_this_condition_only(stage, models):
 @pytest.mark.parametrize(("effect", "severity"), [(6.0, "major"), (4.0, "critical")])
 def test_what_is_stronger_or_critical_is_told_all_the_same(stage, models, effect, severity):
     models.say("edges", turn(True, effect=4.0))
-    stage.learn(verdict(next(iter(applied(stage).alerts))))
+    stage.learn(verdict(next(iter(applied(stage).alerts))), Effects())
     models.say("edges", turn(True, effect=effect, severity=severity, at_ms=AT_MS + 9))
     assert not only(applied(stage, at_ms=AT_MS + 9)).suppressed
 
@@ -199,9 +199,9 @@ def test_what_is_stronger_or_critical_is_told_all_the_same(stage, models, effect
 def test_the_bar_is_taken_back(stage, models):
     models.say("edges", turn(True))
     first = next(iter(applied(stage).alerts))
-    stage.learn(verdict(first))
-    stage.learn(verdict(first, "anomaly"))
-    stage.learn(verdict("unknown"))
+    stage.learn(verdict(first), Effects())
+    stage.learn(verdict(first, "anomaly"), Effects())
+    stage.learn(verdict("unknown"), Effects())
     models.say("edges", turn(True, at_ms=AT_MS + 9))
     assert not only(applied(stage, at_ms=AT_MS + 9)).suppressed
 
@@ -217,7 +217,7 @@ def test_a_restart_in_the_middle_changes_nothing(models):
             effects = applied(one, at_ms=at_ms)
             results.append((effects.alerts, effects.entries))
             if step == 7:
-                one.learn(verdict(next(iter(one._book.told))))
+                one.learn(verdict(next(iter(one._book.bars.told))), Effects())
         assert results[0] == results[1]
         said += results[0][1]
         again = Detect(models)

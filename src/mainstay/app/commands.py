@@ -56,9 +56,8 @@ class Commands:
             self._request(command, effects)
         if command.kind == "plan-outcome":
             self._proposals.command(command)
-        if command.kind == "verdict":
-            self._detect.learn(_verdict(command))
         self._label(command, effects)
+        self._judge(command, effects)
         self._correlate.command(command, self._normalizer.topology, effects)
         if command.kind == "plan-outcome" and command.arguments.get("escalate"):
             self._escalate(command, effects)
@@ -68,6 +67,15 @@ class Commands:
         if incident is None or incident.status not in {"open", "acknowledged"}:
             raise Refused(f"{command.subject} is over: nothing is proposed for it")
         self._proposals.request(command, effects)
+
+    def _judge(self, command: Command, effects: Effects) -> None:
+        """What was said or what worked, to the stage that decides what pages."""
+        if command.kind == "verdict":
+            self._detect.learn(_verdict(command), effects)
+        if command.kind == "suppress":
+            self._detect.unlearn(command, effects)
+        if command.kind == "plan-outcome" and command.arguments.get("status") == "succeeded":
+            self._detect.worked(command.arguments.get("incident", ""))
 
     def _label(self, command: Command, effects: Effects) -> None:
         """What was said as labels. Where there is nothing to label, it holds all the same: after a restart the store

@@ -68,7 +68,8 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
     control = Control(data / "control.db", clock)
     registry = Registry(control, data / "artefacts", clock, Keys(data / "keys"))
     serving = Serving(registry)
-    detect, correlate = Detect(serving), Correlate(serving)
+    detect = Detect(serving, settings.budget, settings.floors, lambda: normalizer.topology)
+    correlate = Correlate(serving)
     proposals = Proposals(catalogue, serving, lambda: normalizer.topology)
     lately = Lately(control, lambda: pipeline.undecided)
     commands = Commands(serving, normalizer, detect, correlate, proposals, lately, settings.receiver)
@@ -79,6 +80,10 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
     def proposed(incident: Incident, at_ms: int, effects: Effects) -> None:
         proposals.apply(incident, at_ms, effects)
 
+    def learned(effects: Effects) -> None:
+        proposals.learn(effects)
+        detect.saw(effects)
+
     def paged(incident: Incident, before: Incident | None) -> Sequence[Page]:
         return pages_for(incident, before, settings.receiver)
 
@@ -88,7 +93,7 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
         detect=detect,
         correlate=correlate,
         assess=assessed,
-        learn=proposals.learn,
+        learn=learned,
         propose=proposed,
         pages=paged,
         command=commands.apply,

@@ -156,5 +156,7 @@ class Correlate:
 
 
 def _is_waiting_unchanged(kept: Kept | None, alert: Alert) -> bool:
-    """A waiting alert is asked about again only when it became worse."""
-    return kept is not None and SEVERITIES.index(alert.severity) >= SEVERITIES.index(kept.alert.severity)
+    """A waiting alert is asked about again only when it became worse, or when nothing holds it back any more."""
+    if kept is None or (kept.alert.suppressed and not alert.suppressed):
+        return False
+    return SEVERITIES.index(alert.severity) >= SEVERITIES.index(kept.alert.severity)

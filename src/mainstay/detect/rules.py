@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from mainstay.detect.book import Book, alert_entry, digest
+from mainstay.detect.book import Book, digest
+from mainstay.detect.entries import alert_entry
 from mainstay.domain.alerts import Alert
 from mainstay.domain.effects import Effects
 from mainstay.domain.models import VersionRef
@@ -48,9 +49,8 @@ class Rules:
                 alert = msgspec.structs.replace(alert, id=before.id)
         book.firing[key] = alert
         effects.alerts[alert.id] = alert
-        effects.entries.append(
-            alert_entry(alert, None, {"firing": True, "summary": alert.summary, "severity": alert.severity})
-        )
+        output = {"firing": True, "summary": alert.summary, "severity": alert.severity}
+        effects.entries.append(alert_entry(alert, None, output, effects.decided_seq))
 
     def _resolved(self, key: str, alert: Alert, at_ms: int, effects: Effects) -> None:
         if key in self._book.firing:
@@ -64,7 +64,7 @@ class Rules:
         alert = msgspec.structs.replace(alert, status="resolved", ended_ms=max(ended_ms, alert.since_ms), at_ms=at_ms)
         self._book.ended[key] = alert
         effects.alerts[alert.id] = alert
-        effects.entries.append(alert_entry(alert, None, {"firing": False, "why": why}))
+        effects.entries.append(alert_entry(alert, None, {"firing": False, "why": why}, effects.decided_seq))
 
 
 def _ours(alert: Alert) -> Alert:

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 import msgspec
 import numpy as np
 
-from mainstay.detect.book import Book, alert_entry, digest, held_entry, key_of, suppression_entry
+from mainstay.detect import bars, entries, floors
+from mainstay.detect.book import MOST_PER_TICK, Book, Waiting, digest, key_of
+from mainstay.detect.budget import PageBudget, Ruling
+from mainstay.detect.learning import Learning
 from mainstay.detect.rules import Rules
+from mainstay.detect.watched import Watched
 from mainstay.domain.alerts import Alert
+from mainstay.domain.budget import Budget, BudgetState, Floor
 from mainstay.domain.effects import Effects
+from mainstay.domain.entities import Topology
 from mainstay.domain.models import VersionRef
 from mainstay.domain.protocols import BandBatch, Models, Transition
+from mainstay.domain.records import Command
 from mainstay.domain.signals import MetricBatch, Normal
 from mainstay.domain.state import pack, unpack
 from mainstay.domain.verdicts import Verdict
 
-FORMAT = 1
+FORMAT = 2
 SILENT_MS = 300_000  # a firing series without a sample for this long has ended: its process was replaced or removed
+SILENT = "no sample for five minutes"
 Kind = Literal["metrics", "edges", "logs"]
 KINDS: tuple[Kind, ...] = ("metrics", "edges", "logs")
 
@@ -34,68 +42,101 @@ class Detect:
     """Alerts from what detectors say (through `models`) and from users' own rules.
 
     A condition is told when it starts, when it worsens, and when it ends; a recurrence within two minutes continues the
-    same alert. Beyond 200 new alerts in five seconds the rest waits its turn (`held`), listed in the ledger. Users' own
-    alerts pass unchanged, never capped.
+    same alert. What an earlier verdict, a floor or the team's page budget holds back is an alert like any other, marked
+    `suppressed` with the reason. Beyond 200 new alerts in five seconds the rest waits its turn, listed in the ledger.
+    Users' own alerts pass unchanged, never held back, never capped.
+
+    Args:
+        models: Deployments; asked for `metrics`, `edges` and `logs`.
+        budget: How many false pages a week each team accepts.
+        limits: What is too small to care about.
+        topology: Who is there and owned by whom, as known at the record at hand.
 
     Attributes:
         bands: Of the last record: expected bands worth keeping for charts.
         scores: Of the last record: the scores as bytes, for the ledger's digest.
+        standing: Budgets and what was learned, as of the last tick; safe to read from any thread.
     """
 
-    def __init__(self, models: Models) -> None:
-        self._models = models
-        self._book = Book()
-        self._rules = Rules(self._book)
-        self._slots: dict[int, int] = {}  # slot → durable id of the series
+    def __init__(
+        self,
+        models: Models,
+        budget: Budget | None = None,
+        limits: Sequence[Floor] = (),
+        topology: Callable[[], Topology] = Topology,
+    ) -> None:
+        self._models, self._policy, self._floors, self._topology = models, budget or Budget(), limits, topology
         self.bands: Sequence[BandBatch] = ()
         self.scores: Sequence[bytes] = ()
+        self._take_up(_Saved(Book(), {}))
 
     @property
     def firing(self) -> Sequence[Alert]:
         """What is not as it should be now, by onset."""
         return sorted(self._book.firing.values(), key=lambda alert: (alert.since_ms, alert.id))
 
-    @property
-    def held(self) -> Sequence[Alert]:
-        """What the cap holds back now."""
-        return [waiting.alert for waiting in self._book.held.values()]
-
-    @property
-    def lost(self) -> int:
-        """Alerts that did not even fit among those held back, since the beginning."""
-        return self._book.lost
-
     def apply(self, normal: Normal, at_ms: int, effects: Effects) -> None:
         """One record: score what it holds, end what is over."""
         book = self._book
-        book.begin(at_ms)
+        is_tick = book.begin(at_ms)
         held_before = set(book.held)
         normal = dataclasses.replace(normal, at_ns=at_ms * 1_000_000)
         self._slots.update({series.slot: series.id for series in normal.new_series})
+        self._watched.heard(normal.new_series)
         self._score(normal, at_ms, effects)
         self._rules.apply(normal.alerts, at_ms, effects)
         self._silent(normal.metrics, at_ms, effects)
         for key, waiting in book.turns():
-            self._tell(key, waiting.alert, waiting.entry.inputs, waiting.entry.output, effects)
+            self._tell(key, waiting, effects)
         held = [waiting.alert for key, waiting in book.held.items() if key not in held_before]
         if held:
-            effects.entries.append(held_entry(held, book.lost, at_ms))
+            entry = entries.held_entry(held, book.lost, at_ms, effects.decided_seq, MOST_PER_TICK)
+            effects.entries.append(entry)
+        if is_tick or held:
+            self.standing = self._stand(at_ms)
 
-    def learn(self, verdict: Verdict) -> None:
-        """Take a person's word: "not-anomaly" raises the bar for that alert's condition, "anomaly" takes it back.
+    def learn(self, verdict: Verdict, effects: Effects) -> None:
+        """Take a person's word about an alert, or about an incident and every alert of ours in it."""
+        self._learning.verdict(verdict, effects)
+        self.standing = self._stand(verdict.at_ms)
 
-        What stays below the bar is still an alert, listed, marked suppressed with the reason; critical ones pass.
-        """
-        if verdict.kind in ("not-anomaly", "anomaly"):
-            self._book.judged(verdict.subject, is_anomaly=verdict.kind == "anomaly")
+    def unlearn(self, command: Command, effects: Effects) -> None:
+        """Take back what a verdict taught of a condition, named by its fingerprint or one of its alerts."""
+        self._learning.undo(command, effects)
+        self.standing = self._stand(command.at_ms)
+
+    def worked(self, incident: str) -> None:
+        """A plan mended this incident, so it was a real one."""
+        self._learning.worked(incident)
+
+    def saw(self, effects: Effects) -> None:
+        """After a record: which of the pages that the budget let through became incidents."""
+        for incident in effects.incidents.values():
+            self._budget.saw(incident.id, {grouping.alert for grouping in incident.groupings})
 
     def snapshot(self) -> bytes:
         return pack("detect", FORMAT, _Saved(self._book, self._slots))
 
     def restore(self, state: bytes) -> None:
-        saved = unpack("detect", FORMAT, state, _Saved)
+        self._take_up(unpack("detect", FORMAT, state, _Saved))
+
+    def _take_up(self, saved: _Saved) -> None:
         self._book, self._slots = saved.book, saved.slots
         self._rules = Rules(self._book)
+        self._watched = Watched(self._topology, self._book.series)
+        self._budget = PageBudget(self._policy, self._watched, self._book.spending)
+        self._learning = Learning(self._book.bars, self._budget)
+        self.standing = BudgetState()
+
+    def _stand(self, at_ms: int) -> BudgetState:
+        sizes, book = self._watched.sizes(), self._book
+        return BudgetState(
+            at_ms=at_ms,
+            teams=tuple(self._budget.standing(team, sizes[team], at_ms) for team in sorted(sizes)),
+            learned=tuple(book.bars.learned.values()),
+            waiting=len(book.held),
+            lost=book.lost,
+        )
 
     def _score(self, normal: Normal, at_ms: int, effects: Effects) -> None:
         bands: list[BandBatch] = []
@@ -104,7 +145,7 @@ class Detect:
             served = self._models.score(kind, normal)
             for told in served.scored.transitions:
                 if told.firing:
-                    self._started(kind, told, served.decided_by, effects)
+                    self._started(kind, told, served.decided_by, (at_ms, effects))
                 else:
                     self._ended(told, served.decided_by, at_ms, effects)
             if served.scored.bands is not None:
@@ -113,48 +154,78 @@ class Detect:
                 scores.append(served.scored.scores.tobytes())
         self.bands, self.scores = bands, scores
 
-    def _started(self, kind: Kind, told: Transition, by: VersionRef, effects: Effects) -> None:
+    def _started(self, kind: Kind, told: Transition, by: VersionRef, moment: tuple[int, Effects]) -> None:
         key, book = key_of(told.subject, told.channel), self._book
-        before = book.firing.get(key) or book.ended.get(key)
-        waits = book.held.get(key)
-        alert = _alert(kind, told, by, before or (waits.alert if waits else None))
-        alert = book.barred(key, alert, float(told.output.get("effect", 1.0)))
-        if key in book.firing or book.admits(key, alert):
+        before, (at_ms, effects) = book.before(key), moment
+        alert = _alert(kind, told, by, before)
+        ruling = self._rule(key, alert, told, before, at_ms)
+        if ruling.by:
+            alert = msgspec.structs.replace(alert, suppressed=True, suppressed_by=ruling.by, suppressed_why=ruling.why)
+        waiting = Waiting(alert=alert, inputs=told.inputs, output=told.output, figures=dict(ruling.figures))
+        if book.admits(key, alert):
             book.held.pop(key, None)
-            self._tell(key, alert, told.inputs, told.output, effects)
+            self._tell(key, waiting, effects)
         else:
-            book.hold(key, alert, alert_entry(alert, told.inputs, told.output))
+            book.hold(key, waiting)
+        for other in ruling.released:
+            self._release(other, alert, at_ms, effects)
+
+    def _rule(self, key: str, alert: Alert, told: Transition, before: Alert | None, at_ms: int) -> Ruling:
+        """What holds it back, if anything: an earlier verdict, a floor, flapping, the budget."""
+        effect = float(told.output.get("effect", 1.0))
+        self._book.bars.note(alert, effect)
+        bar = self._book.bars.under(alert, effect)
+        if bar is not None:
+            figures = {"verdict": bar.verdict, "effect": effect, "needed": bar.needed}
+            return Ruling("verdict", bars.says(bar, effect), figures=figures)
+        floor = floors.floor_under(alert, self._floors, self._watched)
+        if floor is not None:
+            return Ruling("floor", floors.says(floor), figures={"floor": msgspec.to_builtins(floor)})
+        return self._budget.judge(key, alert, before, at_ms)
+
+    def _release(self, key: str, because: Alert, at_ms: int, effects: Effects) -> None:
+        """What was held back may page: more evidence came."""
+        alert = self._book.firing.get(key)
+        waiting = self._book.held.get(key)
+        if waiting is not None:
+            waiting.alert = _free(waiting.alert)
+        if alert is None or not alert.suppressed:
+            return
+        alert = self._book.firing[key] = _free(alert)
+        effects.alerts[alert.id] = alert
+        why = f"more of it came: {because.summary or because.name}"
+        effects.entries.append(entries.release_entry(alert, why, at_ms, effects.decided_seq))
 
     def _ended(self, told: Transition, by: VersionRef, at_ms: int, effects: Effects) -> None:
         key = key_of(told.subject, told.channel)
         self._book.held.pop(key, None)
         alert = self._book.firing.get(key)
-        if alert is not None:
-            ended_ms = max(told.at_ns // 1_000_000, alert.since_ms)
-            self._end(key, msgspec.structs.replace(alert, ended_ms=ended_ms, at_ms=at_ms, decided_by=by), told, effects)
+        if alert is None:
+            return
+        ended_ms = max(told.at_ns // 1_000_000, alert.since_ms)
+        alert = msgspec.structs.replace(alert, status="resolved", ended_ms=ended_ms, at_ms=at_ms, decided_by=by)
+        effects.entries.append(entries.alert_entry(alert, told.inputs, told.output, effects.decided_seq))
+        self._over(key, alert, effects)
 
-    def _tell(
-        self, key: str, alert: Alert, inputs: dict[str, Any] | None, output: dict[str, Any], effects: Effects
-    ) -> None:
+    def _tell(self, key: str, waiting: Waiting, effects: Effects) -> None:
+        alert, seq = waiting.alert, effects.decided_seq
         self._book.ended.pop(key, None)
         self._book.firing[key] = alert
         if alert.subject.startswith("metric:"):
             self._book.seen[key] = alert.at_ms
         effects.alerts[alert.id] = alert
-        entry = alert_entry(alert, inputs, output)
+        entry = entries.alert_entry(alert, waiting.inputs, waiting.output, seq)
         effects.entries.append(entry)
         if alert.suppressed:
-            effects.entries.append(suppression_entry(alert, entry.id))
+            verdict = waiting.figures.get("verdict")
+            rests_on = [entry.id, *([f"verdict:{verdict}"] if verdict else [])]
+            effects.entries.append(entries.suppression_entry(alert, rests_on, waiting.figures, seq))
 
-    def _end(self, key: str, alert: Alert, told: Transition | None, effects: Effects) -> None:
-        """Close an alert: the model says so (`told`), or its series does not speak any more."""
-        alert = msgspec.structs.replace(alert, status="resolved")
+    def _over(self, key: str, alert: Alert, effects: Effects) -> None:
         del self._book.firing[key]
         self._book.seen.pop(key, None)
         self._book.ended[key] = alert
         effects.alerts[alert.id] = alert
-        silent = {"firing": False, "event": "silent", "summary": "no sample for five minutes"}
-        effects.entries.append(alert_entry(alert, told.inputs if told else None, told.output if told else silent))
 
     def _silent(self, metrics: MetricBatch | None, at_ms: int, effects: Effects) -> None:
         book = self._book
@@ -166,7 +237,13 @@ class Detect:
             if int(alert.subject.removeprefix("metric:")) in spoke:
                 book.seen[key] = at_ms
             elif at_ms - last_ms >= SILENT_MS:
-                self._end(key, msgspec.structs.replace(alert, ended_ms=last_ms, at_ms=at_ms), None, effects)
+                alert = msgspec.structs.replace(alert, status="resolved", ended_ms=last_ms, at_ms=at_ms)
+                effects.entries.append(entries.silence_entry(alert, SILENT, effects.decided_seq))
+                self._over(key, alert, effects)
+
+
+def _free(alert: Alert) -> Alert:
+    return msgspec.structs.replace(alert, suppressed=False, suppressed_by="", suppressed_why="")
 
 
 def _alert(kind: Kind, told: Transition, by: VersionRef, before: Alert | None) -> Alert:

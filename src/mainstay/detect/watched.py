@@ -1,0 +1,65 @@
+"""What is watched for whom: teams from the catalog, how much each watches, and who is next to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from mainstay.domain.alerts import Alert
+from mainstay.domain.budget import DEFAULT_TEAM
+from mainstay.domain.entities import Topology
+from mainstay.domain.signals import Series
+
+
+class Watched:
+    """Counts over which chances are taken.
+
+    Args:
+        topology: Who is there, who owns it and who calls whom, as known at the record at hand.
+        series: Entity → how many of its series were heard of; part of the stage's state.
+    """
+
+    def __init__(self, topology: Callable[[], Topology], series: dict[str, int]) -> None:
+        self._topology, self.series = topology, series
+
+    def heard(self, series: Iterable[Series]) -> None:
+        """New series."""
+        for one in series:
+            self.series[one.entity] = self.series.get(one.entity, 0) + 1
+
+    def team(self, entity: str) -> str:
+        """Who owns an entity."""
+        known = self._topology().entities.get(entity)
+        return (known.owner if known else None) or DEFAULT_TEAM
+
+    def teams(self) -> list[str]:
+        """Every team that owns something, and the one that owns the rest."""
+        return sorted({DEFAULT_TEAM, *(e.owner for e in self._topology().entities.values() if e.owner)})
+
+    def sizes(self) -> dict[str, int]:
+        """Per team: its series, the calls into its entities, and one voice (log) per entity."""
+        topology, found = self._topology(), dict.fromkeys(self.teams(), 0)
+        for entity in {*topology.entities, *self.series}:
+            team = self.team(entity)
+            found[team] = found.get(team, 0) + self.series.get(entity, 0) + 1
+        for edge in topology.edges:
+            team = self.team(edge.callee)
+            found[team] = found.get(team, 0) + 1
+        return found
+
+    def environment(self, entity: str) -> str:
+        """Where it runs; "" unknown."""
+        known = self._topology().entities.get(entity)
+        return known.environment if known else ""
+
+    def around(self, entities: set[str]) -> set[str]:
+        """These entities and those one call away."""
+        found = set(entities)
+        for edge in self._topology().edges:
+            if edge.caller in entities or edge.callee in entities:
+                found |= {edge.caller, edge.callee}
+        return found
+
+
+def ends(alert: Alert) -> set[str]:
+    """The entities that an alert speaks of."""
+    return {alert.entity, *alert.call} - {""}
