@@ -59,6 +59,17 @@ def ledger(entries: int, json_file: Path | None) -> None:
     _say(measure(entries), json_file)
 
 
+@bench.command()
+@click.option("--rows", default=1_000_000, show_default=True)
+@click.option("--columns", default=100, show_default=True)
+@click.option("--json", "json_file", type=click.Path(path_type=Path))
+def drift(rows: int, columns: int, json_file: Path | None) -> None:
+    """Whether many rows of many columns have drifted from a reference."""
+    from mainstay.bench.drift import drift as measure
+
+    _say(measure(rows, columns), json_file)
+
+
 def _say(figures: dict[str, Any], json_file: Path | None) -> None:
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n")
