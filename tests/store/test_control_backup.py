@@ -30,6 +30,9 @@ class Data:
         (folder / "state").mkdir()
         (folder / "artefacts").mkdir()
         (folder / "artefacts" / "ab12").write_bytes(b"weights")
+        (folder / "aside").mkdir()
+        (folder / "aside" / "00000000000000000007.json").write_bytes(b"{}")
+        (folder / "aside" / "00000000000000000008.json.part").write_bytes(b"{")
         (folder / "admin-token").write_text("msu_x")
         (folder / "address").write_text("http://127.0.0.1:1")
         self.inbox = Inbox(folder / "inbox", clock=FixedClock(), quota=QUOTA)
@@ -89,6 +92,7 @@ def test_there_and_back_again(tmp_path: Path, data: Data) -> None:
     assert [r.seq for r in read_records(back / "inbox") if r.seq > 20] == [21, 22, 23, 24, 25]
     assert (back / "telemetry" / "hot.duckdb").read_bytes() == b"rows"
     assert (back / "artefacts" / "ab12").read_bytes() == b"weights"
+    assert [path.name for path in (back / "aside").iterdir()] == ["00000000000000000007.json"]
     assert (back / "admin-token").read_text() == "msu_x"
     assert not (back / "address").exists()
     assert not list(data.folder.glob(".backup-pin*"))

@@ -8,7 +8,7 @@ import msgspec
 
 from mainstay.domain.errors import Corrupt, Refused
 from mainstay.domain.records import SET_ASIDE, Record
-from mainstay.engine.snapshots import write_whole
+from mainstay.written import write_whole
 
 MOST = 100
 """More than that is no bad record but a bad program: the line stands still until somebody has looked."""

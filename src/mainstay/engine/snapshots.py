@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from pathlib import Path
 
 from mainstay.domain.errors import Corrupt
+from mainstay.written import write_whole
 
 KEPT = 2
 """The newest may be torn by a failing disk; the one before it still shortens the replay."""
@@ -51,18 +51,3 @@ class Snapshots:
         if len(body) < 4 or zlib.crc32(body[4:]) != int.from_bytes(body[:4], "big"):
             raise Corrupt(f"{path.name} is torn; the state before it is used and more is replayed")
         return body[4:]
-
-
-def write_whole(path: Path, *parts: bytes) -> None:
-    """Write a file that is there whole or not at all, whatever happens in between; durable when this returns."""
-    part = path.with_suffix(".part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.writelines(parts)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

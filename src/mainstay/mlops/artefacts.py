@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import msgspec
 import numpy as np
 
 from mainstay.domain.errors import Corrupt, NotFound
+from mainstay.written import write_whole
 
 SUFFIXES = {b"{": ".json", b"PK\x03\x04": ".npz"}
 """The allow-list: first bytes → suffix. There is no switch to add pickle."""
@@ -29,12 +29,7 @@ class Artefacts:
         digest = hashlib.sha256(body).hexdigest()
         path = self._directory / (digest + _suffix(body, digest))
         if not path.exists():
-            part = path.with_suffix(".part")
-            with part.open("wb") as file:
-                file.write(body)
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(path)
+            write_whole(path, body)
         return digest
 
     def read(self, digest: str) -> bytes:

@@ -7,7 +7,7 @@ new as it, and every inbox record behind it. So the order is
 2. the newest saved state, with sequence number S;
 3. telemetry (its own consistent copy), then workflows, then control: each holds what was decided up to S or later, and
    control is never older than the workflows, so that a step which was done is not done again;
-4. model artefacts, which are written before control names them, and never change;
+4. model artefacts and records that were set aside, which are written before control names them, and never change;
 5. the inbox last: it holds every record from S + 1 up to and beyond all that the stores know. This is checked.
 
 A manifest with the sha256 of every file is written at the very end: a folder without one is no backup.
@@ -35,11 +35,12 @@ from mainstay.store.control import Control
 from mainstay.store.inbox import read_records
 from mainstay.store.inbox.segments import LANES, frames, segment_files
 from mainstay.store.schema import FORMAT_VERSION as CONTROL_FORMAT
+from mainstay.written import sync_folder, write_whole
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
-CONTROL, WORKFLOWS, INBOX, STATE, TELEMETRY, ARTEFACTS, KEYS = (
-    "control.db", "workflows.db", "inbox", "state", "telemetry", "artefacts", "keys",
+CONTROL, WORKFLOWS, INBOX, STATE, TELEMETRY, ARTEFACTS, KEYS, ASIDE = (
+    "control.db", "workflows.db", "inbox", "state", "telemetry", "artefacts", "keys", "aside",
 )  # fmt: skip
 _SECRETS = ("admin-token", "*.token")
 _PIN = ".backup-pin"
@@ -115,7 +116,7 @@ def backup(data: Path, to: Path, telemetry: CopiesItself | None = None) -> Manif
             telemetry.backup(to / TELEMETRY)
         for name in (WORKFLOWS, CONTROL):
             _copy_sqlite(data / name, to / name)
-        for name in (ARTEFACTS, KEYS):
+        for name in (ARTEFACTS, KEYS, ASIDE):
             _copy_tree(data / name, to / name)
         for pattern in _SECRETS:
             for path in data.glob(pattern):
@@ -146,6 +147,7 @@ def restore(source: Path, data: Path) -> Manifest:
         if data.exists():
             data.rmdir()
         part.replace(data)
+        sync_folder(data.parent)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
@@ -214,7 +216,7 @@ def _copy_tree(source: Path, to: Path) -> None:
         target = to / path.relative_to(source)
         if path.is_dir():
             target.mkdir(mode=0o700, exist_ok=True)
-        elif path.suffix not in {".part", ".new"}:  # half written, and written anew after a restart
+        elif path.suffix != ".part":  # half written, and written anew after a restart
             _copy(path, target)
 
 
@@ -244,11 +246,9 @@ def _write_manifest(to: Path, state_seq: int, known_seq: int) -> Manifest:
         head=head,
         contents=contents,
     )
-    part = to / f"{MANIFEST}.part"
-    part.write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=1) + b"\n")
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(to / MANIFEST)
+    for folder in {path.parent for path in paths}:
+        sync_folder(folder)
+    write_whole(to / MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1), b"\n")
     return manifest
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 import threading
 from collections.abc import Mapping
@@ -27,6 +26,7 @@ from mainstay.store import documents as doc
 from mainstay.store import schema
 from mainstay.store.database import Database
 from mainstay.store.transaction import Transaction
+from mainstay.written import write_whole
 
 PREFIXES: dict[TokenKind, str] = {"user": "msu_", "ingest": "msi_", "session": "mss_"}
 SESSION_MS = 12 * 3_600_000
@@ -157,7 +157,7 @@ class People:
         if self.users():
             return None
         secret = _secret("user")
-        _write_private(directory / ADMIN_TOKEN_FILE, secret)
+        write_whole(directory / ADMIN_TOKEN_FILE, f"{secret}\n".encode("ascii"))
         with self._database.writing() as connection:
             write = Transaction(connection, self._tenant)
             self._put_user(write, "admin", "admin", "mainstay")
@@ -247,12 +247,3 @@ def _row(token: Token, secret: str) -> dict[str, object]:
         "expires_ms": token.expires_ms,
         "body": msgspec.json.encode(token).decode(),
     }
-
-
-def _write_private(path: Path, secret: str) -> None:
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secret + "\n")
-        file.flush()
-        os.fsync(file.fileno())

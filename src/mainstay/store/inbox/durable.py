@@ -17,10 +17,11 @@ from mainstay.domain.records import Lane, Record
 from mainstay.domain.signals import Decoded
 from mainstay.store.inbox.backlog import Backlog
 from mainstay.store.inbox.committer import Committer, Pending
-from mainstay.store.inbox.lanes import LaneFiles, Sync
+from mainstay.store.inbox.lanes import LaneFiles
 from mainstay.store.inbox.mark import Mark, read_mark, write_mark
 from mainstay.store.inbox.repeats import Repeats, digest_of, known
 from mainstay.store.inbox.segments import LANES, frame_size
+from mainstay.written import Sync
 
 log = logging.getLogger(__name__)
 MiB = 1 << 20

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from mainstay.domain.errors import Corrupt
 from mainstay.domain.records import Lane, Record
 from mainstay.store.inbox.segments import MAGIC, check_format, frames, segment_files, segment_name, unframe
+from mainstay.written import Sync, sync_folder
 
-Sync = Callable[[int], None]
 STALE_NS = 60 * 1_000_000_000
 
 
@@ -128,7 +128,7 @@ class LaneFiles:
         try:
             _write_all(fd, MAGIC)
             self._durable(fd)
-            sync_directory(self.directory, self._durable)
+            sync_folder(self.directory, self._durable)
         except OSError:
             os.close(fd)
             path.unlink(missing_ok=True)
@@ -181,15 +181,6 @@ class LaneFiles:
             if fd >= 0:
                 os.close(fd)
         self._fd, self._read = -1, None
-
-
-def sync_directory(directory: Path, sync: Sync) -> None:
-    """Make a new or renamed file's name durable."""
-    fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        sync(fd)
-    finally:
-        os.close(fd)
 
 
 def _write_all(fd: int, data: bytes) -> None:

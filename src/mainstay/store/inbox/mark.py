@@ -5,13 +5,12 @@ Only a convenience: without it (or with a damaged one) everything that is still 
 
 from __future__ import annotations
 
-import os
 import zlib
 from pathlib import Path
 
 import msgspec
 
-from mainstay.store.inbox.lanes import Sync, sync_directory
+from mainstay.written import Sync, write_whole
 
 FORMAT_VERSION = 1
 NAME = "mark"
@@ -28,15 +27,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 def write_mark(directory: Path, mark: Mark, sync: Sync) -> None:
     """Replace the mark in one step."""
     body = msgspec.msgpack.encode(mark)
-    temporary = directory / f"{NAME}.new"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        os.write(fd, zlib.crc32(body).to_bytes(4, "little") + body)
-        sync(fd)
-    finally:
-        os.close(fd)
-    temporary.replace(directory / NAME)
-    sync_directory(directory, sync)
+    write_whole(directory / NAME, zlib.crc32(body).to_bytes(4, "little") + body, sync=sync)
 
 
 def read_mark(directory: Path) -> Mark:

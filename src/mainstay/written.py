@@ -1,0 +1,34 @@
+"""Files that are there whole or not at all, whatever happens in between."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+Sync = Callable[[int], None]
+"""Makes what was written to a descriptor durable: `os.fsync`, or a test's that counts."""
+
+
+def write_whole(path: Path, *parts: bytes, sync: Sync = os.fsync) -> None:
+    """Write a file for its owner only; durable, under its name, when this returns.
+
+    A renamed file whose folder is not synced may be gone after a power cut, although its content was: so the file
+    first, then its name, then the folder. One writer per path.
+    """
+    part = path.with_name(f"{path.name}.part")
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
+        file.writelines(parts)
+        file.flush()
+        sync(file.fileno())
+    part.replace(path)
+    sync_folder(path.parent, sync)
+
+
+def sync_folder(folder: Path, sync: Sync = os.fsync) -> None:
+    """Make the names in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        sync(descriptor)
+    finally:
+        os.close(descriptor)
