@@ -1,5 +1,6 @@
 """Stage 3, detect: what the deployed versions say of the signals becomes alerts, with onset, band and author."""
 
+from mainstay.detect.explanation import explain
 from mainstay.detect.stage import Detect
 
-__all__ = ["Detect"]
+__all__ = ["Detect", "explain"]

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from mainstay.domain.budget import LearnedBar
 from mainstay.domain.models import VersionRef
 
 
@@ -119,3 +120,25 @@ class Reperformed(msgspec.Struct, frozen=True, kw_only=True):
     recorded: dict[str, Any]
     output: dict[str, Any]
     says: str = ""
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert in words, for a person who has to believe it or not.
+
+    Attributes:
+        rarity: How often chance brings this for this very series, in words.
+        held_back: Why it may not page; "" when it may.
+        learned: What an earlier verdict taught of this condition; `learned_says` in words, with what it has done since.
+        if_wrong: What to type.
+    """
+
+    expected: str
+    came: str
+    since_ms: int
+    rarity: str
+    channel: str
+    decided_by: str
+    held_back: str = ""
+    learned: LearnedBar | None = None
+    learned_says: str = ""
+    if_wrong: str = ""
