@@ -107,9 +107,10 @@ def pieces_of(body: Sequence[bytes]) -> Iterator[dict[str, Any]]:
 
 
 def plain(thing: Any) -> Any:
-    """A decoded body as something that `==` compares to the bit, NaN included."""
+    """A decoded body as something that `==` compares to the bit, NaN included; not by what its streams are found by."""
     if isinstance(thing, np.ndarray):
         return str(thing.dtype), thing.tobytes()
     if is_dataclass(thing):
-        return {part.name: plain(getattr(thing, part.name)) for part in fields(thing)}
-    return [plain(item) for item in thing] if isinstance(thing, tuple) else repr(thing)
+        return {part.name: plain(getattr(thing, part.name)) for part in fields(thing) if part.name != "keys"}
+    is_many = isinstance(thing, Sequence) and not isinstance(thing, (str, bytes))
+    return [plain(item) for item in thing] if is_many else repr(thing)

@@ -15,7 +15,9 @@ from tests.ingest.sender import NOW, PROTOBUF, Sender, plain
 
 from mainstay.domain.errors import BadInput
 from mainstay.ingest import decode
-from mainstay.ingest.remote_write import RemoteWrite
+from mainstay.ingest.columnar.ready import READY
+from mainstay.ingest.limits import DAY_NS
+from mainstay.ingest.remote_write import decode_messages
 
 MS = NOW // 1_000_000
 STALE = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
@@ -90,23 +92,53 @@ def pairs_of(decoded) -> list[tuple[dict[str, str], int]]:
     return [({"__name__": s.name, **dict(s.labels)}, at) for s, at in zip(streams, at_ms, strict=True)]
 
 
-def test_a_label_set_is_parsed_once_and_forgotten_when_many_others_came():
-    reader = RemoteWrite(known=2)
-    first = write_request((UP, [(MS, 1.0)])).SerializeToString()
-    [stream] = reader.decode(first, NOW).metrics.streams
-    assert reader.decode(first, NOW).metrics.streams[0] is stream
-    for number in range(5):
-        reader.decode(write_request(({"__name__": f"m{number}"}, [(MS, 1.0)])).SerializeToString(), NOW)
-    [again] = reader.decode(first, NOW).metrics.streams
-    assert again is not stream
-    assert again == stream
+@pytest.fixture(scope="module", autouse=True)
+def compiled() -> None:
+    READY.wait()
 
 
-def test_what_was_read_before_does_not_change_what_is_read():
-    bodies = [write_request(({**UP, "n": str(n % 3)}, [(MS, float(n))])).SerializeToString() for n in range(9)]
-    seasoned = RemoteWrite(known=2)
-    for body in bodies:
-        assert plain(seasoned.decode(body, NOW)) == plain(RemoteWrite().decode(body, NOW))
+def read_fast(body: bytes):
+    return READY.wait().remote_write(body, NOW + DAY_NS)
+
+
+def test_a_body_as_prometheus_writes_it_is_read_in_one_compiled_pass():
+    series = (UP, [(MS, 1.0), (MS + 1, 0.0)]), ({"__name__": "b", "x": "é"}, [(MS, STALE)]), (UP, [(MS + 2, 2.0)])
+    body = write_request(*series).SerializeToString()
+    assert read_fast(body) is not None
+    metrics = decode("remote-write", body, NOW).metrics
+    assert metrics.keys is not None
+    assert metrics.stream.tolist() == [0, 0, 1, 0]
+    assert [stream.name for stream in metrics.streams] == ["up", "b"]
+    assert metrics.streams[0:2] == list(metrics.streams)
+    assert metrics.keys.data[metrics.keys.start[1] : metrics.keys.end[1]].count(b"b") == 1
+    assert plain(decode("remote-write", body, NOW)) == plain(decode_messages(body, NOW))
+
+
+@settings(max_examples=1500, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_what_the_compiled_reader_understands_is_what_the_reader_of_messages_reads(data):
+    one = (UP, [(MS, 1.0), (MS + 1, STALE)]), ({"__name__": "ü", "x": "y"}, [(MS, 2.0)]), ({"__name__": "c"}, [])
+    body = bytearray(write_request(*one).SerializeToString() + data.draw(st.binary(max_size=8)))
+    for _ in range(data.draw(st.integers(0, 3))):
+        at = data.draw(st.integers(0, len(body) - 1))
+        body[at : at + data.draw(st.integers(0, 2))] = data.draw(st.binary(max_size=2))
+    if read_fast(bytes(body)) is not None:
+        assert plain(decode("remote-write", bytes(body), NOW)) == plain(decode_messages(bytes(body), NOW))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        write_request(({"__name__": "m", "b": "", "a": "x"}, [(MS, 1.0)])).SerializeToString()[::-1],
+        write_request((UP, [(1, 1.0)])).SerializeToString(),
+        write_request(({"job": "x"}, [(MS, 1.0)])).SerializeToString(),
+        write_request(({"__name__": "m", "job": "y" * 65_537}, [(MS, 1.0)])).SerializeToString(),
+        write_request(({"__name__": "m", **{f"l{n:03}": "x" for n in range(256)}}, [(MS, 1.0)])).SerializeToString(),
+        write_request((UP, [(MS, 1.0)])).SerializeToString()[:-1],
+    ],
+)
+def test_what_is_odd_goes_to_the_reader_of_messages(odd):
+    assert read_fast(odd) is None
 
 
 def test_nan_and_stale_markers_are_kept_to_the_bit(sender, kept):

@@ -6,6 +6,7 @@ objects (streams, resources) appear once per label set.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,6 +20,7 @@ from mainstay.domain.entities import Labels
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 U32 = npt.NDArray[np.uint32]
+U64 = npt.NDArray[np.uint64]
 U8 = npt.NDArray[np.uint8]
 
 StreamKind = Literal["gauge", "counter", "histogram"]
@@ -56,15 +58,32 @@ class HistogramPoint:
 
 
 @dataclass(frozen=True, slots=True)
-class RawMetrics:
-    """Metric points as received: `value[i]` belongs to `streams[stream[i]]`. `start_ns` 0 is unknown. NaN is valid."""
+class StreamKeys:
+    """The bytes by which streams are known before anybody has read them: stream i is `data[start[i]:end[i]]`.
 
-    streams: tuple[Stream, ...]
+    `hash` finds them quickly and means nothing by itself: who finds something compares the bytes.
+    """
+
+    data: bytes
+    start: I64
+    end: I64
+    hash: U64
+
+
+@dataclass(frozen=True, slots=True)
+class RawMetrics:
+    """Metric points as received: `value[i]` belongs to `streams[stream[i]]`. `start_ns` 0 is unknown. NaN is valid.
+
+    With `keys`, each stream has a sample, and `streams` reads one only when it is asked for.
+    """
+
+    streams: Sequence[Stream]
     stream: U32
     start_ns: I64
     at_ns: I64
     value: F64
     histograms: tuple[HistogramPoint, ...] = ()
+    keys: StreamKeys | None = None
 
 
 @dataclass(frozen=True, slots=True)

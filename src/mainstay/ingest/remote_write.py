@@ -1,4 +1,4 @@
-"""Prometheus remote write 1.0: a label set is parsed once and then known by its bytes.
+"""Prometheus remote write 1.0: compiled where a body is as Prometheus writes it, message by message where it is not.
 
 Source: prometheus.io/docs/specs/prw/remote_write_spec; `WriteRequest` has timeseries = 1 (labels = 1, samples = 2,
 exemplars = 3, histograms = 4); a label has name = 1, value = 2; a sample value = 1 (double), timestamp = 2 (ms).
@@ -7,12 +7,15 @@ exemplars = 3, histograms = 4); a label has name = 1, value = 2; a sample value 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import overload
 
 import numpy as np
 
 from mainstay.domain.errors import BadInput
-from mainstay.domain.signals import Decoded, RawMetrics, Stream
+from mainstay.domain.signals import Decoded, RawMetrics, Stream, StreamKeys
+from mainstay.ingest.columnar.ready import READY
 from mainstay.ingest.limits import MOST_ITEMS, Gate, labels_refused
 from mainstay.ingest.rejections import Rejected
 from mainstay.ingest.wire import BYTES, FIXED64, VARINT, fields, signed, varint
@@ -20,13 +23,103 @@ from mainstay.ingest.wire import BYTES, FIXED64, VARINT, fields, signed, varint
 LABELS, SAMPLES, HISTOGRAMS = 1, 2, 4
 LABELS_TAG, SAMPLES_TAG, VALUE_TAG, TIMESTAMP_TAG = 0x0A, 0x12, 0x09, 0x10
 MILLISECOND = 1_000_000
-KNOWN_STREAMS = 25_000  # of each generation: about 2 × 40 MB at most
+LABEL_BYTES, LABEL_COST = 16 << 20, 300  # of a label beside its text: three strings, a pair, a place in a dictionary
 DOUBLE = struct.Struct("<d")
+
+
+def decode(body: bytes, received_ns: int = 0) -> Decoded:
+    """A `WriteRequest`, already decompressed. Metadata and exemplars are passed over.
+
+    Raises:
+        BadInput: it is not one; says at which byte.
+    """
+    readers = READY.readers()
+    gate = Gate(received_ns)
+    found = readers.remote_write(body, gate.latest_ns) if readers else None
+    if found is None:
+        return decode_messages(body, received_ns)
+    start, end, hashes, stream, at_ns, bits = found
+    if not len(stream):
+        return gate.sign(Decoded())
+    keys = StreamKeys(body, start, end, hashes)
+    nothing = np.zeros(len(stream), np.int64)
+    return gate.sign(
+        Decoded(metrics=RawMetrics(LabelSets(keys), stream, nothing, at_ns, bits.view(np.float64), keys=keys))
+    )
+
+
+class LabelSets(Sequence[Stream]):
+    """The streams of a request whose labels are known to be good; each is read when somebody asks for it."""
+
+    __slots__ = ("_keys",)
+
+    def __init__(self, keys: StreamKeys) -> None:
+        self._keys = keys
+
+    def __len__(self) -> int:
+        return len(self._keys.start)
+
+    @overload
+    def __getitem__(self, at: int) -> Stream: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Stream]: ...
+    def __getitem__(self, at: int | slice) -> Stream | Sequence[Stream]:
+        if isinstance(at, slice):
+            return [self[one] for one in range(*at.indices(len(self)))]
+        keys = self._keys
+        return _usual(keys.data[keys.start[at] : keys.end[at]])
+
+    def __iter__(self) -> Iterator[Stream]:
+        return (self[at] for at in range(len(self)))
+
+
+def _usual(raw: bytes) -> Stream:
+    """A stream from labels that were checked: names rise, each label is a name and a value."""
+    name, labels, at = "", list[tuple[str, str]](), 0
+    end = len(raw)
+    while at < end:
+        length, start = (raw[at + 1], at + 2) if raw[at + 1] < 0x80 else varint(raw, at + 1, end)
+        at = start + length
+        pair = LABEL_PAIRS.of(raw[start:at])
+        if pair[0] == "__name__":
+            name = pair[1]
+        elif pair[1]:
+            labels.append(pair)
+    return Stream(name, tuple(labels))
+
+
+class LabelPairs:
+    """Labels that were read lately: most streams share most of theirs, and so their memory. Bounded by bytes."""
+
+    def __init__(self, most_bytes: int = LABEL_BYTES) -> None:
+        self._most, self._bytes = most_bytes, 0
+        self._pairs: dict[bytes, tuple[str, str]] = {}
+
+    def of(self, raw: bytes) -> tuple[str, str]:
+        """(name, value) of a label whose bytes were checked."""
+        pair = self._pairs.get(raw)
+        if pair is None:
+            name, at = _text(raw, 0)
+            pair = name, _text(raw, at)[0]
+            self._bytes += 3 * len(raw) + LABEL_COST
+            if self._bytes > self._most:
+                self._pairs, self._bytes = {}, 3 * len(raw) + LABEL_COST
+            self._pairs[raw] = pair
+        return pair
+
+
+LABEL_PAIRS = LabelPairs()
+
+
+def _text(raw: bytes, at: int) -> tuple[str, int]:
+    length, start = (raw[at + 1], at + 2) if raw[at + 1] < 0x80 else varint(raw, at + 1, len(raw))
+    return raw[start : start + length].decode(), start + length
 
 
 @dataclass(slots=True)
 class _Columns:
     streams: list[Stream] = field(default_factory=list)
+    known: dict[bytes, Stream | str] = field(default_factory=dict)  # of this request: bounded by its body
     numbers: dict[int, int] = field(default_factory=dict)  # by id of the stream object, which `streams` keeps alive
     stream: list[int] = field(default_factory=list)
     at_ms: list[int] = field(default_factory=list)
@@ -39,53 +132,34 @@ class _Columns:
         return number
 
 
-class RemoteWrite:
-    """Decodes write requests; remembers label sets between them, the least recently seen half being forgotten."""
+def decode_messages(body: bytes, received_ns: int = 0) -> Decoded:
+    """The same, field by field: what is bad is refused with its reason, the rest is kept."""
+    gate, columns = Gate(received_ns), _Columns()
+    for found in fields(body, 0, len(body)):
+        if found.number == 1 and found.wire_type == BYTES:
+            _series(body, found.start, found.end, columns, gate)
+    return gate.sign(Decoded(metrics=_finished(columns)))
 
-    def __init__(self, known: int = KNOWN_STREAMS) -> None:
-        self._known = known
-        self._young: dict[bytes, Stream | str] = {}
-        self._old: dict[bytes, Stream | str] = {}
 
-    def decode(self, body: bytes, received_ns: int = 0) -> Decoded:
-        """A `WriteRequest`, already decompressed. Metadata and exemplars are passed over.
-
-        Raises:
-            BadInput: it is not one; says at which byte.
-        """
-        gate, columns = Gate(received_ns), _Columns()
-        for found in fields(body, 0, len(body)):
-            if found.number == 1 and found.wire_type == BYTES:
-                self._series(body, found.start, found.end, columns, gate)
-        return gate.sign(Decoded(metrics=_finished(columns)))
-
-    def _series(self, data: bytes, at: int, end: int, columns: _Columns, gate: Gate) -> None:
-        raw, samples, histograms = _content(data, at, end)
-        if histograms:
-            gate.refuse("native histogram: set send_native_histograms: false", histograms)
-        if not samples:
-            return
-        stream = self._stream(raw)
-        if isinstance(stream, str):
-            gate.refuse(stream, len(samples))
-            return
-        gate.admit(len(samples))
-        number = columns.number(stream)
-        for value, at_ms in samples:
-            if gate.is_time(at_ms * MILLISECOND):
-                columns.stream.append(number)
-                columns.at_ms.append(at_ms)
-                columns.value.append(value)
-
-    def _stream(self, raw: bytes) -> Stream | str:
-        """The stream of these label bytes, or why it is refused."""
-        stream = self._young.get(raw)
-        if stream is None:
-            stream = self._old.get(raw) or _parsed(raw)
-            if len(self._young) >= self._known:
-                self._old, self._young = self._young, {}
-            self._young[raw] = stream
-        return stream
+def _series(data: bytes, at: int, end: int, columns: _Columns, gate: Gate) -> None:
+    raw, samples, histograms = _content(data, at, end)
+    if histograms:
+        gate.refuse("native histogram: set send_native_histograms: false", histograms)
+    if not samples:
+        return
+    stream = columns.known.get(raw)
+    if stream is None:
+        stream = columns.known[raw] = _parsed(raw)
+    if isinstance(stream, str):
+        gate.refuse(stream, len(samples))
+        return
+    gate.admit(len(samples))
+    number = columns.number(stream)
+    for value, at_ms in samples:
+        if gate.is_time(at_ms * MILLISECOND):
+            columns.stream.append(number)
+            columns.at_ms.append(at_ms)
+            columns.value.append(value)
 
 
 def _content(data: bytes, at: int, end: int) -> tuple[bytes, list[tuple[float, int]], int]:
@@ -167,6 +241,3 @@ def _finished(columns: _Columns) -> RawMetrics | None:
         at_ns=at_ns,
         value=np.array(columns.value, np.float64),
     )
-
-
-remote_write = RemoteWrite()

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from mainstay.domain.errors import BadInput
 from mainstay.domain.records import Lane, Record
 from mainstay.domain.signals import Decoded
-from mainstay.ingest import alertmanager, cloudevents
+from mainstay.ingest import alertmanager, cloudevents, remote_write
 from mainstay.ingest.otlp import logs, metrics, traces
-from mainstay.ingest.remote_write import remote_write
 
 PROTOBUF, JSON = ("application/x-protobuf",), ("application/json",)
 EVENTS = ("application/cloudevents+json", "application/cloudevents-batch+json")

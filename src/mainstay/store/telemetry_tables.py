@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -117,7 +117,7 @@ def _table(table: Table, *columns: Any) -> pa.Table:
 
 
 def series_rows(series: Sequence[Series]) -> list[tuple[Any, ...]]:
-    return [(s.id, s.entity, s.metric, json.dumps(s.labels), s.unit, s.direction) for s in series]
+    return [(s.id, s.entity, s.metric, msgspec.json.encode(s.labels).decode(), s.unit, s.direction) for s in series]
 
 
 def template_rows(templates: Sequence[Template]) -> list[tuple[Any, ...]]:

@@ -11,10 +11,11 @@ from mainstay.domain.entities import Entity, EntityKind, Labels, entity_id
 from mainstay.normalize.entities.catalog import Catalog
 from mainstay.normalize.entities.mapping import EntityMapping, Place
 from mainstay.normalize.masking import mask_to
+from mainstay.normalize.memo import Memo
 
 MAX_ENTITIES = 20_000
 MAX_UNPLACED = 1_000
-MAX_CACHE = 50_000
+CACHE_BYTES = 16 << 20
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,20 +45,28 @@ class Directory:
         self.static_edges: list[tuple[str, str]] = []
         self.version = 0
         self._by_name: dict[str, list[str]] = {}
-        self._cache: dict[Labels, str] = {}
+        self._cache = Memo[Labels, tuple[str, frozenset[str], dict[str, str]]](CACHE_BYTES)
         self._heard_as: dict[str, Labels] = {}
         self._new_unplaced: list[Labels] = []
         self._from_catalog()
 
     def of_labels(self, labels: Labels) -> str:
         """The entity id of a label set; an unplaced one is listed, under the `unplaced:` entity of its environment."""
-        found = self._cache.get(labels)
+        return self.located(labels)[0]
+
+    def located(self, labels: Labels) -> tuple[str, frozenset[str]]:
+        """(entity id, the labels whose whole value is in it). Only the labels that the mapping reads count."""
+        key = tuple(pair for pair in labels if pair[0] in self.mapping.reads)
+        found = self._cache.get(key)
         if found is None:
             found = self._place(labels)
-            if len(self._cache) >= MAX_CACHE:
-                self._cache.clear()
-            self._cache[labels] = found
-        return found
+            if found is None:
+                return self._without_place(labels, self.mapping.environment(dict(labels))[0]), frozenset()
+            self._cache.put(key, found, sum(len(name) + len(value) for name, value in key))
+        entity, spent, attributes = found
+        if attributes:
+            self._learn(entity, attributes)
+        return entity, spent
 
     def heard(self, entity: str, labels: Labels) -> None:
         """Take up what a sender says of itself (version, host), when that changed."""
@@ -120,14 +129,13 @@ class Directory:
             if item.environment:
                 self._known(item.kind, item.environment, item.name)
 
-    def _place(self, labels: Labels) -> str:
+    def _place(self, labels: Labels) -> tuple[str, frozenset[str], dict[str, str]] | None:
+        """(entity, labels spent, attributes); None when no rule places it, or there is no room."""
         known = dict(labels)
         place = self.place(known)
         if place is None or (len(self.entities) >= MAX_ENTITIES and place.id not in self.entities):
-            return self._without_place(labels, self.mapping.environment(known)[0])
-        entity = self._known(place.kind, place.environment, place.name)
-        self._learn(entity, self._attributes(known))
-        return entity
+            return None
+        return self._known(place.kind, place.environment, place.name), place.spent, self._attributes(known)
 
     def _without_place(self, labels: Labels, environment: str) -> str:
         masked = _masked(labels)
@@ -175,8 +183,8 @@ class Directory:
         entity = self.entities.get(identity)
         if entity is None or entity.kind == "unplaced":
             return
-        merged = {**entity.attributes, **attributes}
-        if merged != entity.attributes:
+        if not attributes.items() <= entity.attributes.items():
+            merged = {**entity.attributes, **attributes}
             self.entities[identity] = msgspec.structs.replace(
                 entity, attributes=merged, owner=entity.owner or attributes.get("team")
             )
@@ -192,7 +200,8 @@ class Directory:
     def load(self, state: dict[str, Any]) -> None:
         """Take up a state. Tier, owner and dependencies are asked of the catalog anew: it may have been edited."""
         heard = {entity: _labels(pairs) for entity, pairs in state["heard_as"]}
-        self.entities, self._by_name, self.static_edges, self._cache = {}, {}, [], {}
+        self.entities, self._by_name, self.static_edges = {}, {}, []
+        self._cache.clear()
         for entity in msgspec.convert(state["entities"], list[Entity]):
             if entity.kind == "unplaced":
                 self._add(entity)

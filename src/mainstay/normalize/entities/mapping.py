@@ -112,6 +112,13 @@ class EntityMapping:
         self.file = file
         self.digest = blake2b(msgspec.json.encode(file, order="deterministic"), digest_size=16).hexdigest()
         self._rules = rules
+        self.reads = frozenset(
+            [
+                *file.environment,
+                *(key for keys in file.attributes.values() for key in keys),
+                *(label for ready in rules for label, _ in (*ready.parts, *ready.when, *ready.unless)),
+            ]
+        )
 
     @classmethod
     def load(cls, path: Path | str = DEFAULT_MAPPING) -> EntityMapping:

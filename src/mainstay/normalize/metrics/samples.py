@@ -10,13 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from mainstay.domain.signals import F64, I64, U32, HistogramPoint, MetricBatch, RawMetrics
+from mainstay.normalize.metrics.naming import BUCKET, COUNT, COUNTER, DELTA, GAUGE, SUM
 from mainstay.normalize.metrics.quantiles import Group, bucket_quantiles, quantile
 from mainstay.normalize.metrics.rates import Arrived, Steps, step
-from mainstay.normalize.metrics.streams import BUCKET, COUNT, COUNTER, DELTA, GAUGE, SUM, Streams
+from mainstay.normalize.metrics.streams import Streams
 
 OLDEST_NS = 24 * 3600 * 10**9  # later than this after its time, a sample is counted and not kept
 NEWEST_NS = 10 * 60 * 10**9  # a sender's clock may be ahead by this much
 SHARES = (0.5, 0.95)
+IS_RATED, IS_GROUPED = (np.isin(np.arange(8), modes) for modes in ((COUNTER, DELTA, COUNT), (BUCKET, SUM, COUNT)))
 
 
 @dataclass(slots=True)
@@ -43,6 +45,8 @@ class Outputs:
         """All of it in the order of arrival; None when it is empty."""
         if not self.order:
             return None
+        if len(self.order) == 1 and len(self.slot[0]):
+            return MetricBatch(self.slot[0], self.at_ns[0], self.value[0])
         order = np.argsort(np.concatenate(self.order), kind="stable")
         if not len(order):
             return None
@@ -74,10 +78,7 @@ class Metrics:
         """Samples of this request, and the entities that spoke in it. `late` is how many came after a newer one."""
         self.late = 0
         out = Outputs()
-        used = set(np.unique(raw.stream).tolist())
-        numbers = np.full(len(raw.streams) or 1, -1, np.int64)
-        for at in used:
-            numbers[at] = self.streams.of(raw.streams[at])
+        numbers = self.streams.numbers(raw)
         self._samples(raw, numbers[raw.stream], received_ns, out)
         heard = numbers[numbers >= 0]
         numbers_of_histograms = [self._histogram(raw, at, received_ns, out) for at in range(len(raw.histograms))]
@@ -94,7 +95,9 @@ class Metrics:
         order = np.flatnonzero(in_time & known)
         if not len(order):
             return
-        arrived = Arrived(order, number[order], raw.at_ns[order], raw.start_ns[order], raw.value[order])
+        arrived = Arrived(order, number, raw.at_ns, raw.start_ns, raw.value)
+        if len(order) < len(number):
+            arrived = Arrived(order, number[order], raw.at_ns[order], raw.start_ns[order], raw.value[order])
         steps = step(self.streams, arrived)
         self.late += steps.late
         self.counts["repeated"] += steps.repeated
@@ -104,12 +107,13 @@ class Metrics:
     def _emit(self, steps: Steps, out: Outputs) -> None:
         mode = self.streams.mode[steps.number]
         gauge = mode == GAUGE
-        out.add(*steps.pick(gauge, self.streams.slot, steps.value))
-        rated = np.isin(mode, (COUNTER, DELTA, COUNT)) & ~np.isnan(steps.increase)
-        rate = np.divide(steps.increase, steps.seconds, out=np.zeros(len(mode)), where=rated)
-        out.add(*steps.pick(rated, self.streams.slot, rate))
+        rated = IS_RATED[mode] & ~np.isnan(steps.increase)
+        value = np.where(gauge, steps.value, np.divide(steps.increase, steps.seconds))
+        which = gauge | rated
+        columns = steps.order, self.streams.slot[steps.number], steps.at_ns, value
+        out.add(*(columns if which.all() else [column[which] for column in columns]))
         rows: list[tuple[int, int, int, float]] = []
-        for at in np.flatnonzero(np.isin(mode, (BUCKET, SUM, COUNT))).tolist():
+        for at in np.flatnonzero(IS_GROUPED[mode]).tolist():
             rows.extend(self._grouped(steps, at, int(mode[at])))
         out.add_rows(rows)
 
@@ -117,7 +121,7 @@ class Metrics:
         """What a histogram's bucket, or a sum or count, completes."""
         number = int(steps.number[at])
         group = int(self.streams.group[number])
-        member = self.streams.bounds[number] if mode == BUCKET else float(mode)
+        member = float(self.streams.bounds[number]) if mode == BUCKET else float(mode)
         at_ns, order = int(steps.at_ns[at]), int(steps.order[at])
         if member != member:  # noqa: PLR0124 - an `le` that is no number
             return []

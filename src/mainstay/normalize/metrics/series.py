@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Literal
 
@@ -13,7 +14,8 @@ from mainstay.domain.entities import Labels
 from mainstay.domain.signals import Series
 
 NO_SLOT = 0xFFFFFFFF
-MAX_SERIES = 200_000
+MAX_SERIES = 1_000_000
+_ENCODER = msgspec.msgpack.Encoder()
 Direction = Literal["up", "down", "both"]
 
 _DOWN = re.compile(
@@ -59,8 +61,11 @@ def unit_of(name: str) -> str:
 
 def series_id(tenant: str, entity: str, metric: str, labels: Labels) -> int:
     """The durable u64 identity of a series."""
-    key = msgspec.msgpack.encode((tenant, entity, metric, labels))
+    key = _ENCODER.encode((tenant, entity, metric, labels))
     return int.from_bytes(blake2b(key, digest_size=8).digest(), "big")
+
+
+_direction = lru_cache(4096)(direction_of)
 
 
 class SeriesTable:
@@ -74,8 +79,7 @@ class SeriesTable:
         self.tenant, self.most = tenant, most
         self.refused = 0
         self._series: list[Series] = []
-        self._slots: dict[tuple[str, str, Labels], int] = {}
-        self._ids: set[int] = set()
+        self._slots: dict[int, int] = {}  # by id
         self._told = 0
 
     def __len__(self) -> int:
@@ -90,18 +94,18 @@ class SeriesTable:
         self, entity: str, metric: str, labels: Labels = (), unit: str = "", direction: Direction | None = None
     ) -> int:
         """The slot of a series, new if need be; `NO_SLOT` when there is no room (or another series has its id)."""
-        key = (entity, metric, labels)
-        known = self._slots.get(key)
-        if known is not None:
-            return known
         identity = series_id(self.tenant, entity, metric, labels)
-        if len(self._series) >= self.most or identity in self._ids:
+        known = self._slots.get(identity)
+        if known is not None:
+            one = self._series[known]
+            if one.entity == entity and one.metric == metric and one.labels == labels:
+                return known
+        if known is not None or len(self._series) >= self.most:
             self.refused += 1
             return NO_SLOT
         slot = len(self._series)
-        self._series.append(Series(slot, identity, entity, metric, labels, unit, direction or direction_of(metric)))
-        self._slots[key] = slot
-        self._ids.add(identity)
+        self._series.append(Series(slot, identity, entity, metric, labels, unit, direction or _direction(metric)))
+        self._slots[identity] = slot
         return slot
 
     def take_new(self) -> tuple[Series, ...]:
@@ -121,6 +125,5 @@ class SeriesTable:
             Series(slot, identity, entity, metric, tuple((k, v) for k, v in labels), unit, direction)
             for slot, (identity, entity, metric, labels, unit, direction) in enumerate(state["series"])
         ]
-        self._slots = {(s.entity, s.metric, s.labels): s.slot for s in self._series}
-        self._ids = {s.id for s in self._series}
+        self._slots = {s.id: s.slot for s in self._series}
         self._told = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -11,15 +12,20 @@ import numpy as np
 import numpy.typing as npt
 
 from mainstay.domain.entities import Labels
-from mainstay.domain.signals import Stream
+from mainstay.domain.signals import I64, RawMetrics, Stream, StreamKeys
 from mainstay.normalize.entities.directory import Directory
-from mainstay.normalize.masking import mask, mask_to
-from mainstay.normalize.metrics.series import NO_SLOT, SeriesTable, unit_of
+from mainstay.normalize.masking import mask_to
+from mainstay.normalize.memo import Memo
+from mainstay.normalize.metrics.naming import BUCKET, COUNT, Named, Said, named_by
+from mainstay.normalize.metrics.series import NO_SLOT, SeriesTable
+from mainstay.normalize.metrics.sightings import NO_ROOM, UNSEEN, Sightings
 
-REFUSED, GAUGE, COUNTER, DELTA, BUCKET, SUM, COUNT, HISTOGRAM = range(8)
 NEVER = np.iinfo(np.int64).min
 MAX_LABEL = 256
 MAX_LABELS = 64
+NAMES_BYTES, PAIRS_BYTES = 8 << 20, 16 << 20
+SHORT = 13  # the shortest secret in one word of letters and digits is a card number
+DIGEST = 16
 STREAMS_PER_SERIES = 16  # buckets that stand behind one series of a histogram
 
 # Names that are drawn anew at each start: UUIDs, hashes, container ids, pods of replica sets, process ids. The last
@@ -29,9 +35,7 @@ _VOLATILE = re.compile(
     r"|[@_-](?=[a-f]*\d)[0-9a-f]{4,}$|[@_-](?=[a-z]*\d)(?=\d*[a-z])(?![a-z]+\d{1,3}$)[a-z0-9]{5,}$",
     re.IGNORECASE,
 )
-_DURATION = re.compile(
-    r"[._](?:duration|latency|time|elapsed)(?:[._](?:seconds|milliseconds|s|ms))?$|_(?:milli)?seconds$"
-)
+_ENCODER = msgspec.msgpack.Encoder()
 _ADDRESS = re.compile(r":\d+$")
 
 
@@ -54,14 +58,15 @@ class Streams:
 
     def __init__(self, directory: Directory, series: SeriesTable) -> None:
         self.directory, self.series = directory, series
-        self.known: dict[Stream, int] = {}
         self._count = 0
-        self._hidden: dict[bytes, int] = {}
+        self._known: dict[bytes, int] = {}  # by digest: a stream's own words are not kept
+        self._seen = Sightings()
+        self._names = Memo[Said, Named](NAMES_BYTES)
+        self._pairs = Memo[tuple[str, str], tuple[tuple[str, str], bool]](PAIRS_BYTES)
         self.entities: list[str] = []
         self._entity_at: dict[str, int] = {}
-        self.groups: dict[tuple[str, str, str, Labels, Labels], int] = {}
+        self._groups: dict[bytes, int] = {}
         self.group_slots: list[tuple[int, ...]] = []
-        self.bounds: list[float] = []
         self.mode = np.zeros(1024, np.uint8)
         self.slot = np.zeros(1024, np.uint32)
         self.last_at = np.full(1024, NEVER, np.int64)
@@ -69,77 +74,112 @@ class Streams:
         self.start = np.zeros(1024, np.int64)
         self.entity = np.zeros(1024, np.uint32)
         self.group = np.full(1024, -1, np.int32)
+        self.bounds = np.full(1024, np.nan)
+
+    def numbers(self, raw: RawMetrics) -> I64:
+        """The number of each of a request's streams that have samples; -1 where there is no room for its series."""
+        if raw.keys is not None:
+            return self._by_bytes(raw.streams, raw.keys)
+        numbers = np.full(len(raw.streams) or 1, -1, np.int64)
+        for at in np.unique(raw.stream).tolist():
+            numbers[at] = self.of(raw.streams[at])
+        return numbers
+
+    def _by_bytes(self, streams: Sequence[Stream], keys: StreamKeys) -> I64:
+        numbers = self._seen.find(keys)
+        self.series.refused += int(np.count_nonzero(numbers == NO_ROOM))
+        unseen = np.flatnonzero(numbers == UNSEEN)
+        if len(unseen):
+            numbers[unseen] = [self.of(streams[at]) for at in unseen.tolist()]
+            self._seen.put(keys, unseen, numbers[unseen])
+        return numbers
 
     def of(self, stream: Stream, *, is_histogram: bool = False) -> int:
         """The number of a stream; identified on first sight. -1 when there is no room for its series."""
-        at = self.known.get(stream)
-        return self._identify(stream, is_histogram=is_histogram) if at is None else at
+        key = _digest(stream)
+        number = self._known.get(key)
+        if number is None:
+            refused = self.series.refused
+            number = self._identify(stream, is_histogram=is_histogram)
+            self.series.refused = refused + (number < 0)
+            if number >= 0:
+                self._known[key] = number
+        return number
 
     def _identify(self, stream: Stream, *, is_histogram: bool) -> int:
-        if self._hidden and (number := self._hidden.get(_digest(stream))) is not None:
-            self.known[stream] = number
-            return number
         if self._count >= STREAMS_PER_SERIES * self.series.most:
-            self.series.refused += 1
             return -1
-        merged = dict(stream.labels) | dict(stream.resource)
-        place = self.directory.place(merged)
-        entity = self.directory.of_labels(tuple(sorted(merged.items())) if stream.resource else stream.labels)
-        mode, base = _mode(stream, is_histogram=is_histogram)
-        labels = self._labels(stream, place.spent if place else frozenset())
-        bound = next((value for name, value in stream.labels if name == "le"), "") if mode == BUCKET else ""
-        group, slot = self._outputs(stream, mode, base, entity, labels)
+        labels = (
+            tuple(sorted((dict(stream.labels) | dict(stream.resource)).items())) if stream.resource else stream.labels
+        )
+        entity, spent = self.directory.located(labels)
+        named = self._named(stream, is_histogram=is_histogram)
+        group, slot = self._outputs(stream, named, entity, self._labels(stream, spent))
         if slot == NO_SLOT:
             return -1
         at, self._count = self._count, self._count + 1
         if at >= len(self.mode):
             self._grow()
-        self.known[stream] = at
-        self.bounds.append(_bound(bound))
-        self.mode[at], self.slot[at], self.group[at], self.entity[at] = mode, slot, group, self._entity(entity)
+        if named.mode == BUCKET:
+            self.bounds[at] = _bound(next((value for name, value in stream.labels if name == "le"), ""))
+        self.mode[at], self.slot[at], self.group[at], self.entity[at] = named.mode, slot, group, self._entity(entity)
         return at
 
-    def _outputs(self, stream: Stream, mode: int, base: str, entity: str, labels: Labels) -> tuple[int, int]:
-        """(group, slot): the series that this stream feeds, made now so that they exist before their first sample.
+    def _named(self, stream: Stream, *, is_histogram: bool) -> Named:
+        is_bucket = stream.name.endswith("_bucket") and any(name == "le" for name, _ in stream.labels)
+        has_resource = bool(stream.resource)
+        said = Said(stream.name, stream.unit, stream.kind, stream.temporality, has_resource, is_bucket, is_histogram)
+        named = self._names.get(said)
+        if named is None:
+            named = named_by(said)
+            self._names.put(said, named, 8 * (len(said.name) + len(said.unit)))
+        return named
 
-        A histogram's count is a rate of requests, not of durations: `http.server.request.duration` counts as
-        `http.server.request.rate`.
-        """
-        unit = stream.unit or unit_of(base)
-        rate_unit = f"{stream.unit or unit_of(stream.name)}/s" if mode in (COUNTER, DELTA) else "1/s"
-        rate = f"{_DURATION.sub('', base)}.rate"
-        if mode == GAUGE:
-            return -1, self.series.slot(entity, stream.name, labels, unit)
-        if mode in (COUNTER, DELTA):
-            return -1, self.series.slot(entity, f"{stream.name}.rate", labels, rate_unit)
-        names = {
-            BUCKET: ("p50", "p95"), SUM: ("mean",), COUNT: ("mean",), HISTOGRAM: ("p50", "p95", "mean", "rate"),
-        }[mode]  # fmt: skip
-        named = [(rate, "1/s") if name == "rate" else (f"{base}.{name}", unit) for name in names]
-        slots = tuple(self.series.slot(entity, name, labels, of) for name, of in named)
+    def _outputs(self, stream: Stream, named: Named, entity: str, labels: Labels) -> tuple[int, int]:
+        """(group, slot): the series that this stream feeds, made now so that they exist before their first sample."""
+        slots = tuple(self.series.slot(entity, metric, labels, unit) for metric, unit in named.series)
         if NO_SLOT in slots:
             return -1, NO_SLOT
+        if not named.is_group:
+            return -1, slots[0]
         # One group per process that counts, even where the copies of a service feed one series.
-        key = (names[0], base, entity, tuple(pair for pair in stream.labels if pair[0] != "le"), stream.resource)
-        group = self.groups.setdefault(key, len(self.groups))
+        own = tuple(pair for pair in stream.labels if pair[0] != "le")
+        key = (named.series[0][0].removeprefix(named.base), named.base, entity, own, stream.resource)
+        group = self._groups.setdefault(_hashed(key), len(self._groups))
         if group == len(self.group_slots):
             self.group_slots.append(slots)
-        return group, self.series.slot(entity, rate, labels, "1/s") if mode == COUNT else slots[0]
+        return group, slots[-1] if named.mode == COUNT else slots[0]
 
     def _labels(self, stream: Stream, spent: frozenset[str]) -> Labels:
         """What tells a series from its sisters: the point's labels, less what the entity says, plus the copy's name."""
         copies = self.directory.mapping.file.instance
-        own = {k: v for k, v in stream.labels if k != "le" and (stream.resource or k not in spent)}
         if not stream.resource:
-            if any(is_volatile(own.get(key, "")) for key in copies):
-                own = {k: v for k, v in own.items() if k not in copies}
+            own = [pair for pair in stream.labels if pair[0] not in spent and pair[0] != "le"]
+            if any(name in copies and self._pair((name, value))[1] for name, value in own):
+                own = [pair for pair in own if pair[0] not in copies]
         else:
-            said = dict(stream.resource)
+            own, said = [pair for pair in stream.labels if pair[0] != "le"], dict(stream.resource)
             stable = (key for key in copies if key not in spent and said.get(key) and not is_volatile(said[key]))
             copy = next(stable, None)
             if copy:
-                own[copy] = said[copy]
-        return tuple(sorted((k[:MAX_LABEL], mask_to(v, MAX_LABEL)) for k, v in list(own.items())[:MAX_LABELS]))
+                own = [*(pair for pair in own if pair[0] != copy), (copy, said[copy])]
+        return tuple(sorted(self._kept(pair) for pair in own[:MAX_LABELS]))
+
+    def _kept(self, pair: tuple[str, str]) -> tuple[str, str]:
+        """A label as it is stored, without secrets; what is short and one word can hide none."""
+        name, value = pair
+        if len(value) < SHORT and len(name) < MAX_LABEL and value.isalnum():
+            return pair
+        return self._pair(pair)[0]
+
+    def _pair(self, pair: tuple[str, str]) -> tuple[tuple[str, str], bool]:
+        """A label without secrets, and whether its value is drawn anew at each start."""
+        found = self._pairs.get(pair)
+        if found is None:
+            name, value = pair
+            found = (name[:MAX_LABEL], mask_to(value, MAX_LABEL)), is_volatile(value)
+            self._pairs.put(pair, found, len(name) + 2 * len(value))
+        return found
 
     def _entity(self, entity: str) -> int:
         at = self._entity_at.setdefault(entity, len(self.entities))
@@ -155,29 +195,17 @@ class Streams:
             setattr(self, name, new)
 
     def state(self) -> dict[str, Any]:
-        """Streams with their resources written once, columns as bytes; one that holds a secret only as its digest."""
-        resources: dict[Labels, int] = {}
-        rows, hidden = [], {number: digest for digest, number in self._hidden.items()}
-        for stream, number in self.known.items():
-            if _holds_secret(stream):
-                hidden[number] = _digest(stream)
-                continue
-            resource = resources.setdefault(stream.resource, len(resources))
-            rows.append((stream.name, stream.labels, resource, stream.unit, stream.kind, stream.temporality, number))
+        """Streams and groups as digests, which hold no secret, in the order of their numbers; columns as bytes."""
         columns = {name: getattr(self, name)[: self._count].tobytes() for name in _COLUMNS}
         return {
-            "count": self._count, "streams": rows, "hidden": list(hidden.items()), "resources": list(resources),
-            "columns": columns, "entities": self.entities,
-            "groups": [list(key) for key in self.groups], "group_slots": self.group_slots, "bounds": self.bounds,
+            "streams": b"".join(self._known), "columns": columns, "entities": self.entities,
+            "groups": b"".join(self._groups), "group_slots": self.group_slots,
         }  # fmt: skip
 
     def load(self, state: dict[str, Any]) -> None:
-        resources = [_pairs(labels) for labels in state["resources"]]
-        self.known = {
-            Stream(name, _pairs(labels), resources[at], unit, kind, temporality): number
-            for name, labels, at, unit, kind, temporality, number in state["streams"]
-        }
-        self._count, self._hidden = state["count"], {digest: number for number, digest in state["hidden"]}
+        self._seen.clear()
+        self._known, self._groups = _numbered(state["streams"]), _numbered(state["groups"])
+        self._count = len(self._known)
         for name, raw in state["columns"].items():
             kept = np.frombuffer(raw, getattr(self, name).dtype)
             column = np.full(max(1024, 2 * len(kept)), _COLUMNS[name], kept.dtype)
@@ -185,29 +213,12 @@ class Streams:
             setattr(self, name, column)
         self.entities = list(state["entities"])
         self._entity_at = {entity: at for at, entity in enumerate(self.entities)}
-        self.groups = {(k[0], k[1], k[2], _pairs(k[3]), _pairs(k[4])): at for at, k in enumerate(state["groups"])}
         self.group_slots = [tuple(slots) for slots in state["group_slots"]]
-        self.bounds = list(state["bounds"])
 
 
-_COLUMNS: dict[str, int] = {
-    "mode": 0, "slot": 0, "last_at": int(NEVER), "last_value": 0, "start": 0, "entity": 0, "group": -1,
+_COLUMNS: dict[str, float] = {
+    "mode": 0, "slot": 0, "last_at": NEVER, "last_value": 0, "start": 0, "entity": 0, "group": -1, "bounds": np.nan,
 }  # fmt: skip
-
-
-def _mode(stream: Stream, *, is_histogram: bool) -> tuple[int, str]:
-    """(mode, name without its suffix). Prometheus sends no kind: its naming practices tell."""
-    if is_histogram:
-        return HISTOGRAM, stream.name
-    if stream.kind == "counter":
-        return (DELTA if stream.temporality == "delta" else COUNTER), stream.name
-    if stream.kind == "gauge" and not stream.resource and stream.temporality == "unspecified":
-        if stream.name.endswith("_bucket") and any(name == "le" for name, _ in stream.labels):
-            return BUCKET, stream.name.removesuffix("_bucket")
-        for suffix, mode in (("_total", COUNTER), ("_count", COUNT), ("_sum", SUM)):
-            if stream.name.endswith(suffix) and len(stream.name) > len(suffix):
-                return mode, stream.name.removesuffix(suffix) if mode != COUNTER else stream.name
-    return GAUGE, stream.name
 
 
 def _bound(text: str) -> float:
@@ -218,15 +229,13 @@ def _bound(text: str) -> float:
 
 
 def _digest(stream: Stream) -> bytes:
-    key = msgspec.msgpack.encode(
-        (stream.name, stream.labels, stream.resource, stream.unit, stream.kind, stream.temporality)
-    )
-    return blake2b(key, digest_size=16).digest()
+    return _hashed((stream.name, stream.labels, stream.resource, stream.unit, stream.kind, stream.temporality))
 
 
-def _holds_secret(stream: Stream) -> bool:
-    return any(mask(value) != value for _, value in (*stream.labels, *stream.resource))
+def _hashed(key: tuple[Any, ...]) -> bytes:
+    """An identity of 128 bits: nobody finds two keys of one."""
+    return blake2b(_ENCODER.encode(key), digest_size=DIGEST).digest()
 
 
-def _pairs(raw: Any) -> Labels:
-    return tuple((name, value) for name, value in raw)
+def _numbered(digests: bytes) -> dict[bytes, int]:
+    return {digests[at : at + DIGEST]: at // DIGEST for at in range(0, len(digests), DIGEST)}

@@ -1,0 +1,152 @@
+"""Label sets that were seen before: their bytes → the number of their stream. A cache: losing it costs time only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+
+from mainstay.domain.signals import I64, StreamKeys
+
+UNSEEN, NO_ROOM = -2, -1
+MOST_BYTES = 192 << 20  # a million label sets of about 150 bytes
+LEAST = 1024
+
+
+class Sightings:
+    """An open-addressing table over one arena of bytes. A hash finds, the bytes decide.
+
+    Args:
+        most_bytes: Of arena and table together; when it is full, it begins anew.
+    """
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        self._most = most_bytes
+        self.clear()
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def bytes(self) -> int:
+        """What the table takes now."""
+        return int(self._arena.nbytes + self._table.nbytes + self._hash.nbytes + self._end.nbytes + self._number.nbytes)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._count = 0
+        self._table = np.full(2 * LEAST, -1, np.int32)
+        self._hash, self._end = np.zeros(LEAST, np.uint64), np.zeros(LEAST, np.int64)
+        self._number = np.zeros(LEAST, np.int32)
+        self._arena = np.zeros(128 * LEAST, np.uint8)
+
+    def find(self, keys: StreamKeys) -> I64:
+        """The number of each stream: `UNSEEN` when its bytes are new here, `NO_ROOM` when it was refused."""
+        numbers = np.empty(len(keys.hash), np.int64)
+        data = np.frombuffer(keys.data, np.uint8)
+        _find(
+            data,
+            keys.start,
+            keys.end,
+            keys.hash,
+            self._table,
+            self._hash,
+            self._end,
+            self._number,
+            self._arena,
+            numbers,
+        )
+        return numbers
+
+    def put(self, keys: StreamKeys, which: I64, numbers: I64) -> None:
+        """Remember streams that were `UNSEEN`."""
+        size = int((keys.end[which] - keys.start[which]).sum())
+        if not self._make_room(len(which), size):
+            return
+        data = np.frombuffer(keys.data, np.uint8)
+        self._count = _put(
+            data, keys.start, keys.end, keys.hash, which, numbers, self._count,
+            self._table, self._hash, self._end, self._number, self._arena,
+        )  # fmt: skip
+
+    def _make_room(self, count: int, size: int) -> bool:
+        """Grow, by a half, or begin anew; False when so much has no room at all."""
+        rows, used = self._count + count, int(self._end[self._count - 1]) if self._count else 0
+        if rows * 36 + used + size > self._most:
+            self.clear()
+            rows, used = count, 0
+            if rows * 36 + size > self._most:
+                return False
+        if rows > len(self._hash):
+            room = max(rows, len(self._hash) * 3 // 2)
+            for column in (self._hash, self._end, self._number):
+                column.resize(room, refcheck=False)  # in place where the system can: a copy would need both at once
+        if used + size > len(self._arena):
+            self._arena.resize(max(used + size, len(self._arena) * 3 // 2), refcheck=False)
+        places = len(self._table)
+        while places < 2 * rows:
+            places *= 2
+        if places > len(self._table):
+            self._table = np.full(places, -1, np.int32)
+            _index(self._hash, self._count, self._table)
+        return True
+
+
+@nb.njit(cache=True, nogil=True)
+def _find(
+    data: Any, start: Any, end: Any, hashes: Any, table: Any, known: Any, ends: Any, number: Any, arena: Any, out: Any
+) -> None:
+    mask = len(table) - 1
+    for one in range(len(hashes)):
+        place = np.int64(hashes[one] & np.uint64(mask))
+        out[one] = UNSEEN
+        while table[place] >= 0:
+            row = table[place]
+            if known[row] == hashes[one] and _is(data, start[one], end[one], ends, row, arena):
+                out[one] = number[row]
+                break
+            place = (place + 1) & mask
+
+
+@nb.njit(cache=True, nogil=True)
+def _is(data: Any, start: Any, end: Any, ends: Any, row: Any, arena: Any) -> Any:
+    at = ends[row - 1] if row else 0
+    if ends[row] - at != end - start:
+        return False
+    for step in range(end - start):  # noqa: SIM110 (numba knows no generators)
+        if data[start + step] != arena[at + step]:
+            return False
+    return True
+
+
+@nb.njit(cache=True, nogil=True)
+def _put(
+    data: Any, start: Any, end: Any, hashes: Any, which: Any, numbers: Any, count: int,
+    table: Any, known: Any, ends: Any, number: Any, arena: Any,
+) -> int:  # fmt: skip
+    at = ends[count - 1] if count else 0
+    for turn in range(len(which)):
+        one = which[turn]
+        size = end[one] - start[one]
+        arena[at : at + size] = data[start[one] : end[one]]
+        at += size
+        known[count], ends[count], number[count] = hashes[one], at, numbers[turn]
+        _place(hashes[one], count, table)
+        count += 1
+    return count
+
+
+@nb.njit(cache=True, nogil=True)
+def _index(known: Any, count: Any, table: Any) -> None:
+    for row in range(count):
+        _place(known[row], row, table)
+
+
+@nb.njit(cache=True, nogil=True)
+def _place(wanted: Any, row: Any, table: Any) -> None:
+    mask = len(table) - 1
+    place = np.int64(wanted & np.uint64(mask))
+    while table[place] >= 0:
+        place = (place + 1) & mask
+    table[place] = row
