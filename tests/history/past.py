@@ -1,4 +1,4 @@
-"""A past that Prometheus could have kept: days of a small shop with a daily rhythm, faults, and rules that told late."""
+"""Days of a small shop as Prometheus could have kept them: a daily rhythm, faults, and rules that told late."""
 
 import math
 import random

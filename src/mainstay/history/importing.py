@@ -11,11 +11,13 @@ import msgspec
 
 from mainstay.domain.errors import BadInput
 from mainstay.history import plan as plans
+from mainstay.history.decided import FILE as DECIDED
+from mainstay.history.decided import Decided
 from mainstay.history.handover import LINE, MARK, can_take, hand_over, is_handed_over
 from mainstay.history.plan import Plan, private_folder
 from mainstay.history.prometheus import Prometheus
 from mainstay.history.recording import Told, read_slices, slices
-from mainstay.history.rehearsal import Decided, rehearse
+from mainstay.history.rehearsal import rehearse
 from mainstay.history.report import Report, report
 from mainstay.history.tickets import Export, keep, kept
 from mainstay.settings import Settings
@@ -58,7 +60,7 @@ def import_prometheus(data: Path, prometheus: Prometheus, asked: Asked, settings
             + (f"; {read.refused_now} samples refused as remote write would" if read.refused_now else "")
         )
         if decided is None or decided.until_ms != plan.untils_s[-1] * 1000 or not (history / LINE).is_dir():
-            (history / "decided.json").unlink(missing_ok=True)
+            (history / DECIDED).unlink(missing_ok=True)
             decided = rehearse(slices(history), history / LINE, settings, told)
             decided.save(history)
     assert decided is not None  # what was handed over was rehearsed

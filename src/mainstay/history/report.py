@@ -13,16 +13,15 @@ from typing import Any
 
 import msgspec
 
-from mainstay.history.rehearsal import Decided, Opened, Raised
+from mainstay.history.decided import Decided, Opened, Raised
 from mainstay.history.tickets import Ticket
 
 HOUR_MS = 3_600_000
-BEFORE_MS = HOUR_MS
-OPEN_TICKET_MS = 4 * HOUR_MS
+BEFORE_MS, WITHOUT_END_MS, LATEST_MS = HOUR_MS, HOUR_MS, 4 * HOUR_MS
 RULE = (
-    "A ticket counts as found when an incident that stood between an hour before the ticket was opened and its end "
-    "(four hours where it has none) has an alert of ours, on the ticket's service where that is known. "
-    "An incident without ticket and without a rule of yours is unlabelled: nobody said whether it was true."
+    "A ticket counts as found when an incident with an alert of ours stood at any time from an hour before the ticket "
+    "was opened until it was resolved (an hour where it has no end, four at most), on the ticket's service where that "
+    "is known. An incident without ticket and without a rule of yours is unlabelled: nobody said whether it was true."
 )
 
 
@@ -164,7 +163,8 @@ class _Places:
 
 def _fate(ticket: Ticket, incidents: Iterable[Opened], told: dict[str, Raised], places: _Places) -> Fate:
     meant = places.of(ticket.service)
-    begin_ms, end_ms = ticket.opened_ms - BEFORE_MS, ticket.resolved_ms or ticket.opened_ms + OPEN_TICKET_MS
+    begin_ms = ticket.opened_ms - BEFORE_MS
+    end_ms = min(ticket.resolved_ms or ticket.opened_ms + WITHOUT_END_MS, ticket.opened_ms + LATEST_MS)
     near = [
         one
         for one in incidents

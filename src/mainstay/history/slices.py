@@ -79,7 +79,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
             Corrupt: It is not what was written.
         """
         raw = path.read_bytes()
-        if zlib.crc32(raw[4:]) != int.from_bytes(raw[:4], "big"):
+        if len(raw) <= 4 or zlib.crc32(raw[4:]) != int.from_bytes(raw[:4], "big"):
             raise Corrupt(f"{path} is damaged: delete it, and the same command reads that stretch again")
         found = msgspec.msgpack.decode(bytes(cramjam.zstd.decompress(raw[4:])), type=cls)
         if found.format != FORMAT:
