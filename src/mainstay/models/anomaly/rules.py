@@ -94,9 +94,14 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The parameters of a version of the metric detector."""
+    """The parameters of a version of the metric detector.
+
+    Attributes:
+        p_flag: A sample this improbable is flagged where samples, not alerts, are asked for.
+    """
 
     rules: tuple[Rule, ...]
+    p_flag: float = 1e-5
 
 
 def find(parameters: Parameters, metric: str) -> int:
