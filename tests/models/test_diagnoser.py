@@ -40,7 +40,7 @@ def vitals() -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({
         "entity": ENTITY, "kind": st.sampled_from(["memory", "cpu", "disk", "queue", "delay"]), "metric": st.just("m"),
         "series": st.integers(0, 9), "before": MORE, "now": MORE, "spread": MORE, "per_min": st.floats(-100, 100),
-        "limit": st.none() | MORE,
+        "limit": st.none() | MORE, "peak": st.just(0.0) | MORE,
     })  # fmt: skip
 
 
@@ -66,6 +66,7 @@ def cases() -> st.SearchStrategy[dict[str, Any]]:
         "calls": st.lists(calls(), max_size=8, unique_by=lambda c: (c["caller"], c["callee"])),
         "vitals": st.lists(vitals(), max_size=5), "logs": st.lists(logs(), max_size=5),
         "changes": st.lists(changes(), max_size=4), "silent": st.dictionaries(ENTITY, MS, max_size=2),
+        "hosts": st.dictionaries(ENTITY, st.sampled_from(["host:p/h", "host:p/i"]), max_size=6),
     })  # fmt: skip
 
 
@@ -165,3 +166,39 @@ def test_time_that_nobody_accounts_for_is_no_excuse() -> None:
     ill = {"id": "B", "entity": NAMES[5], "callee": NAMES[5], "signal": "latency", "severity": "major", "since_ms": 0}
     below = Diagnoser({}).decide(case(alerts=[waits, ill], edges=[[NAMES[0], NAMES[5]]]))["suspects"][0]
     assert below["entity"] == NAMES[5]
+
+
+def starved(names: list[str], *, late_s: float = 0.08, added_ms: float = 50.0) -> dict[str, Any]:
+    """Services of one host: how late each wakes, and what the calls to it take."""
+    return {
+        "hosts": dict.fromkeys(names, "host:p/h"),
+        "vitals": [
+            {"entity": name, "kind": "delay", "metric": "late", "series": number, "before": 0.005, "now": 0.004,
+             "spread": 0.002, "peak": late_s, "unit": "s"}
+            for number, name in enumerate(names)
+        ],
+        "calls": [
+            {"caller": "", "callee": name, "before_ms": 20.0, "now_ms": 20.0 + added_ms, "own_before_ms": 10.0,
+             "own_now_ms": 10.0 + added_ms}
+            for name in names
+        ],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("many", "is_host"), [(2, False), (3, True), (5, True)])
+def test_so_many_must_be_starved_before_it_is_their_host(many: int, is_host: bool) -> None:
+    assert (first(**starved(NAMES[:many]))[1] == "host") is is_host
+
+
+@pytest.mark.parametrize(("late_s", "added_ms", "is_host"), [(0.08, 50, True), (0.01, 50, False), (0.08, 4, False)])
+def test_a_starved_host_needs_lateness_and_slowness(late_s: float, added_ms: float, is_host: bool) -> None:
+    assert (first(**starved(NAMES[:4], late_s=late_s, added_ms=added_ms))[1] == "host") is is_host
+
+
+def test_who_uses_the_processor_is_not_excused_by_it() -> None:
+    facts = starved(NAMES[:4])
+    used = {"entity": NAMES[0], "kind": "cpu", "metric": "cpu", "series": 9, "before": 0.1, "now": 1.8, "unit": "1"}
+    change = {"id": "C", "entity": NAMES[0], "kind": "deploy", "at_ms": -20_000}
+    facts["vitals"].append(used)
+    said = Diagnoser({}).decide(case(**facts, changes=[change]))["suspects"]
+    assert (said[0]["entity"], said[0]["cause"]) == (NAMES[0], "deploy")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from mainstay.correlate.hosts import hosts_of
 from mainstay.correlate.state import REOPEN_MS, Held, Map, State
 from mainstay.correlate.vitals import kind_of, owner
 from mainstay.domain.alerts import Alert
@@ -52,6 +53,7 @@ def case(held: Held, state: State, chart: Map, at_ms: int) -> dict[str, Any]:
         v.entity for v in state.vitals.by_slot.values() if v.kind == "queue" and owner(v, chart.entities) in near
     }
     tiers = {e: chart.entities[e].tier for e in sorted(near) if e in chart.entities}
+    hosts = hosts_of(near, chart)
     return {
         "at_ms": at_ms,
         "incident": held.incident.id,
@@ -60,10 +62,11 @@ def case(held: Held, state: State, chart: Map, at_ms: int) -> dict[str, Any]:
         "edges": [list(edge) for edge in edges],
         "kinds": {e: chart.entities[e].kind for e in sorted(near) if e in chart.entities},
         "tiers": {entity: tier for entity, tier in tiers.items() if tier is not None},
+        "hosts": hosts,
         "changes": _change_facts(state, near, onset_ms),
         "silent": state.vitals.silent(near),
         "calls": state.calls.facts(near, onset_ms, at_ms),
-        "vitals": state.vitals.facts(near | brokers, onset_ms, chart.entities),
+        "vitals": state.vitals.facts(near | brokers | {*hosts, *hosts.values()}, onset_ms, chart.entities),
         "logs": state.lines.facts(near, onset_ms),
         "ruled_out": sorted(held.ruled_out),
         "confirmed": held.confirmed,

@@ -25,9 +25,10 @@ _KINDS: tuple[tuple[str, str], ...] = (
     ("queue", r"queue[._]?(depth|length|size|messages)|backlog|consumer[._]lag|oldest[._]age"),
     ("disk", r"(disk|filesystem|volume|storage|quota)[a-z._]*(usage|utili[sz]ation|used)"),
     ("memory", r"memory[a-z._]*(usage|used|working_set|rss|utili[sz]ation)|resident_memory|heap[._]used"),
-    ("delay", r"scheduling[._]delay|run[._]?queue|throttl"),
+    ("delay", r"scheduling[._]delay|run[._]?queue|throttl|pressure[._]cpu|cpu[._](pressure|steal)"),
     ("cpu", r"cpu[a-z._]*(utili[sz]ation|usage|percent|load)|load_?1$"),
 )
+_MODES = ("mode", "state", "cpu.mode")
 
 
 def kind_of(metric: str) -> str:
@@ -38,6 +39,15 @@ def kind_of(metric: str) -> str:
     """
     name = metric.lower()
     return next((kind for kind, pattern in _KINDS if re.search(pattern, name)), "")
+
+
+def kind_of_series(series: Series) -> str:
+    """Which resource a series is about. Of a processor's time by mode only what others took from us says anything."""
+    labels = dict(series.labels)
+    mode = next((labels[name] for name in _MODES if name in labels), "")
+    if mode and "cpu" in series.metric.lower():
+        return "delay" if mode == "steal" else ""
+    return kind_of(series.metric)
 
 
 class Vital(msgspec.Struct):
@@ -61,7 +71,7 @@ class Vitals(msgspec.Struct):
     def learn(self, series: Iterable[Series]) -> None:
         """Watch those of new series that are about a resource; after a restart all are told again."""
         for one in series:
-            kind = kind_of(one.metric)
+            kind = kind_of_series(one)
             if kind and one.slot not in self.by_slot and len(self.by_slot) < MOST_SERIES:
                 queue = dict(one.labels).get("messaging.destination.name", "")
                 self.by_slot[one.slot] = Vital(one.id, one.entity, one.metric, kind, one.unit, queue)
@@ -137,5 +147,14 @@ def _fact(vital: Vital, onset_ms: int) -> dict[str, Any] | None:
     return {
         "kind": vital.kind, "metric": vital.metric, "series": vital.id, "unit": vital.unit,
         "before": round(median(base), 6), "now": round(now, 6), "spread": round(float(high - low) / 2, 6),
-        "per_min": round((recent[-1][1] - first) / minutes, 6),
+        "per_min": round((recent[-1][1] - first) / minutes, 6), "peak": round(_peak([v for _, v in recent]), 6),
     }  # fmt: skip
+
+
+def _peak(values: Sequence[float]) -> float:
+    """The highest level that held for three samples: one late sample is no level.
+
+    >>> _peak([1, 9, 1, 5, 5, 1])
+    5
+    """
+    return max(median(values[i : i + 3]) for i in range(max(1, len(values) - 2)))

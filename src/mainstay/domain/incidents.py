@@ -11,7 +11,9 @@ from mainstay.domain.entities import DEFAULT_TENANT
 from mainstay.domain.models import VersionRef
 
 IncidentStatus = Literal["open", "acknowledged", "resolved", "merged"]
-Cause = Literal["deploy", "config", "memory", "cpu", "database", "dependency", "queue", "disk", "traffic", "unknown"]
+Cause = Literal[
+    "deploy", "config", "memory", "cpu", "host", "database", "dependency", "queue", "disk", "traffic", "unknown"
+]  # fmt: skip
 
 
 class Suspect(msgspec.Struct, frozen=True, kw_only=True):

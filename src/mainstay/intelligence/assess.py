@@ -41,7 +41,7 @@ def assess(
     impact = _impact(incident, mine, topology)
     assessed = msgspec.structs.replace(
         incident,
-        severity=_severity(mine, impact, topology),
+        severity=_severity(_weighed(incident, mine), impact, topology),
         impact=impact,
         critical_failure=says(worst_alert),
         risk=risk_of(situation, impact),
@@ -51,6 +51,13 @@ def assess(
         title=title(assessed, mine, worst_alert, changes),
         summary=summary(assessed, mine, worst_alert, changes, at_ms),
     )
+
+
+def _weighed(incident: Incident, alerts: Sequence[Alert]) -> list[Alert]:
+    """Whose severity counts: when a whole host is starved every call is late, so it is as grave as what users feel."""
+    felt = [alert for alert in alerts if is_user_facing(alert) and alert.signal in FELT]
+    is_host = bool(incident.suspects) and incident.suspects[0].cause == "host"
+    return felt if is_host and felt else list(alerts)
 
 
 def _severity(alerts: Iterable[Alert], impact: Sequence[str], topology: Topology) -> Severity:

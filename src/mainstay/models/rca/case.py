@@ -68,6 +68,7 @@ class VitalFact(msgspec.Struct, frozen=True, kw_only=True):
         spread: Usual variation: half the range of its middle 80 %.
         per_min: Change per minute since the onset, in the same unit.
         limit: What it cannot exceed, in the same unit; None when not known.
+        peak: The highest level that it held for some samples since the onset; 0 when not known.
     """
 
     entity: str
@@ -80,6 +81,7 @@ class VitalFact(msgspec.Struct, frozen=True, kw_only=True):
     per_min: float = 0.0
     limit: float | None = None
     unit: str = ""
+    peak: float = 0.0
 
 
 class LogFact(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,6 +115,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         edges: (caller, callee) of the neighbourhood; some may be missing or wrong.
         silent: Entities that stopped speaking, with the time of their last word.
+        hosts: Entity → the host (an entity id) on which it runs, as far as it is known, also of those that are well.
         ruled_out: Entities that a person said are not the cause. `confirmed`: the entity that a person named.
     """
 
@@ -123,6 +126,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     edges: tuple[tuple[str, str], ...] = ()
     kinds: dict[str, str] = {}
     tiers: dict[str, int] = {}
+    hosts: dict[str, str] = {}
     changes: tuple[ChangeFact, ...] = ()
     silent: dict[str, int] = {}
     calls: tuple[CallFact, ...] = ()

@@ -13,6 +13,7 @@ from mainstay.models.rca.causes import charges
 from mainstay.models.rca.clue import Clue, Exhibits, total
 from mainstay.models.rca.picture import ILLNESS, Picture
 from mainstay.models.rca.place import place_clues
+from mainstay.models.rca.starvation import starvation_of
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class Diagnoser:
     The weights are hand-set priors, tuned on none of the shops it is judged on; a fitted version replaces them as any
     model version does. Known limits: it looks at one fault at a time, and it cannot tell a harmless deploy of the very
     service that something else breaks in the same minute from a harmful one unless a resource, a log or silence speaks.
+    A starved host is looked for first: what it explains is taken away, and the other hypotheses must live on the rest.
 
     Source: explain-away on the call graph as in MicroRCA and in petshop's traversal baseline (Hardt et al., 2023).
     """
@@ -95,6 +97,14 @@ class Diagnoser:
         "starved_s": 0.05,
         "excuse": 0.2,  # a callee that explains less is no excuse
         "lead_ms": 60000.0,
+        # a host that is starved
+        "host": 3.2,
+        "host_members": 3.0,  # so many must be slow, and so many say how late they wake, before it is the host
+        "host_share": 0.6,
+        "late_s": 0.02,
+        "own_part": 0.15,  # of the added time its own: less than that is waiting for others
+        "beyond": 3.0,  # times what its neighbours take longer: then it is ill by itself
+        "beyond_ms": 150.0,
     }
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
@@ -129,12 +139,15 @@ class Diagnoser:
         return kept, round(max(0.0, 1.0 - sum(p for _, p in kept)), 4)
 
     def _hypotheses(self, case: Case) -> list[Hypothesis]:
-        picture = Picture(case, self._weights)
+        starvation = starvation_of(case, self._weights)
+        picture = Picture(starvation.rest if starvation else case, self._weights)
         entities = sorted({*picture.suspects, *([case.confirmed] if case.confirmed else [])} - set(case.ruled_out))
         found = []
         for entity in entities:
             place = tuple(place_clues(picture, entity))
             found += [Hypothesis(entity, charge, place) for charge in charges(picture, entity)]
+        if starvation:
+            found.append(Hypothesis(starvation.host, Charge("host", starvation.clues), ()))
         return found
 
     def _score(self, hypothesis: Hypothesis, case: Case) -> float:
