@@ -10,8 +10,7 @@ from tests.normalize.senders import PAYMENTS, SHOP, T0, S, decoded, logs
 from mainstay.domain.entities import labels_of
 from mainstay.domain.signals import RawLogs
 from mainstay.normalize import Normalizer
-from mainstay.normalize.logs import miner as mining
-from mainstay.normalize.logs.miner import Miner, words_of
+from mainstay.normalize.logs.miner import Miner
 
 
 def again(miner: Miner) -> Miner:
@@ -31,14 +30,18 @@ def test_variables_do_not_make_templates() -> None:
     assert [t.text for t in miner.templates] == ["order <*> of user-<*> paid in <*> from <*> at <*>"]
 
 
-def test_a_merge_keeps_the_id_and_tells_the_new_text() -> None:
+def test_a_merge_keeps_the_oldest_id_and_tells_what_changed() -> None:
     miner = Miner()
-    first = miner.learn("connection to payments lost after retry")
-    assert miner.take_changed() == miner.take_changed() + tuple(miner.templates) or miner.templates
-    assert miner.learn("connection to inventory lost after retry") == first
-    assert miner.text(first) == "connection to <*> lost after retry"
-    assert [t.id for t in miner.take_changed()] == [first]
-    assert miner.take_changed() == ()
+    lost = [f"connection to {name} lost after retry" for name in ("payments", "shop", "cart", "mail", "search")]
+    ids = [miner.learn(line) for line in lost]
+    assert len(set(ids[:4])) == 4, "four words may be four statements"
+    assert ids[4] == ids[0]
+    assert [miner.current(number) for number in ids] == [ids[0]] * 5
+    assert {miner.text(number) for number in ids} == {"connection to <*> lost after retry"}
+    assert {t.id: t.text for t in miner.take_changed()} == dict.fromkeys(ids, "connection to <*> lost after retry")
+    assert miner.take_merged() == tuple((number, ids[0]) for number in ids[1:4])
+    assert miner.learn("connection to quite_another lost after retry") == ids[0]
+    assert (miner.take_changed(), miner.take_merged()) == ((), ())
 
 
 def test_different_things_are_different_templates() -> None:
@@ -61,9 +64,8 @@ def test_vocabulary_is_bounded_and_what_is_used_stays() -> None:
     for n in range(500):
         miner.learn(" ".join(f"{chr(97 + (n + k) % 26)}{chr(97 + n // 26)}x" for k in range(3 + n % 7)))
         assert miner.learn("the line that is said all the time") == kept
-    assert len(miner) == 50
-    assert len(miner.state()["remembered"]) <= mining.MAX_REMEMBERED
-    assert sum(len(numbers) for _, numbers in miner.state()["tree"]) == 50
+    assert len(miner) <= 50
+    assert miner.text(kept) == "the line that is said all the time"
 
 
 WORDS = st.sampled_from(
@@ -82,12 +84,6 @@ def test_a_restart_anywhere_changes_no_template(lines: list[str], at: int) -> No
     got += [second.learn(line) for line in lines[at:]]
     assert got == expected
     assert second.templates == straight.templates
-
-
-@given(st.text(max_size=400))
-def test_any_text_has_words(text: str) -> None:
-    words = words_of(text)
-    assert 1 <= len(words) <= mining.MAX_WORDS
 
 
 def test_windows_count_what_each_entity_said() -> None:

@@ -256,7 +256,7 @@ class Normal:
     """What the stages after normalisation see of one inbox record, or of one tick (then the windows are filled).
 
     `at_ns` is when the record was received (0 unknown): how a detector learns that time passed although nothing was
-    said.
+    said. `merged_templates`: (id, the one that it means now) of templates found to be one.
     """
 
     metrics: MetricBatch | None = None
@@ -271,3 +271,4 @@ class Normal:
     late: int = 0
     unplaced: tuple[Labels, ...] = field(default=())
     at_ns: int = 0
+    merged_templates: tuple[tuple[int, int], ...] = ()

@@ -105,6 +105,7 @@ class Normalizer:
             changes=self._found_at_last(),
             new_series=self._series.take_new(),
             new_templates=self._logs.miner.take_changed(),
+            merged_templates=self._logs.merged,
             unplaced=self._directory.take_unplaced(),
         )
 

@@ -1,170 +1,171 @@
-"""Log templates: the constant part of lines, found by a fixed-depth tree (Drain: He et al., ICWS 2017).
+"""Log templates at memory speed: machine code knows what was seen, Python judges only what was not.
 
-Lines of the same length and the same first word are compared word by word; a line that agrees with a template in at
-least half of its words joins it, and the words that differ become `<*>`. Numbers, ids, addresses and quoted strings
-are `<*>` from the start. Everything is bounded, and every choice depends only on the lines before.
+A line is cut into units and hashed (`tokens`), its key is looked up with the places that vary left out (`index`); only a
+line of no known template comes here, and is either a template of its own or the evidence that several are one
+(`evidence`, `openings`). Everything is bounded, and every choice depends only on the lines before, however they were cut
+into batches.
 """
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
-from collections.abc import Sequence
-from hashlib import blake2b
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
-from mainstay.domain.signals import Template
+import numpy as np
 
-ANY = "<*>"
+from mainstay.domain.signals import I64, U32, Template
+from mainstay.normalize.logs import evidence
+from mainstay.normalize.logs.book import Book
+from mainstay.normalize.logs.index import match, variables
+from mainstay.normalize.logs.known import Known, founded
+from mainstay.normalize.logs.openings import Openings
+from mainstay.normalize.logs.tokens import Units, columns, room, split
+
 OTHER = Template(0, "<too many templates>")
-SIMILAR = 0.5  # Drain's own default is 0.4 to 0.5; masked variables make agreement cheap, so the higher one
-MAX_WORDS = 64
-MAX_TEXT = 1_024
-MAX_TEMPLATES = 4_000
-MAX_BRANCH = 100
-MAX_REMEMBERED = 8_000
-
-_VARIABLE = re.compile(
-    r"""\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b"""
-    r"""|\b\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)?"""
-    r"""|\b(?:\d{1,3}\.){3}\d{1,3}(?::\d+)?\b"""
-    r"""|\b0x[0-9a-fA-F]+\b|\b(?=[0-9a-f]*\d)[0-9a-f]{8,}\b"""
-    r"""|<secret>|<card>"""
-    r"""|"[^"]{0,200}"|'[^']{0,200}'"""
-    r"""|(?<![A-Za-z_])[-+]?\d+(?:[.,:]\d+)*(?:e[-+]?\d+)?(?:ns|us|µs|ms|s|m|h|d|%|[KMGT]i?B|B)?(?![A-Za-z_])"""
-    r"""|(?<=[A-Za-z_/=-])\d+(?![A-Za-z])"""
-)
+MAX_TEMPLATES = 8_000
+MAX_VALUES = 20_000
+CHUNK = 4_096
 
 
-def words_of(body: str) -> tuple[str, ...]:
-    """The words of a line with its variables taken out.
+class Learned(NamedTuple):
+    """Templates and parameters of lines: those of line i are `buffer[start[k]:stop[k]]`, k in first[i] … first[i+1]."""
 
-    >>> words_of("order 17 took 3.2ms for user-99 from 10.0.0.7:8080")
-    ('order', '<*>', 'took', '<*>', 'for', 'user-<*>', 'from', '<*>')
-    """
-    line = body[:MAX_TEXT].split("\n", 1)[0]
-    return tuple(_VARIABLE.sub(ANY, line).split()[:MAX_WORDS]) or ("",)
+    template: U32
+    first: I64
+    start: I64
+    stop: I64
 
 
 class Miner:
     """Gives each line a template with an id that stays through merges, restarts and replays.
 
     The id is a hash of the words that founded the template, so the same program gets the same ids on a fresh machine,
-    too, unless its lines came in another order.
+    too, unless its lines came in another order. When templates become one, the oldest keeps its id and the others'
+    ids mean it from then on (`current`).
+
+    >>> miner = Miner()
+    >>> [miner.text(miner.learn(line)) for line in ("order 17 paid", "user=ann left", "user=bob left")]
+    ['order <*> paid', 'user=ann left', 'user=<*> left']
     """
 
     def __init__(self, most: int = MAX_TEMPLATES) -> None:
         self.most = most
-        self._templates: OrderedDict[int, tuple[str, ...]] = OrderedDict()
-        self._tree: dict[tuple[int, str], list[int]] = {}
-        self._branches: dict[int, int] = {}
-        self._remembered: OrderedDict[tuple[str, ...], int] = OrderedDict()
-        self._changed: dict[int, None] = {}
+        self._book, self._openings = Book(most), Openings()
+        self._values: OrderedDict[str, None] = OrderedDict()
+        self._lines = 0
+        self._told = np.zeros((2, most), np.uint64)
 
     def __len__(self) -> int:
-        return len(self._templates)
+        return len(self._book.known)
 
     @property
     def templates(self) -> list[Template]:
-        """All that are known, the least recently seen first."""
-        return [Template(number, " ".join(words)) for number, words in list(self._templates.items())]
+        """All that are known."""
+        return [Template(number, self.text(number)) for number in list(self._book.ids)]
+
+    def current(self, number: int) -> int:
+        """The template that an id means now: itself, or the one that it became a part of."""
+        return self._book.current(number)
 
     def text(self, number: int) -> str:
         """The text of a template; of one that was forgotten, the catch-all's."""
-        words = self._templates.get(number)
-        return OTHER.text if words is None else " ".join(words)
+        now = self._book.current(number)
+        if now in self._openings.texts:
+            return self._openings.texts[now]
+        slots = self._book.ids.get(now)
+        return OTHER.text if slots is None else self._book.text(self._book.known[slots[0]])
 
     def learn(self, body: str) -> int:
-        """The template of a (masked) line."""
-        words = words_of(body)
-        number = self._remembered.get(words)
-        if number is None or number not in self._templates:
-            number = self._match(words) or self._found(words)
-            self._remembered[words] = number
-            if len(self._remembered) > MAX_REMEMBERED:
-                self._remembered.popitem(last=False)
-        else:
-            self._remembered.move_to_end(words)
-        self._templates.move_to_end(number)
-        return number
+        """The template of one (masked) line."""
+        return int(self.learn_many([body.encode(errors="replace")])[0])
+
+    def learn_many(self, lines: list[bytes]) -> U32:
+        """The templates of many (masked) lines, u32[n]: what `learn` gives for one after the other."""
+        found = np.zeros(len(lines), np.uint32)
+        for since in range(0, len(lines), CHUNK):
+            found[since : since + CHUNK] = self.learn_columns(*columns(lines[since : since + CHUNK])).template
+        return found
+
+    def learn_columns(self, buffer: Any, starts: I64, stops: I64) -> Learned:
+        """The templates and parameters of lines `buffer[starts[i]:stops[i]]`; `buffer` is u8."""
+        units, book, count = room(len(starts), len(buffer)), self._book, len(starts)
+        split(buffer, starts, stops, units)
+        slots, numbers, done = np.full(count, -1, np.int64), np.zeros(count, np.uint32), 0
+        while done < count:
+            at = match(units, done, book.table, book.guide, book.slots, slots, self._lines)
+            numbers[done:at] = book.number[slots[done:at]]
+            if at < count:
+                new = founded(buffer, units, at, (int(starts[at]), int(stops[at])))
+                new.order = self._lines + at
+                numbers[at] = self._unseen(new, units, at)
+            done = at + 1
+        self._lines += count
+        return Learned(numbers, *variables(units, slots, book.slots.mask))
 
     def take_changed(self) -> tuple[Template, ...]:
-        """Templates that are new or whose text became more general since the last call."""
-        changed, self._changed = list(self._changed), {}
-        return tuple(Template(number, self.text(number)) for number in changed if number in self._templates)
+        """Templates that are new or whose text became another since the last call, and ids that mean another now."""
+        book, slots = self._book, self._book.slots
+        moved = np.flatnonzero((self._told[0] != slots.formed) | (self._told[1] != slots.valued)).tolist()
+        changed = {**book.changed, **dict.fromkeys(int(book.number[slot]) for slot in moved if slot in book.known)}
+        self._told[0], self._told[1] = slots.formed, slots.valued
+        book.changed = {}
+        texts = ((number, self.text(number)) for number in changed)
+        return tuple(Template(number, text) for number, text in texts if text != OTHER.text)
 
-    def _match(self, words: tuple[str, ...]) -> int | None:
-        best, best_share = None, SIMILAR
-        for number in self._tree.get(self._branch(words), ()):
-            share = _share(self._templates[number], words)
-            if share > best_share or (share == best_share and best is None):
-                best, best_share = number, share
-        if best is not None:
-            self._merge(best, words)
-        return best
+    def take_merged(self) -> tuple[tuple[int, int], ...]:
+        """(id, the one that it means now) of templates that became part of another since the last call."""
+        merged, self._book.merged = tuple(self._book.merged), []
+        return merged
 
-    def _merge(self, number: int, words: tuple[str, ...]) -> None:
-        old = self._templates[number]
-        new = tuple(a if a == b else ANY for a, b in zip(old, words, strict=True))
-        if new != old:
-            self._templates[number] = new
-            self._changed[number] = None
+    def _unseen(self, new: Known, units: Units, at: int) -> int:
+        free = self._openings.of(new)
+        if free is not None:
+            return free
+        first, stop = units.first[at], units.first[at + 1]
+        family = self._book.families.get(new.shape)
+        found = None if family is None else evidence.joined(family, new, units.word[first:stop], self._values)
+        if family is not None and found is not None:
+            return self._join(family, new, *found)
+        self._book.add(new, units.form[first:stop], units.value[first:stop])
+        opened = self._openings.note(new, self._book.current)
+        if opened is not None:
+            for number in opened[1]:
+                self._book.rename(number, opened[0])
+                self._openings.renamed(number, opened[0])
+            self._book.changed[opened[0]] = None
+        return self._book.current(new.id)
 
-    def _found(self, words: tuple[str, ...]) -> int:
-        if len(self._templates) >= self.most:
-            self._forget()
-        number = _number(words, self._templates)
-        self._templates[number] = words
-        branch = self._branch(words)
-        if branch not in self._tree:
-            self._branches[len(words)] = self._branches.get(len(words), 0) + 1
-        self._tree.setdefault(branch, []).append(number)
-        self._changed[number] = None
-        return number
+    def _join(self, family: evidence.Family, new: Known, mask: int, inside: list[int]) -> int:
+        """The new line is the evidence that members of its family are one template, which it is a line of."""
+        members = [family.members[m] for m in inside]
+        for place in evidence.places(mask):
+            self._remember(m.words[place] for m in (*members, new) if not m.is_variable[place])
+        kept = self._book.merge(family, inside, mask, new.order)
+        self._book.slots.count[kept.slot] += 1
+        return int(self._book.number[kept.slot])
 
-    def _forget(self) -> None:
-        """The template not seen for longest makes room."""
-        number, _ = self._templates.popitem(last=False)
-        for branch, numbers in self._tree.items():
-            if number in numbers:
-                numbers.remove(number)
-                if not numbers:
-                    del self._tree[branch]
-                    self._branches[branch[0]] -= 1
-                return
-
-    def _branch(self, words: tuple[str, ...]) -> tuple[int, str]:
-        """Lines of one length and first word are neighbours; a variable word, and any beyond the bound, is `<*>`."""
-        first = ANY if ANY in words[0] else words[0]
-        branch = (len(words), first)
-        if branch not in self._tree and self._branches.get(len(words), 0) >= MAX_BRANCH:
-            return len(words), ANY
-        return branch
+    def _remember(self, words: Iterable[str]) -> None:
+        """Words that were values once are values elsewhere, too."""
+        for word in words:
+            self._values[word] = None
+            self._values.move_to_end(word)
+        while len(self._values) > MAX_VALUES:
+            self._values.popitem(last=False)
 
     def state(self) -> dict[str, Any]:
         return {
-            "templates": list(self._templates.items()),
-            "tree": list(self._tree.items()),
-            "remembered": [(words, number) for words, number in self._remembered.items()],
+            "book": self._book.state(),
+            "openings": self._openings.state(),
+            "values": list(self._values),
+            "told": self._told.tobytes(),
+            "lines": self._lines,
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        self._templates = OrderedDict((number, tuple(words)) for number, words in state["templates"])
-        self._tree = {(length, first): list(numbers) for (length, first), numbers in state["tree"]}
-        self._branches = {}
-        for length, _ in self._tree:
-            self._branches[length] = self._branches.get(length, 0) + 1
-        self._remembered = OrderedDict((tuple(words), number) for words, number in state["remembered"])
-
-
-def _share(template: Sequence[str], words: Sequence[str]) -> float:
-    """Which share of the words agrees; a `<*>` of the template agrees with nothing but itself (Drain's rule)."""
-    return sum(a == b for a, b in zip(template, words, strict=True)) / len(words)
-
-
-def _number(words: tuple[str, ...], taken: OrderedDict[int, tuple[str, ...]]) -> int:
-    """A u32 from the founding words; the next free one in the rare case that it is taken. 0 is the catch-all."""
-    number = int.from_bytes(blake2b(" ".join(words).encode(), digest_size=4).digest(), "big") or 1
-    while number in taken:
-        number = number % 0xFFFFFFFF + 1
-    return number
+        self._book, self._openings = Book(self.most), Openings()
+        self._book.load(state["book"])
+        self._openings.load(state["openings"])
+        self._values = OrderedDict.fromkeys(state["values"])
+        self._told = np.frombuffer(state["told"], np.uint64).reshape(2, self.most).copy()
+        self._lines = state["lines"]

@@ -1,0 +1,81 @@
+"""A template as the miner keeps it."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from mainstay.normalize.logs.tokens import WILD, Units
+from mainstay.normalize.logs.wording import ANY, gist, is_name, sentence, variable
+
+MAX_TAIL = 64
+NAME_AFTER = 5
+"""Lines after which a token such as `eth0` that was always the same counts as a word."""
+
+
+class Known(msgspec.Struct, kw_only=True):
+    """A template: the line that founded it, and the places of it that were found to vary.
+
+    Attributes:
+        order: Number of the line that founded it; of templates that become one the oldest survives.
+        words: Tokens of that line; `is_variable` the ones that were variables by their looks. hashes: theirs.
+        gaps: What stands before, between and behind them.
+        mask: Bit p: place p holds words that vary.
+    """
+
+    id: int
+    order: int
+    slot: int
+    shape: int
+    words: list[str]
+    is_variable: list[bool]
+    hashes: list[int]
+    gaps: list[str]
+    mask: int = 0
+
+    def text(self, formed: int, valued: int, count: int) -> str:
+        """Its words, given the places whose variables were not always of one form, or not always the same."""
+        tokens = []
+        for place, word in enumerate(self.words):
+            bit = 1 << place
+            if self.mask & bit or (self.is_variable[place] and formed & bit):
+                tokens.append(ANY)
+            elif not self.is_variable[place]:
+                tokens.append(word)
+            else:
+                is_word = count >= NAME_AFTER and not valued & bit and is_name(word)
+                tokens.append(word if is_word else variable(word))
+        return sentence(self.gaps, tokens)
+
+    def gist(self) -> str:
+        """What it says, whatever its variables look like."""
+        places = enumerate(zip(self.words, self.is_variable, strict=True))
+        return gist(sentence(self.gaps, [ANY if v or self.mask >> p & 1 else w for p, (w, v) in places]))
+
+
+def founded(buffer: Any, units: Units, at: int, line: tuple[int, int]) -> Known:
+    """The template that a line founds, with its words; order and slot are given later.
+
+    The id is a u32 of its words: the same on a fresh machine. 0 is kept for the catch-all.
+    """
+    first, stop = int(units.first[at]), int(units.first[at + 1])
+    words, gaps, before = [], [], line[0]
+    for k in range(first, stop):
+        start, end = int(units.start[k]), int(units.stop[k])
+        gaps.append(_decoded(buffer, before, start))
+        words.append(_decoded(buffer, start, end))
+        before = end
+    gaps.append(_decoded(buffer, before, min(line[1], before + MAX_TAIL)).split("\n", 1)[0])
+    hashes = [int(word) for word in units.word[first:stop]]
+    is_variable = [word == int(WILD) for word in hashes]
+    text = sentence(gaps, [ANY if v else word for word, v in zip(words, is_variable, strict=True)])
+    return Known(
+        id=int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "big") or 1, order=0, slot=0,
+        shape=int(units.shape[at]), words=words, is_variable=is_variable, hashes=hashes, gaps=gaps,
+    )  # fmt: skip
+
+
+def _decoded(buffer: Any, start: int, stop: int) -> str:
+    return bytes(buffer[start:stop]).decode(errors="replace")
