@@ -12,6 +12,7 @@ from tests.store.control_samples import DIAGNOSER, T0, FixedClock
 from tests.store.control_samples import plan as some_plan
 
 from mainstay.api.platform import PlatformApi, Receive, Scope, Send
+from mainstay.domain.budget import BudgetState
 from mainstay.domain.entities import Labels
 from mainstay.domain.errors import NotFound, Overloaded, Refused
 from mainstay.domain.models import VersionRef
@@ -20,7 +21,11 @@ from mainstay.domain.runbooks import Approval, Plan, Runbook, Wish
 from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
 from mainstay.domain.views import Explained, LogLine, Reperformed, SourceHealth, SpanLine, StageHealth, Status, Watching
+from mainstay.ledger import Head, Verified
+from mainstay.mlops import Keys
+from mainstay.mlops.heads import SignedHead, opened_head, sign_head
 from mainstay.mlops.recall import Recall, recall
+from mainstay.mlops.signing import Envelope
 from mainstay.settings import Settings
 from mainstay.store.backup import Manifest, backup
 from mainstay.store.control import Control
@@ -44,11 +49,13 @@ class FakePlatform:
         self.clock = FixedClock()
         self.directory = directory
         self.control = Control(directory / "control.db", self.clock)
+        self.keys = Keys(directory / "keys")
         self.settings = settings or Settings()
         self.ingest_door = FakeDoor()
         self.told: list[Command] = []
         self.is_ready = True
         self.is_full = False
+        self.standing = BudgetState()
 
     def status(self) -> Status:
         return Status(
@@ -96,12 +103,23 @@ class FakePlatform:
     def agreement(self) -> Mapping[str, Any]:
         return {"metrics": {"judged": 2**60, "agreed": 7}}
 
+    def budget(self) -> BudgetState:
+        return self.standing
+
     def scorecard(self) -> Sequence[Any]:
         return [{"ref": VersionRef("metrics", 1), "right": 3, "wrong": 1, "precision": 0.75}]
 
     def reperform(self, entry_id: str) -> Reperformed:
         output = {"a": 2**63}
         return Reperformed(entry=entry_id, decided_by=DIAGNOSER, is_same=True, recorded=output, output=output)
+
+    def signed_head(self) -> SignedHead:
+        head = self.control.ledger_head()
+        assert head is not None
+        return sign_head(head, self.keys)
+
+    def verify_ledger(self, head: Head | None, envelope: Envelope | None) -> Verified:
+        return self.control.verify_ledger(opened_head(envelope, self.keys) if envelope else head)
 
     def recall(self, ref: VersionRef, limit: int) -> Recall:
         return recall(self.control.ledger_stream(), ref, limit)

@@ -170,8 +170,11 @@ def test_the_ledger_over_http(viewer: Client, platform: FakePlatform) -> None:
         assert viewer.post(f"{path}/reperform")["output"] == {"a": str(2**63)}
     head = viewer.get("ledger/head")
     verified = viewer.post("ledger/verify")
-    assert (verified["first_bad"], verified["head"]) == (None, head)
-    assert viewer.post("ledger/verify", {"head": head})["count"] == head["seq"]
+    assert (verified["first_bad"], verified["head"]) == (None, {"seq": head["seq"], "hash": head["hash"]})
+    assert viewer.post("ledger/verify", {"head": verified["head"]})["count"] == head["seq"]
+    assert viewer.post("ledger/verify", {"envelope": head["envelope"]})["count"] == head["seq"]
+    forged = {**head["envelope"], "payload": "e30="}
+    assert viewer.ask("POST", "/api/v1/ledger/verify", json={"envelope": forged}).status_code == 403
     assert viewer.post("ledger/verify", {"head": {"seq": 999, "hash": "x"}})["first_bad"] == head["seq"] + 1
     with platform.control.database.writing() as connection:
         connection.exec_driver_sql("UPDATE ledger SET actor = 'eve' WHERE seq = 1")

@@ -16,14 +16,17 @@ from mainstay.domain.ledger import EntryKind
 from mainstay.domain.verdicts import Label, Verdict, VerdictKind
 from mainstay.domain.views import Reperformed
 from mainstay.ledger import Head, Verified
+from mainstay.mlops.heads import SignedHead
+from mainstay.mlops.signing import Envelope
 
 Before = Annotated[int | None, QueryParameter(ge=0, le=1 << 53, description="Only entries with a lower seq.")]
 
 
 class ExportedHead(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A head that was exported earlier: with it, truncation is seen too."""
+    """A head that was exported earlier: with it, truncation is seen too. `envelope` is that of a signed one."""
 
     head: Head | None = None
+    envelope: Envelope | None = None
 
 
 class Judgement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -50,12 +53,9 @@ def list_entries(
 
 
 @get("/ledger/head", role="viewer", sync_to_thread=True)
-def show_head(platform: Platform) -> Head:
-    """Place and hash of the last entry: keep it elsewhere."""
-    head = platform.control.ledger_head()
-    if head is None:
-        raise NotFound("the ledger is empty: there is no head yet")
-    return head
+def show_head(platform: Platform) -> SignedHead:
+    """Place and hash of the last entry, and both signed in a DSSE `envelope`: keep it elsewhere."""
+    return platform.signed_head()
 
 
 @get("/ledger/{entry:path}", role="viewer", sync_to_thread=True)
@@ -71,7 +71,8 @@ def show_entry(platform: Platform, entry: FromPath[str]) -> dict[str, Any]:
 @post("/ledger/verify", role="viewer", status_code=200, sync_to_thread=True)
 def verify(platform: Platform, data: JSONBody[ExportedHead | None] = None) -> Verified:
     """Walk the whole chain and the frozen inputs; `first_bad` is null when everything holds."""
-    return platform.control.verify_ledger(data.head if data else None)
+    data = data or ExportedHead()
+    return platform.verify_ledger(data.head, data.envelope)
 
 
 @post("/ledger/{entry:path}", role="viewer", status_code=200, sync_to_thread=True)

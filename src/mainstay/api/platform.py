@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from pathlib import Path
 from typing import Any, Protocol
 
+from mainstay.domain.budget import BudgetState
 from mainstay.domain.entities import Labels
 from mainstay.domain.models import ModelVersion, VersionRef
 from mainstay.domain.protocols import Clock
@@ -24,6 +25,10 @@ from mainstay.domain.signals import F64, I64
 from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
 from mainstay.domain.views import Explained, LogLine, Reperformed, SpanLine, Status
+from mainstay.ledger import Head, Verified
+from mainstay.mlops.heads import SignedHead
+from mainstay.mlops.recall import Recall
+from mainstay.mlops.signing import Envelope
 from mainstay.settings import Settings
 from mainstay.store.backup import Manifest
 from mainstay.store.control import Control
@@ -109,6 +114,10 @@ class PlatformApi(Protocol):
         """Per model kind: live and shadow version and how often they agreed (`Serving.describe()`); JSON-able."""
         ...
 
+    def budget(self) -> BudgetState:
+        """Where the page budgets stand, what verdicts taught, what a storm makes wait; as of the last tick."""
+        ...
+
     def scorecard(self) -> Sequence[Any]:
         """Per model version: right, wrong, missed, precision and recall with their counts; JSON-able structs."""
         ...
@@ -121,8 +130,16 @@ class PlatformApi(Protocol):
         """Register a version that differs from `ref` in these parameters. `BadInput` when it cannot."""
         ...
 
-    def recall(self, ref: VersionRef, limit: int) -> Any:
-        """What a version caused (`mlops.recall.Recall`); JSON-able."""
+    def signed_head(self) -> SignedHead:
+        """The ledger's head with its signature. `NotFound` when the ledger is empty."""
+        ...
+
+    def verify_ledger(self, head: Head | None, envelope: Envelope | None) -> Verified:
+        """Walk the chain and the frozen inputs; `envelope` is a signed head, `Refused` when a stranger signed it."""
+        ...
+
+    def recall(self, ref: VersionRef, limit: int) -> Recall:
+        """What a version caused."""
         ...
 
     async def command(self, command: Command) -> int:

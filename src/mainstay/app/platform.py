@@ -14,6 +14,7 @@ from mainstay.app.health import Health, Heartbeat
 from mainstay.app.lines import log_lines, span_lines
 from mainstay.app.wiring import wire
 from mainstay.automation import Approvals, Executor, Policy, Requests, SignalVerifier, actions_of
+from mainstay.domain.budget import BudgetState
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Labels
 from mainstay.domain.errors import NotFound, Refused
@@ -30,8 +31,10 @@ from mainstay.engine.local import LocalEngine, Pace
 from mainstay.engine.snapshots import Snapshots
 from mainstay.feedback import scorecard
 from mainstay.ingest import IngestDoor
-from mainstay.ledger import canonical
+from mainstay.ledger import Head, Verified, canonical
+from mainstay.mlops.heads import SignedHead, opened_head, sign_head
 from mainstay.mlops.recall import Recall, recall
+from mainstay.mlops.signing import Envelope
 from mainstay.outbox import Outbox, notification
 from mainstay.outbox.heartbeat import stalled
 from mainstay.settings import Settings
@@ -180,6 +183,10 @@ class Platform:
         """Live and shadow versions, and how often they agreed."""
         return self.line.serving.describe()
 
+    def budget(self) -> BudgetState:
+        """Where the page budgets stand and what was learned."""
+        return self.line.detect.standing
+
     def scorecard(self) -> Sequence[Any]:
         """Precision and recall per model version, with counts."""
         return scorecard(self.control.labels())
@@ -203,6 +210,17 @@ class Platform:
     def vary(self, ref: VersionRef, parameters: Mapping[str, Any], by: User, why: str) -> ModelVersion:
         """Register a version like another one with other parameters."""
         return self.line.registry.vary(ref, parameters, by=by.name, why=why)
+
+    def signed_head(self) -> SignedHead:
+        """The ledger's head, signed by this platform's key."""
+        head = self.control.ledger_head()
+        if head is None:
+            raise NotFound("the ledger is empty: there is no head yet")
+        return sign_head(head, self.line.keys)
+
+    def verify_ledger(self, head: Head | None, envelope: Envelope | None) -> Verified:
+        """Walk the whole chain, against a head that was exported if there is one."""
+        return self.control.verify_ledger(opened_head(envelope, self.line.keys) if envelope else head)
 
     def recall(self, ref: VersionRef, limit: int) -> Recall:
         """Everything that a version caused."""

@@ -35,6 +35,7 @@ class Line:
 
     telemetry: Telemetry
     control: Control
+    keys: Keys
     registry: Registry
     serving: Serving
     normalizer: Normalizer
@@ -66,7 +67,8 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
         memory_limit=settings.telemetry_memory,
     )
     control = Control(data / "control.db", clock)
-    registry = Registry(control, data / "artefacts", clock, Keys(data / "keys"))
+    keys = Keys(data / "keys")
+    registry = Registry(control, data / "artefacts", clock, keys)
     serving = Serving(registry)
     detect = Detect(serving, settings.budget, settings.floors, lambda: normalizer.topology)
     correlate = Correlate(serving)
@@ -106,4 +108,5 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
         },
     )
     pipeline = Pipeline(stages, telemetry, control)
-    return Line(telemetry, control, registry, serving, normalizer, detect, correlate, proposals, catalogue, pipeline)
+    stores = (telemetry, control, keys)
+    return Line(*stores, registry, serving, normalizer, detect, correlate, proposals, catalogue, pipeline)

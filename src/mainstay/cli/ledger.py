@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
+from typing import Any
 
 import click
 
 from mainstay.cli.client import Client, with_client
 from mainstay.cli.show import as_json
 from mainstay.cli.table import show
+from mainstay.domain.errors import BadInput
 
 
 @click.group()
@@ -37,12 +40,23 @@ def show_entry(client: Client, id: str) -> None:  # noqa: A002
     click.echo(json.dumps(client.get(f"ledger/{id}"), indent=2, ensure_ascii=False))
 
 
+@ledger.command("head")
+@with_client
+def head(client: Client) -> None:
+    """Place and hash of the last entry, signed: keep it where this machine cannot write."""
+    click.echo(json.dumps(client.get("ledger/head")))
+
+
 @ledger.command("verify")
+@click.option("--head", "head_file", type=click.Path(exists=True, path_type=Path), help="What `ledger head` printed.")
 @as_json
 @with_client
-def verify(client: Client, as_json: bool) -> None:
-    """Check the whole chain; exit 1 and name the first bad entry when it does not hold."""
-    answer = client.post("ledger/verify")
+def verify(client: Client, head_file: Path | None, as_json: bool) -> None:
+    """Check the whole chain; exit 1 and name the first bad entry when it does not hold.
+
+    Against a head that was kept elsewhere a cut tail and a rewritten one are found, too.
+    """
+    answer = client.post("ledger/verify", {"envelope": _envelope(head_file)} if head_file else {})
     is_whole = answer["first_bad"] is None
     if as_json:
         click.echo(json.dumps(answer))
@@ -66,3 +80,10 @@ def reperform(client: Client, id: str, as_json: bool) -> None:  # noqa: A002
         by = f"{answer['decided_by']['model']}@{answer['decided_by']['version']}"
         click.echo(f"{by} decides {'the same again' if answer['is_same'] else 'DIFFERENTLY now'}: {answer['says']}")
     sys.exit(0 if answer["is_same"] else 1)
+
+
+def _envelope(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))["envelope"]
+    except (ValueError, KeyError, TypeError):
+        raise BadInput(f"{file}: expected what `mainstay ledger head` printed") from None
