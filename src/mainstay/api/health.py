@@ -12,6 +12,7 @@ from litestar.params import JSONBody
 
 from mainstay.api.parameters import Platform
 from mainstay.api.platform import PlatformApi
+from mainstay.domain.budget import BudgetState
 from mainstay.domain.errors import BadInput
 from mainstay.domain.views import Status
 from mainstay.ledger import Head
@@ -107,7 +108,20 @@ def _lines(platform: PlatformApi) -> Iterable[str]:
     yield from _metric("disk_bytes", "gauge", "Telemetry on disk.", [({}, status.disk_bytes)])
     yield from _metric("incidents", "gauge", "Incidents by status.", [({"status": s}, n) for s, n in counts.items()])
     yield from _metric("alerts_24h", "gauge", "Alerts of the last 24 hours.", [({}, status.funnel.alerts)])
+    yield from _budget(platform.budget())
     yield from _metric("console_streams", "gauge", "Clients listening live.", [({}, len(platform.control.feed))])
+
+
+def _budget(state: BudgetState) -> Iterable[str]:
+    teams = [({"team": one.team}, one) for one in state.teams]
+    yield from _metric("alerts_waiting", "gauge", "New alerts that a storm makes wait.", [({}, state.waiting)])
+    yield from _metric("alerts_lost_total", "counter", "New alerts beyond what may wait.", [({}, state.lost)])
+    promised, used = [(t, s.promised) for t, s in teams], [(t, float(s.used)) for t, s in teams]
+    yield from _metric("pages_promised_per_week", "gauge", "False pages a week at most.", promised)
+    yield from _metric("page_places_used", "gauge", "Places of the page budget that are taken.", used)
+    held = sum(bar.held for bar in state.learned)
+    yield from _metric("learned_conditions", "gauge", "Conditions judged no anomaly.", [({}, len(state.learned))])
+    yield from _metric("learned_held", "gauge", "Alerts held back by what was learned.", [({}, held)])
 
 
 def _metric(name: str, kind: str, says: str, rows: Iterable[tuple[Mapping[str, str], float]]) -> Iterable[str]:

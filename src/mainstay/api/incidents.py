@@ -159,13 +159,6 @@ def list_alerts(
     return platform.control.alerts(status, entity, limit, before, suppressed=suppressed)
 
 
-@get("/alerts/{alert:path}", role="viewer", sync_to_thread=True)
-def show_alert(platform: Platform, alert: FromPath[str]) -> Alert:
-    """One alert."""
-    name = alert.removeprefix("/")
-    return found(platform.control.alert(name), "alert", name)
-
-
 @get("/changes", role="viewer", sync_to_thread=True)
 def list_changes(
     platform: Platform,
@@ -180,5 +173,5 @@ def list_changes(
 
 
 ROUTES = [
-    list_incidents, show_incident, acknowledge, resolve, merge, split, list_alerts, show_alert, list_changes,
+    list_incidents, show_incident, acknowledge, resolve, merge, split, list_alerts, list_changes,
 ]  # fmt: skip

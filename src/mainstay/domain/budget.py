@@ -34,7 +34,9 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Floor(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is too small to care about ("below 5 ms I do not care"): where, of which metrics, and below which value. What is not said holds for all.
+    """What is too small to care about ("below 5 ms I do not care"): where, of which metrics, and below which value.
+
+    What is not said holds for all.
 
     Attributes:
         service: Name or id of a service (or host, queue, …); team: its owner; environment: where it runs.
