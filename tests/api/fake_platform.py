@@ -13,7 +13,6 @@ from tests.store.control_samples import plan as some_plan
 
 from mainstay.api.platform import PlatformApi, Receive, Scope, Send
 from mainstay.domain.budget import BudgetState
-from mainstay.domain.budget import BudgetState
 from mainstay.domain.entities import Labels
 from mainstay.domain.errors import NotFound, Overloaded, Refused
 from mainstay.domain.models import VersionRef
@@ -56,7 +55,6 @@ class FakePlatform:
         self.told: list[Command] = []
         self.is_ready = True
         self.is_full = False
-        self.standing = BudgetState()
         self.standing = BudgetState()
 
     def status(self) -> Status:
@@ -104,9 +102,6 @@ class FakePlatform:
 
     def agreement(self) -> Mapping[str, Any]:
         return {"metrics": {"judged": 2**60, "agreed": 7}}
-
-    def budget(self) -> BudgetState:
-        return self.standing
 
     def budget(self) -> BudgetState:
         return self.standing

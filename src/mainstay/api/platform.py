@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mainstay.domain.budget import BudgetState
-from mainstay.domain.budget import BudgetState
 from mainstay.domain.entities import Labels
 from mainstay.domain.models import ModelVersion, VersionRef
 from mainstay.domain.protocols import Clock
@@ -113,10 +112,6 @@ class PlatformApi(Protocol):
 
     def agreement(self) -> Mapping[str, Any]:
         """Per model kind: live and shadow version and how often they agreed (`Serving.describe()`); JSON-able."""
-        ...
-
-    def budget(self) -> BudgetState:
-        """Where the page budgets stand, what verdicts taught, what a storm makes wait; as of the last tick."""
         ...
 
     def budget(self) -> BudgetState:

@@ -15,7 +15,6 @@ from mainstay.app.lines import log_lines, span_lines
 from mainstay.app.wiring import wire
 from mainstay.automation import Approvals, Executor, Policy, Requests, SignalVerifier, actions_of
 from mainstay.domain.budget import BudgetState
-from mainstay.domain.budget import BudgetState
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Labels
 from mainstay.domain.errors import NotFound, Refused
@@ -183,10 +182,6 @@ class Platform:
     def agreement(self) -> Mapping[str, Any]:
         """Live and shadow versions, and how often they agreed."""
         return self.line.serving.describe()
-
-    def budget(self) -> BudgetState:
-        """Where the page budgets stand and what was learned."""
-        return self.line.detect.standing
 
     def budget(self) -> BudgetState:
         """Where the page budgets stand and what was learned."""
