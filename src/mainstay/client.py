@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from mainstay.domain.errors import BadInput, MainstayError, NotFound, Refused
+
+if TYPE_CHECKING:
+    import httpx
 
 ADDRESS_FILE = "address"
 TOKEN_FILE = "admin-token"  # noqa: S105  the name of the file, not a token
@@ -30,6 +31,8 @@ class Client:
     """
 
     def __init__(self, data: Path, url: str = "", token: str = "") -> None:
+        import httpx  # a platform that starts needs only the names above
+
         url = url or os.environ.get("MAINSTAY_URL", "") or _read(data / ADDRESS_FILE) or "http://127.0.0.1:8080"
         token = token or os.environ.get("MAINSTAY_TOKEN", "") or _read(data / TOKEN_FILE)
         self.url, self.token = url, token
@@ -45,6 +48,8 @@ class Client:
 
     def is_ready(self) -> bool:
         """Whether it answers and every stage runs."""
+        import httpx
+
         try:
             return self._http.get("/readyz", timeout=5).is_success
         except httpx.TransportError:
@@ -59,6 +64,8 @@ class Client:
         self._http.close()
 
     def _ask(self, method: str, path: str, **rest: Any) -> Any:
+        import httpx
+
         try:
             response = self._http.request(method, "/api/v1/" + path, **rest)
         except httpx.TransportError as error:

@@ -83,11 +83,16 @@ async def _serve(platform: Platform, listener: socket.socket, address: Path, url
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
-    await platform.start_async()
+    opening = asyncio.create_task(platform.start_async())  # the door need not wait until plans can run
+    opening.add_done_callback(lambda done: end() if not done.cancelled() and done.exception() else None)
     part = address.with_suffix(".part")
     part.write_text(url)
     os.replace(part, address)  # noqa: PTH105  atomic: a client reads all of it or nothing
     try:
         await server.serve(sockets=[listener])
     finally:
+        opening.cancel()
+        opened = await asyncio.gather(opening, return_exceptions=True)
         await platform.stop_async()
+    if isinstance(opened[0], Exception):  # no runbook could ever run: that is no platform
+        raise opened[0]

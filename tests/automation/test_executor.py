@@ -210,6 +210,28 @@ async def reopened(world, plan_id="PLAN-1", answer=None):
         await executor.close()
 
 
+def test_what_is_approved_while_it_opens_starts_behind_that(world):
+    """The door answers people before runbooks can run; nobody is turned away for it."""
+
+    async def go():
+        made = world.keep(plan(step("one", "broken")))
+        executor = world.executor()
+        world.approvals.approve(made.id, ADA, made.digest)
+        early = asyncio.create_task(executor.start(made.id))
+        await asyncio.sleep(0)
+        assert not early.done()
+        await executor.open()
+        with contextlib.suppress(Refused):  # `open` itself may have been the first to start it
+            await early
+        try:
+            return await executor.result(made.id)
+        finally:
+            await executor.close()
+
+    assert asyncio.run(go()).status == "failed"
+    assert world.spy.calls == ["broken"]
+
+
 def test_a_step_that_was_cut_off_is_asked_about_and_never_repeated(world):
     """The file of the workflows is lost, too: the records of the steps are enough."""
     cut_off(world, plan(step("one"), step("two")))

@@ -29,6 +29,11 @@ class Durable:
         self._path, self._body = path, body
         self._run: Callable[[str, str, int], Coroutine[Any, Any, str]] | None = None
 
+    @staticmethod
+    def load() -> None:
+        """Import what `open` needs, half a second of work: on a thread of its own it holds nobody up."""
+        import dbos  # noqa: F401
+
     def open(self) -> None:
         """Open the file and take up unfinished runs; on the event loop of the caller if there is one."""
         from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer

@@ -91,6 +91,7 @@ class Executor:
             control, steps, verifier, check=self._hands.check, approvals=approvals, clock=clock, submit=submit
         )
         self._durable = Durable(dbos_path, course.run)
+        self._is_open = asyncio.Event()
         self._answering = asyncio.Lock()  # two people who answer at once must not begin two runs
 
     @property
@@ -99,18 +100,24 @@ class Executor:
         return self._hands.failures
 
     async def open(self) -> None:
-        """Begin: cut-off runs continue, and what was approved just before a crash starts now."""
+        """Begin: cut-off runs continue, and what was approved just before a crash starts now.
+
+        It takes a second, in which senders and people need not wait: what is approved meanwhile starts behind it.
+        """
+        await asyncio.to_thread(self._durable.load)
         self._durable.open()
         for plan in await asyncio.to_thread(self._control.plans, status="running"):
             await self._take_up(plan)
         for plan in await asyncio.to_thread(self._control.plans, status="approved"):
             try:
-                await self.start(plan.id)
+                await self._start(plan.id)
             except Refused as refused:
                 log.warning("not started: %s", refused)
+        self._is_open.set()
 
     async def close(self) -> None:
         """Stop; runs continue at the next `open`."""
+        self._is_open.clear()
         await self._durable.close()
 
     async def start(self, plan_id: str) -> Approval:
@@ -120,6 +127,10 @@ class Executor:
             Refused: There is no approval under which it may run now.
             NotFound: There is no such plan.
         """
+        await self._is_open.wait()
+        return await self._start(plan_id)
+
+    async def _start(self, plan_id: str) -> Approval:
         plan = self._plan(plan_id)
         if plan.status != "approved":
             raise Refused(f"{plan.id} is {plan.status}, not approved")
@@ -157,6 +168,7 @@ class Executor:
         Raises:
             Refused: The plan asks nothing, or this person could not have approved it.
         """
+        await self._is_open.wait()
         async with self._answering:
             await self._answer(plan_id, by, was_done=was_done)
 
