@@ -30,8 +30,20 @@ def series(count=3, step=15, hours=2):
     }
 
 
+OPEN = []
+
+
 def asking(url, patience_s=10.0):
-    return Prometheus(url, Credentials(), Pace(1000.0, 5.0, patience_s), lambda _: None)
+    """A client that does not really wait; closed when the test is over."""
+    OPEN.append(Prometheus(url, Credentials(), Pace(1000.0, 5.0, patience_s), lambda _: None))
+    return OPEN[-1]
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    yield
+    while OPEN:
+        OPEN.pop().close()
 
 
 def content(folder):
