@@ -229,7 +229,9 @@ def test_chances_are_counted_over_everything_that_is_watched(line: Line) -> None
     at_ms = line.exhausted()
     assert not line.start("few", at_ms, p_value=1e-7).suppressed
     series = tuple(Series(n, 1000 + n, "service:lab/many", f"m{n}") for n in range(2000))
-    applied(line.stage, Normal(new_series=series), at_ms + HOUR)
+    for _ in range(2):  # told again after a restart, they are not twice as many
+        applied(line.stage, Normal(new_series=series), at_ms + HOUR)
+    assert line.stage.standing.teams[0].watched == 2001
     assert line.start("many", at_ms + 2 * HOUR, p_value=1e-7).suppressed
 
 

@@ -81,8 +81,9 @@ class Detect:
         is_tick = book.begin(at_ms)
         held_before = set(book.held)
         normal = dataclasses.replace(normal, at_ns=at_ms * 1_000_000)
+        # after a restart the normaliser names all of them again
+        self._watched.heard(one for one in normal.new_series if self._slots.get(one.slot) != one.id)
         self._slots.update({series.slot: series.id for series in normal.new_series})
-        self._watched.heard(normal.new_series)
         self._score(normal, at_ms, effects)
         self._rules.apply(normal.alerts, at_ms, effects)
         self._silent(normal.metrics, at_ms, effects)
