@@ -70,6 +70,27 @@ def drift(rows: int, columns: int, json_file: Path | None) -> None:
     _say(measure(rows, columns), json_file)
 
 
+@bench.command()
+@click.option("--fuzz", default=0, show_default=True, help="Damaged bodies to read, with checks and at a guard page.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path))
+def decode(fuzz: int, json_file: Path | None) -> None:
+    """Bodies to columns: compiled readers beside the readers of messages."""
+    from mainstay.bench import decode as measured
+
+    _say(measured.fuzz(fuzz) if fuzz else measured.decode(), json_file)
+
+
+@bench.command()
+@click.option("--lines", default=50_000, show_default=True)
+@click.option("--data", type=click.Path(exists=True, path_type=Path), help="Measure on these lines (Parquet) instead.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path))
+def templates(lines: int, data: Path | None, json_file: Path | None) -> None:
+    """Lines per second of the log template miner beside drain3, merging and parameters included."""
+    from mainstay.bench.templates import lines_of, measure, stream
+
+    _say(measure(lines_of(data) if data else stream(lines)), json_file)
+
+
 def _say(figures: dict[str, Any], json_file: Path | None) -> None:
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n")

@@ -7,20 +7,95 @@ import re
 import uuid
 from collections.abc import Callable
 
-_NAMES = (
-    "ann bob carol dave erin frank grace heidi ivan judy mallory niaj olivia peggy rupert sybil trent victor walter "
-    "wendy alice yusuf zoe chen kumar garcia silva novak ito kim nguyen"
-).split()
-_NOUNS = (
-    "orders payments users sessions cache index queue broker worker scheduler gateway replica shard mirror archive "
-    "catalog backup metrics events invoices search mailer profile upload thumbnail audit cluster volume tenant token"
-).split()
-_ERRORS = (
-    "Connection refused|timed out|No such file or directory|Permission denied|broken pipe|invalid literal for int()"
-    "|name resolution failed|list index out of range|certificate has expired|unexpected EOF|disk quota exceeded"
-).split("|")
-_CLASSES = "ValueError KeyError TimeoutError OSError ConnectionResetError RuntimeError AuthError LookupError".split()
-_STATES = "NEW READY RUNNING DONE FAILED PAUSED CLOSED ACTIVE".split()
+_NAMES = [
+    "ann",
+    "bob",
+    "carol",
+    "dave",
+    "erin",
+    "frank",
+    "grace",
+    "heidi",
+    "ivan",
+    "judy",
+    "mallory",
+    "niaj",
+    "olivia",
+    "peggy",
+    "rupert",
+    "sybil",
+    "trent",
+    "victor",
+    "walter",
+    "wendy",
+    "alice",
+    "yusuf",
+    "zoe",
+    "chen",
+    "kumar",
+    "garcia",
+    "silva",
+    "novak",
+    "ito",
+    "kim",
+    "nguyen",
+]
+_NOUNS = [
+    "orders",
+    "payments",
+    "users",
+    "sessions",
+    "cache",
+    "index",
+    "queue",
+    "broker",
+    "worker",
+    "scheduler",
+    "gateway",
+    "replica",
+    "shard",
+    "mirror",
+    "archive",
+    "catalog",
+    "backup",
+    "metrics",
+    "events",
+    "invoices",
+    "search",
+    "mailer",
+    "profile",
+    "upload",
+    "thumbnail",
+    "audit",
+    "cluster",
+    "volume",
+    "tenant",
+    "token",
+]
+_ERRORS = [
+    "Connection refused",
+    "timed out",
+    "No such file or directory",
+    "Permission denied",
+    "broken pipe",
+    "invalid literal for int()",
+    "name resolution failed",
+    "list index out of range",
+    "certificate has expired",
+    "unexpected EOF",
+    "disk quota exceeded",
+]
+_CLASSES = [
+    "ValueError",
+    "KeyError",
+    "TimeoutError",
+    "OSError",
+    "ConnectionResetError",
+    "RuntimeError",
+    "AuthError",
+    "LookupError",
+]
+_STATES = ["NEW", "READY", "RUNNING", "DONE", "FAILED", "PAUSED", "CLOSED", "ACTIVE"]
 _KINDS: tuple[tuple[str, str], ...] = (
     (r"uuid|guid|request_id|trace", "uuid"), (r"url|uri|endpoint|link", "url"), (r"path|file|dir|folder|root", "path"),
     (r"host|server|node|peer|domain", "host"), (r"addr|\bip\b", "address"), (r"user|owner|login|sender|author", "user"),

@@ -14,15 +14,38 @@ import numpy as np
 
 from mainstay.domain.signals import I64
 from mainstay.normalize.logs.letters import (
-    ADDRESSED, CAPITAL, CLASS, DELIMITER, DIGIT, DIGITS, DOT, DOTTED, END, GLUE, JOINT, LETTER, LETTERED, NOT_HEX, ODD, QUOTE,
-    SECOND_QUOTE, SIGN, SIZES, SLASHED, SPACE, STOP, TOP_LABELS, TRAITS, VALUE_WORDS,
+    ADDRESSED,
+    CAPITAL,
+    CLASS,
+    DELIMITER,
+    DIGIT,
+    DIGITS,
+    DOT,
+    DOTTED,
+    END,
+    GLUE,
+    JOINT,
+    LETTER,
+    LETTERED,
+    NOT_HEX,
+    ODD,
+    QUOTE,
+    SECOND_QUOTE,
+    SIGN,
+    SIZES,
+    SLASHED,
+    SPACE,
+    STOP,
+    TOP_LABELS,
+    TRAITS,
+    VALUE_WORDS,
 )  # fmt: skip
 
 MAX_UNITS = 64
 MAX_BYTES = 4_096
 MAX_QUOTED = 256
 SHORT = 10
-"""A variable of so few letters that begins with one (`ssh2`, `eth0`) may be a word: it is no part of a list before it."""
+"""A variable of so few letters that begins with one (`ssh2`, `eth0`) may be a word: it belongs to no list before it."""
 SEED, PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a, 64 bits
 WILD = np.uint64(0x9E3779B97F4A7C15)
 """What stands for the hash of a variable."""
