@@ -211,3 +211,29 @@ def test_silence_on_a_starved_host_is_lateness_unless_callers_fail() -> None:
     found = told(Drill(WIDE, on_hosts(WIDE)), [*starved(names), quiet], cries(WIDE, names))
     assert found.suspects[0].cause == "host"
     assert all(s.cause != "dependency" for s in found.suspects)
+
+
+def test_a_slow_deploy_after_the_host_was_starved_comes_first_though_its_service_was_slow_before() -> None:
+    names = services(WIDE)
+    bad = Fault("pricing", at_s=145, extra_ms=500)
+    script = [(144, deploy("pricing", 144)), *cries(WIDE, names)]
+    found = told(Drill(WIDE, on_hosts(WIDE)), [*starved(names), bad], script)
+    assert (found.suspects[0].entity, found.suspects[0].cause) == (entity("pricing"), "deploy")
+
+
+@pytest.mark.parametrize("database", ["db:ledger", "db:session"])
+def test_a_locked_database_stays_first_when_its_users_host_is_starved_too(database: str) -> None:
+    fault, names = Fault(database, extra_ms=800, errors=0.2), services(DEEP)
+    script = [*cries(DEEP, names), *storm(DEEP, fault)]
+    found = told(Drill(DEEP, on_hosts(DEEP)), [*starved(names), fault], script)
+    assert (found.suspects[0].entity, found.suspects[0].cause) == (entity(database), "database")
+
+
+def test_a_stopped_service_on_a_starved_host_comes_first() -> None:
+    names = services(WIDE)
+    gone = Fault("index", at_s=135, errors=1.0, stops_ms=1000, is_silent=True,
+                 lines=(("search", "index did not answer GET / within 1000 ms"),))  # fmt: skip
+    fails = [failing(c, e, 138, 150, severity="critical") for c, e in (("search", "index"), ("front", "search"))]
+    script = [*cries(WIDE, names), *((150, alert) for alert in fails)]
+    found = told(Drill(WIDE, on_hosts(WIDE)), [*starved(names), gone], script)
+    assert (found.suspects[0].entity, found.suspects[0].cause) == (entity("index"), "dependency")

@@ -105,6 +105,7 @@ class Diagnoser:
         "own_part": 0.15,  # of the added time its own: less than that is waiting for others
         "beyond": 3.0,  # times what its neighbours take longer: then it is ill by itself
         "beyond_ms": 150.0,
+        "beyond_ratio": 5.0,  # times the upper edge of what is usual, where only an alert tells
     }
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:

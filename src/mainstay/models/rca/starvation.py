@@ -56,15 +56,14 @@ def starvation_of(case: Case, weights: Mapping[str, float]) -> Starvation | None
 def _rest(case: Case, starved: Iterable[Host], weights: Mapping[str, float]) -> Case:
     """The case without what the hosts explain: slowness of excused members, of their calls to stores, and lateness."""
     hosts = {member: host for host in starved for member in host.members}
-    excused = {m for m, host in hosts.items() if host.is_excused(m)}
-    if not_excused := {m for m in hosts if m not in excused}:
-        excused -= _above(case, not_excused)  # who calls somebody that is really slow is slow because of that
-    calls = tuple(_calm(c) if _is_explained(c, excused, hosts, weights) else c for c in case.calls)
-    alerts = [a for a in case.alerts if not _is_alert_explained(a, excused, hosts)]
-    vitals = [
-        v for v in case.vitals
-        if not (v.kind == "delay" and v.entity in excused and v.entity in hosts and hosts[v.entity].is_just_late(v))
-    ]  # fmt: skip
+    beyond = {m for m, host in hosts.items() if not host.is_excused(m)}
+    far = beyond | {call.callee for call in case.calls if _is_far(call, hosts, weights)}
+    far |= {alert.callee for alert in case.alerts if _is_far_told(alert, hosts, weights)}
+    excused = set(hosts) - far - _above(case, far)  # who calls somebody that is really slow is slow because of that
+    calls = tuple(_calm(c) if _is_explained(c, excused, far) else c for c in case.calls)
+    began_ms = max((c.at_ms for c in case.changes if c.entity in beyond), default=case.onset_ms)
+    alerts = [_dated(a, began_ms) for a in case.alerts if not _is_alert_explained(a, excused, far)]
+    vitals = [v for v in case.vitals if v.kind != "delay" or v.entity not in hosts or not _is_host_late(v, hosts)]
     failing = {c.callee for c in calls if c.errors_now - c.errors_before > weights["failing_share"]}
     silent = {e: at for e, at in case.silent.items() if e not in hosts or e in failing}
     onset_ms = min((a.since_ms for a in alerts), default=case.onset_ms)
@@ -74,24 +73,41 @@ def _rest(case: Case, starved: Iterable[Host], weights: Mapping[str, float]) -> 
     )  # fmt: skip
 
 
-def _is_alert_explained(alert: AlertFact, excused: set[str], hosts: Mapping[str, Host]) -> bool:
-    if alert.resource == "delay" and alert.about in hosts:
-        return True
-    if alert.signal not in SLOWNESS:
-        return False
-    if alert.about in hosts:
-        return alert.about in excused
-    return alert.caller in excused  # who waits for its own turn sees its database and its queue slow
+def _dated(alert: AlertFact, began_ms: int) -> AlertFact:
+    """Slowness beyond the host's cannot be told from the host's in time: a change since then is taken to begin it."""
+    if alert.signal not in SLOWNESS or alert.since_ms >= began_ms:
+        return alert
+    return msgspec.structs.replace(alert, since_ms=began_ms)
 
 
-def _is_explained(call: CallFact, excused: set[str], hosts: Mapping[str, Host], weights: Mapping[str, float]) -> bool:
-    if call.callee in hosts:
-        return call.callee in excused
+def _is_host_late(vital: VitalFact, hosts: Mapping[str, Host]) -> bool:
+    return hosts[vital.entity].is_just_late(vital)
+
+
+def _is_far(call: CallFact, hosts: Mapping[str, Host], weights: Mapping[str, float]) -> bool:
+    """A call of a starved caller to something that runs elsewhere, far slower than its own wait for the processor."""
     host = hosts.get(call.caller)
-    if host is None or call.caller not in excused:
+    if host is None or call.callee in hosts:
         return False
-    beyond = max(weights["beyond_ms"], weights["beyond"] * host.usual_ms)
-    return call.now_ms - call.before_ms <= beyond
+    return call.now_ms - call.before_ms > max(weights["beyond_ms"], weights["beyond"] * host.usual_ms)
+
+
+def _is_far_told(alert: AlertFact, hosts: Mapping[str, Host], weights: Mapping[str, float]) -> bool:
+    if alert.signal != "latency" or alert.caller not in hosts or alert.callee in hosts:
+        return False
+    return (alert.ratio or 0.0) > weights["beyond_ratio"]
+
+
+def _is_alert_explained(alert: AlertFact, excused: set[str], far: set[str]) -> bool:
+    if alert.resource == "delay" and alert.about in excused:
+        return True
+    if alert.signal not in SLOWNESS or alert.about in far:
+        return False
+    return alert.about in excused or alert.caller in excused  # who waits for its turn sees its stores slow
+
+
+def _is_explained(call: CallFact, excused: set[str], far: set[str]) -> bool:
+    return call.callee not in far and (call.callee in excused or call.caller in excused)
 
 
 def _above(case: Case, entities: set[str]) -> set[str]:
