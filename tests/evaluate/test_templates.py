@@ -89,8 +89,8 @@ def test_without_labels_only_predictions_are_written(tmp_path):
 def test_a_folder_of_csv_is_read_and_what_cannot_be_read_is_said(tmp_path):
     (tmp_path / "x.csv").write_text("system,line,content,template\na,1,order 7 paid,order <*> paid\n")
     assert run(tmp_path, None)["pa"] == 1.0
+    (tmp_path / "x.csv").write_text("content\nfoo\n")
     with pytest.raises(BadInput, match="no column system"):
-        (tmp_path / "x.csv").write_text("content\nfoo\n")
         run(tmp_path, None)
     (tmp_path / "x.csv").unlink()
     with pytest.raises(BadInput, match="holds no"):

@@ -38,7 +38,8 @@ def stream(lines: int, seed: int = 1) -> list[str]:
 def _filled(rng: random.Random, statement: str, words: list[str]) -> str:
     fresh = "".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=8)) if rng.random() < 0.1 else rng.choice(words)
     return statement.format(
-        n=rng.randrange(100_000), ip=f"10.{rng.randrange(256)}.{rng.randrange(256)}.7", new=fresh, word=words[rng.randrange(40)],
+        n=rng.randrange(100_000), ip=f"10.0.{rng.randrange(256)}.{rng.randrange(256)}", new=fresh,
+        word=words[rng.randrange(40)],
         hex=f"{rng.getrandbits(48):012x}", path=f"/var/lib/{rng.choice(words)}/{rng.randrange(99)}",
     )  # fmt: skip
 

@@ -8,94 +8,27 @@ import uuid
 from collections.abc import Callable
 
 _NAMES = [
-    "ann",
-    "bob",
-    "carol",
-    "dave",
-    "erin",
-    "frank",
-    "grace",
-    "heidi",
-    "ivan",
-    "judy",
-    "mallory",
-    "niaj",
-    "olivia",
-    "peggy",
-    "rupert",
-    "sybil",
-    "trent",
-    "victor",
-    "walter",
-    "wendy",
-    "alice",
-    "yusuf",
-    "zoe",
-    "chen",
-    "kumar",
-    "garcia",
-    "silva",
-    "novak",
-    "ito",
-    "kim",
-    "nguyen",
-]
+    "ann", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory", "niaj",
+    "olivia", "peggy", "rupert", "sybil", "trent", "victor", "walter", "wendy", "alice", "yusuf", "zoe", "chen",
+    "kumar", "garcia", "silva", "novak", "ito", "kim", "nguyen",
+]  # fmt: skip
 _NOUNS = [
-    "orders",
-    "payments",
-    "users",
-    "sessions",
-    "cache",
-    "index",
-    "queue",
-    "broker",
-    "worker",
-    "scheduler",
-    "gateway",
-    "replica",
-    "shard",
-    "mirror",
-    "archive",
-    "catalog",
-    "backup",
-    "metrics",
-    "events",
-    "invoices",
-    "search",
-    "mailer",
-    "profile",
-    "upload",
-    "thumbnail",
-    "audit",
-    "cluster",
-    "volume",
-    "tenant",
-    "token",
-]
+    "orders", "payments", "users", "sessions", "cache", "index", "queue", "broker", "worker", "scheduler",
+    "gateway", "replica", "shard", "mirror", "archive", "catalog", "backup", "metrics", "events", "invoices",
+    "search", "mailer", "profile", "upload", "thumbnail", "audit", "cluster", "volume", "tenant", "token",
+]  # fmt: skip
 _ERRORS = [
-    "Connection refused",
-    "timed out",
-    "No such file or directory",
-    "Permission denied",
-    "broken pipe",
-    "invalid literal for int()",
-    "name resolution failed",
-    "list index out of range",
-    "certificate has expired",
-    "unexpected EOF",
-    "disk quota exceeded",
-]
+    "Connection refused", "timed out", "No such file or directory", "Permission denied", "broken pipe",
+    "invalid literal for int()", "name resolution failed", "list index out of range", "certificate has expired",
+    "unexpected EOF", "disk quota exceeded",
+]  # fmt: skip
 _CLASSES = [
-    "ValueError",
-    "KeyError",
-    "TimeoutError",
-    "OSError",
-    "ConnectionResetError",
-    "RuntimeError",
-    "AuthError",
+    "ValueError", "KeyError", "TimeoutError", "OSError", "ConnectionResetError", "RuntimeError", "AuthError",
     "LookupError",
-]
-_STATES = ["NEW", "READY", "RUNNING", "DONE", "FAILED", "PAUSED", "CLOSED", "ACTIVE"]
+]  # fmt: skip
+_STATES = [
+    "NEW", "READY", "RUNNING", "DONE", "FAILED", "PAUSED", "CLOSED", "ACTIVE",
+]  # fmt: skip
 _KINDS: tuple[tuple[str, str], ...] = (
     (r"uuid|guid|request_id|trace", "uuid"), (r"url|uri|endpoint|link", "url"), (r"path|file|dir|folder|root", "path"),
     (r"host|server|node|peer|domain", "host"), (r"addr|\bip\b", "address"), (r"user|owner|login|sender|author", "user"),
@@ -103,7 +36,8 @@ _KINDS: tuple[tuple[str, str], ...] = (
     (r"time|delay|elapsed|duration|seconds|interval|latency|age", "duration"), (r"hash|digest|etag|sha|hex", "hex"),
     (r"\be\b|\bex\b|exc|err|error|failure|reason|traceback", "error"), (r"state|status|phase", "state"),
     (r"list|keys|names|items|ids\b|args|values|\[.*\]", "list"), (r"key|id\b|_id|ident", "key"),
-    (r"class|type|cls|__name__|func|method", "name"), (r"version", "version"), (r"is_|has_|enabled|flag|bool", "boolean"),
+    (r"class|type|cls|__name__|func|method", "name"), (r"version", "version"),
+    (r"is_|has_|enabled|flag|bool", "boolean"),
 )  # fmt: skip
 
 
@@ -148,9 +82,7 @@ class Values:
             ),
             "path": lambda: "/" + "/".join([self._word() for _ in range(rng.randint(2, 4))]) + rng.choice(("", ".log")),
             "host": lambda: rng.choice((f"{self._word()}-{rng.randrange(20)}.example.com", self._word(), "localhost")),
-            "address": lambda: (
-                f"10.{rng.randrange(256)}.{rng.randrange(256)}.{rng.randrange(256)}:{rng.randrange(9999)}"
-            ),
+            "address": lambda: f"10.0.{rng.randrange(256)}.{rng.randrange(256)}:{rng.randrange(9999)}",
             "user": lambda: rng.choice(_NAMES),
             "integer": lambda: str(rng.choice((rng.randrange(10), rng.randrange(100_000)))),
             "duration": lambda: f"{rng.expovariate(0.5):.{rng.randint(1, 6)}f}",

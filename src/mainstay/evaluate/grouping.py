@@ -18,7 +18,9 @@ def figures(
       template of the same text.
 
     Args:
-        groups: What the lines are grouped by; the text of their templates when None.
+        truth: The true template of each line.
+        templates: The found one.
+        groups: What the lines are grouped by; the text of their found templates when None.
 
     >>> figures(["a <*>", "a <*>", "b"], ["a <*>", "a x", "b"])
     {'ga': 0.3333, 'fga': 0.4, 'pa': 0.6667, 'fta': 0.8}

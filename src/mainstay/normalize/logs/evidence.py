@@ -1,8 +1,8 @@
 """When lines of one shape are one template: evidence, not likeness.
 
 Two lines that differ in one word may be two statements (`link up`, `link down`) or one with a variable (`user ann`,
-`user bob`). What tells them apart is the number of different words that the place has taken while the rest stayed: words
-of a program are few, values keep coming. How many are needed depends on what the place and its words look like.
+`user bob`). What tells them apart is the number of different words that the place has taken while the rest stayed:
+words of a program are few, values keep coming. How many are needed depends on what the place and its words look like.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What of a log record says which statement of the program it is: of JSON its message, of a stack trace its first line."""
+"""What of a record says which statement of the program it is: of JSON its message, of a stack trace its first line."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _TRACES = ("Traceback (most recent call last)", "Exception in thread ", "gorouti
 
 
 def headline(body: str) -> str:
-    """The line that a template is made of.
+    r"""The line that a template is made of.
 
-    >>> headline('{"level": "info", "msg": "order 7 paid", "took": 3}'), headline("it broke\\n  at Foo.java:7")
+    >>> headline('{"level": "info", "msg": "order 7 paid", "took": 3}'), headline("it broke\n  at Foo.java:7")
     ('order 7 paid', 'it broke')
-    >>> headline("Traceback (most recent call last):\\n  File \\"x\\", line 1\\nKeyError: 'order'")
+    >>> headline("Traceback (most recent call last):\n  File x, line 1\nKeyError: 'order'")
     "Traceback (most recent call last): KeyError: 'order'"
     """
     start = body.lstrip()

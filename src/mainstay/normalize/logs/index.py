@@ -1,8 +1,8 @@
 """Which template a line is of, in machine code: a hash table asked once per pattern of variable places.
 
 A template is the shape of its lines, the words that stay, and a mask of the places that do not. Its key is a sum over
-places, so the key with other places left out is a few additions away. Per shape the masks in use are few; each line asks
-for the key under every one of them, the most specific first (tuple space search: Srinivasan et al., SIGCOMM 1999).
+places, so the key with other places left out is a few additions away. Per shape the masks in use are few; each line
+asks for the key under each of them, the most specific first (tuple space search: Srinivasan et al., SIGCOMM 1999).
 A line with a new word in a place known to vary is therefore never unseen.
 """
 
@@ -151,7 +151,7 @@ def match(units: Units, since: int, known: Table, guide: Table, slots: Slots, ou
             key = _narrowed(exact, words, guide.value[at])
             found = find(known, key)
             if known.key[found] == key:
-                slot = np.int64(known.value[found])
+                slot = int(known.value[found])
                 break
         if slot < 0:
             return i

@@ -1,9 +1,9 @@
 """Log templates at memory speed: machine code knows what was seen, Python judges only what was not.
 
-A line is cut into units and hashed (`tokens`), its key is looked up with the places that vary left out (`index`); only a
-line of no known template comes here, and is either a template of its own or the evidence that several are one
-(`evidence`, `openings`). Everything is bounded, and every choice depends only on the lines before, however they were cut
-into batches.
+A line is cut into units and hashed (`tokens`), its key is looked up with the places that vary left out (`index`); only
+a line of no known template comes here, and is either a template of its own or the evidence that several are one
+(`evidence`, `openings`). Everything is bounded, and every choice depends only on the lines before, however they were
+cut into batches.
 """
 
 from __future__ import annotations

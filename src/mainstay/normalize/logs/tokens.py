@@ -75,7 +75,8 @@ def room(lines: int, size: int) -> Units:
     """Empty columns for so many lines of so many bytes together."""
     most = min(lines * MAX_UNITS, size + lines)
     offsets, hashes = np.empty((2, most), np.int64), np.empty((3, most), np.uint64)
-    return Units(offsets[0], offsets[1], *hashes, np.zeros(lines + 1, np.int64), np.zeros(lines, np.uint64))
+    first, shape = np.zeros(lines + 1, np.int64), np.zeros(lines, np.uint64)
+    return Units(offsets[0], offsets[1], hashes[0], hashes[1], hashes[2], first, shape)
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
