@@ -43,6 +43,12 @@ def test_changes_of_other_services_or_of_last_week_are_not_related(viewer: Clien
 def test_lists_and_their_filters(viewer: Client) -> None:
     assert [i["id"] for i in viewer.get("incidents")] == ["INC-1"]
     assert viewer.get("incidents", status="resolved") == []
+    [row] = viewer.get("incidents")
+    assert row["suspects"][0]["cause"] == "deploy"
+    assert not {"groupings", "evidence", "timeline", "summary", "impact"} & set(row)
+    for words, count in (("payments", 1), ("PAYMENTS  slow", 1), ("payments fast", 0), ("%", 0), ("_", 0), ("e1", 1), ("status", 0)):
+        assert len(viewer.get("incidents", q=words)) == count, words
+    assert viewer.get("incidents", q="payments", before="INC-1") == []
     assert viewer.get("incidents", before="INC-1") == []
     assert viewer.get("incidents", before=str(T0 + 1)) == []
     assert len(viewer.get("incidents", before=str(T0 + 2))) == 1
@@ -221,6 +227,7 @@ def test_what_is_not_there_is_named(viewer: Client, path: str) -> None:
 
 REFUSED = [
     ("GET", "incidents?limit=0"), ("GET", "incidents?limit=1001"), ("GET", "incidents?limit=many"),
+    ("GET", f"incidents?q={'x' * 201}"),
     ("GET", "incidents?status=odd"), ("GET", "series/-1/points"), ("GET", f"series/{2**64}/points"),
     ("GET", "series/x/points"), ("GET", "series/²/points"), ("GET", "changes?since_ms=-1"), ("GET", "traces/zz"),
     ("GET", "logs"), ("GET", "ledger?kind=odd"), ("POST", "incidents/INC-1/merge"), ("POST", "plans/P-1/approve"),

@@ -16,11 +16,16 @@ import msgspec
 from tests.console import fixture
 from tests.console.fixture import World
 
+from mainstay.api.budget import BudgetPage, Held, Learned, TeamPage
 from mainstay.console import content_security_policy, static_directory
+from mainstay.detect import explain
+from mainstay.detect.explanation import says
 from mainstay.domain.alerts import Alert
+from mainstay.domain.budget import Floor, TeamBudget
 from mainstay.domain.incidents import Incident
 from mainstay.domain.runbooks import Approval, Plan
 from mainstay.domain.views import Reperformed
+from mainstay.feedback import observed
 
 TOKEN = "let-me-in"
 
@@ -51,7 +56,8 @@ class Answers:
                 about = {"id": series, "entity": fixture.service("payments"), "metric": fixture.LATENCY, "unit": "s"}
                 return about | fixture.points(self.world.now_ms)
             case [kind, name]:
-                one = {"incidents": self.incident, "entities": self.entity, "models": self.model, "ledger": self.entry}
+                one = {"incidents": self.incident, "entities": self.entity, "models": self.model, "ledger": self.entry,
+                       "alerts": self.alert}  # fmt: skip
                 return one[kind](name)
         raise KeyError("/".join(parts))
 
@@ -65,6 +71,7 @@ class Answers:
             "unplaced": lambda: [[["instance", "10.0.0.7:9100"], ["job", "node"]], [["job", fixture.HOSTILE]]],
             "models": lambda: [self.model(d.kind) for d in world.deployments],
             "ledger": lambda: list(reversed(world.ledger)),
+            "budget": self.budget,
         }
         return made[name]() if name in made else vars(world)[name]
 
@@ -72,6 +79,28 @@ class Answers:
         held = {"true": True, "false": False}.get(query.get("suppressed", ""))
         rows = [a for a in self.world.alerts if query.get("status") in (None, a.status)]
         return [a for a in rows if held in (None, a.suppressed)]
+
+    def budget(self) -> BudgetPage:
+        held = [a for a in self.world.alerts if a.suppressed]
+        stands = TeamBudget(team="default", promised=7, watched=120, reserved=1, places=6, used=2, level=None)
+        seen = observed("default", [], 2.0, 7)
+        bar = fixture.a_bar()
+        return BudgetPage(
+            since_ms=self.world.now_ms - 86_400_000,
+            teams=[TeamPage(team="default", stands=stands, observed=seen)],
+            held=[Held(alert=a, missed=None) for a in held],
+            held_count=len(held),
+            missed_count=0,
+            learned=[Learned(bar=bar, says=says(bar))],
+            floors=[Floor(below=5, unit="ms")],
+            waiting=3,
+            lost=1,
+        )
+
+    def alert(self, alert: str) -> dict[str, Any]:
+        found = next(a for a in self.world.alerts if a.id == alert)
+        bars = [msgspec.structs.replace(fixture.a_bar(), id=found.fingerprint)] if found.suppressed else []
+        return msgspec.to_builtins(found) | {"explanation": msgspec.to_builtins(explain(found, bars))}
 
     def entry(self, entry: str) -> dict[str, Any]:
         found = next(e for e in self.world.ledger if e.id == entry)
@@ -110,6 +139,8 @@ class Answers:
 
     def incidents(self, query: dict[str, str]) -> list[Incident]:
         rows = [i for i in self.world.incidents if query.get("status") in (None, i.status)]
+        words = query.get("q", "").lower().split()
+        rows = [i for i in rows if all(word in msgspec.json.encode(i).decode().lower() for word in words)]
         rows.sort(key=lambda i: -i.opened_ms)
         ids = [i.id for i in rows]
         first = ids.index(query["before"]) + 1 if "before" in query else 0

@@ -8,7 +8,7 @@ import msgspec
 from litestar import get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from mainstay.api.parameters import DAY_MS, Asking, Limit, Ms, Platform, found, now_ms
+from mainstay.api.parameters import DAY_MS, Asking, Limit, Ms, Platform, Words, found, now_ms
 from mainstay.api.platform import PlatformApi
 from mainstay.api.series import SeriesView
 from mainstay.domain.alerts import Alert, AlertStatus
@@ -18,6 +18,7 @@ from mainstay.domain.incidents import Incident, IncidentStatus
 from mainstay.domain.records import Command, CommandKind
 from mainstay.domain.runbooks import Approval, Plan, StepResult
 from mainstay.domain.verdicts import Verdict
+from mainstay.domain.views import IncidentLine
 from mainstay.store.control import Control
 
 _BEFORE_MS, _AFTER_MS = 3_600_000, 600_000
@@ -64,11 +65,16 @@ def plan_view(plan: Plan) -> dict[str, Any]:
 def list_incidents(
     platform: Platform,
     status: FromQuery[IncidentStatus | None] = None,
+    q: Words = "",
     before: FromQuery[str | None] = None,
     limit: Limit = 100,
-) -> list[Incident]:
-    """Newest opened first. `before` is the id of the last one of the page before (or a time in ms)."""
-    return platform.control.incidents(status, limit, before)
+) -> list[IncidentLine]:
+    """Newest opened first, without groupings, evidence and timeline, which stand on an incident's own page.
+
+    `q` keeps those in which all these words stand anywhere: title, services, causes, timeline, names of people.
+    `before` is the id of the last one of the page before (or a time in ms).
+    """
+    return platform.control.incident_lines(status, limit, before, q)
 
 
 @get("/incidents/{incident:str}", role="viewer", sync_to_thread=True)

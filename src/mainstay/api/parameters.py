@@ -19,6 +19,7 @@ T = TypeVar("T")
 Platform = NamedDependency[SkipValidation[PlatformApi]]
 Asking = Request[User, Caller, Any]
 Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="How many at most.")]
+Words = Annotated[str, QueryParameter(max_length=200, description="Words that all must stand in it.")]
 Ms = Annotated[int | None, QueryParameter(ge=0, le=1 << 53, description="Milliseconds since 1970, UTC.")]
 
 LARGEST_JS = (1 << 53) - 1

@@ -19,14 +19,19 @@ def incidents() -> None:
 
 @incidents.command("list")
 @click.option("--status", type=click.Choice(["open", "acknowledged", "resolved", "merged"]))
+@click.option("--search", "words", default=None, help="Only those in which all these words stand.")
+@click.option("--before", default=None, help="Go on behind this one: the last id of the page before.")
 @click.option("--limit", default=50)
 @as_json
 @with_client
-def list_incidents(client: Client, status: str | None, limit: int, as_json: bool) -> None:
+def list_incidents(
+    client: Client, status: str | None, words: str | None, before: str | None, limit: int, as_json: bool
+) -> None:
     """Newest first."""
     columns = {"ID": "id", "SEVERITY": "severity", "STATUS": "status", "SINCE": "since_ms", "TITLE": "title",
                "RISK": "risk.score"}  # fmt: skip
-    show(client.get("incidents", status=status, limit=limit), columns, as_json, "no incidents")
+    rows = client.get("incidents", status=status, q=words, before=before, limit=limit)
+    show(rows, columns, as_json, "no incidents")
 
 
 @incidents.command("show")

@@ -14,6 +14,14 @@ export interface Alert {
   subject: string; signal: string; summary: string; channel: string; band: Band | null; p_value: number | null;
   labels: Record<string, string>; suppressed: boolean; suppressed_why: string; suppressed_by: string; generator_url: string;
 }
+export interface LearnedBar {
+  id: string; entity: string; name: string; channel: string; judged: number; needed: number; alert: string;
+  verdict: string; by: string; at_ms: number; held: number; last_ms: number | null;
+}
+export interface Explanation {
+  expected: string; came: string; since_ms: number; rarity: string; channel: string; decided_by: string;
+  held_back: string; learned: LearnedBar | null; learned_says: string; if_wrong: string;
+}
 export interface Suspect {
   entity: string; cause: string; probability: number; decided_by: VersionRef;
   change: string | null; evidence: string[]; says: string;
@@ -32,6 +40,8 @@ export interface Incident {
   evidence: Evidence[]; critical_failure: string; impact: string[]; risk: Risk | null; timeline: TimelineEntry[];
   acknowledged_by: string; merged_into: string;
 }
+/** What a list holds: an incident without what only its own page shows. */
+export type IncidentLine = Omit<Incident, 'summary' | 'groupings' | 'evidence' | 'impact' | 'timeline'>;
 export interface Change {
   id: string; at_ms: number; kind: string; subject: string; entity: string; tenant: string; environment: string;
   version: string; previous_version: string; author: string; summary: string; source: string; by_mainstay: boolean;

@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 
+from mainstay.domain.alerts import Severity
 from mainstay.domain.budget import LearnedBar
+from mainstay.domain.incidents import IncidentStatus, Risk, Suspect
 from mainstay.domain.models import VersionRef
 
 
@@ -28,6 +30,30 @@ class Funnel(msgspec.Struct, frozen=True, kw_only=True):
     alerts: int = 0
     incidents: int = 0
     not_paged: int = 0
+
+
+class IncidentLine(msgspec.Struct, frozen=True, kw_only=True):
+    """An incident as a list shows it: an `Incident` without what only its own page needs, which is most of its weight.
+
+    Read from the stored incident itself: fields that are not named here are skipped, not decoded.
+    """
+
+    id: str
+    status: IncidentStatus
+    severity: Severity
+    title: str
+    since_ms: int
+    opened_ms: int
+    updated_ms: int
+    decided_by: VersionRef
+    tenant: str
+    resolved_ms: int | None
+    entities: tuple[str, ...]
+    suspects: tuple[Suspect, ...]
+    critical_failure: str
+    risk: Risk | None
+    acknowledged_by: str
+    merged_into: str
 
 
 class StageHealth(msgspec.Struct, frozen=True, kw_only=True):

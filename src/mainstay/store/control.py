@@ -26,7 +26,7 @@ from mainstay.domain.protocols import Clock
 from mainstay.domain.runbooks import Approval, Plan, PlanStatus, StepResult
 from mainstay.domain.signals import Series, Template
 from mainstay.domain.verdicts import Label, Verdict
-from mainstay.domain.views import Funnel
+from mainstay.domain.views import Funnel, IncidentLine
 from mainstay.ledger import Head, Verified, verify
 from mainstay.store import documents as doc
 from mainstay.store import schema
@@ -96,6 +96,15 @@ class Control:
     ) -> list[Incident]:
         """Newest opened first; `before` is the id of the last one of the page before."""
         return self._page(doc.INCIDENT, limit, before, status=status)
+
+    def incident_lines(
+        self, status: IncidentStatus | None = None, limit: int = 100, before: str | None = None, words: str = ""
+    ) -> list[IncidentLine]:
+        """As `incidents`, without what only an incident's own page needs; of those in which all these words stand."""
+        kind = doc.INCIDENT_LINE
+        with self.database.reading() as connection:
+            older = [] if before is None else [kind.older_than(connection, self.tenant, before)]
+            return kind.search(connection, self.tenant, words, older, limit, status=status)
 
     def incident(self, incident: str) -> Incident | None:
         """The incident with this id."""

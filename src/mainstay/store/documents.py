@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Table, literal, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, Table, func, literal, select, tuple_
 
 from mainstay.domain.alerts import Alert
 from mainstay.domain.changes import Change
@@ -20,11 +21,13 @@ from mainstay.domain.runbooks import Approval, Plan, StepResult
 from mainstay.domain.signals import Series, Template
 from mainstay.domain.users import User
 from mainstay.domain.verdicts import Label, Verdict
+from mainstay.domain.views import IncidentLine
 from mainstay.ledger import canonical
 from mainstay.store import schema
 
 T = TypeVar("T")
 Columns = dict[str, Any]
+MOST_WORDS = 8  # of a search: each is a scan of the documents that the others let pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +79,16 @@ class Kind(Generic[T]):
         **equal: object,
     ) -> list[T]:
         """Documents in the order of this kind; a column that should equal None is not asked for."""
+        query = self._query(tenant, conditions, equal).limit(limit)
+        return [self.read(body) for body in connection.execute(query).scalars()]
+
+    def _query(
+        self, tenant: str, conditions: Sequence[ColumnElement[bool]], equal: Mapping[str, object]
+    ) -> Select[Any]:
         table = self.table.c
         query = select(table.body).where(table.tenant == tenant, *conditions)
         query = query.where(*(table[name] == storable(value) for name, value in equal.items() if value is not None))
-        query = query.order_by(*(table[n[1:]].desc() if n[0] == "-" else table[n] for n in self.order)).limit(limit)
-        return [self.read(body) for body in connection.execute(query).scalars()]
+        return query.order_by(*(table[n[1:]].desc() if n[0] == "-" else table[n] for n in self.order))
 
     def one(self, connection: Connection, tenant: str, **key: object) -> T | None:
         """The document with this key."""
@@ -90,6 +98,27 @@ class Kind(Generic[T]):
         """Those of these documents that are there, in the order of this kind within each 500."""
         known = list(dict.fromkeys(storable(one) for one in ids))
         return [d for part in in_parts(known) for d in self.find(connection, tenant, [self.table.c.id.in_(part)])]
+
+    def search(
+        self,
+        connection: Connection,
+        tenant: str,
+        words: str,
+        conditions: Sequence[ColumnElement[bool]],
+        limit: int,
+        **equal: object,
+    ) -> list[T]:
+        """As `find`, those in which each of these words stands in some field, whatever its case; "" is all of them.
+
+        A scan in the order of this kind until `limit` are found. The database sorts out most; a word that only names a
+        field ("status") does not count.
+        """
+        said = storable(words).lower().split()[:MOST_WORDS]
+        body = func.lower(self.table.c.body)
+        may = [body.contains(_in_json(word), autoescape=True) for word in said if word.isascii()]
+        query = self._query(tenant, [*conditions, *may], equal).execution_options(yield_per=50)
+        kept = (body for body in connection.execute(query).scalars() if not said or _says(body, said))
+        return [self.read(body) for body in islice(kept, limit)]
 
     def older_than(self, connection: Connection, tenant: str, before: str) -> ColumnElement[bool]:
         """What comes after the document `before`, or before a time in ms, in a list ordered by (-time, -id).
@@ -145,6 +174,8 @@ INCIDENT = Kind(
     "incident",
     _of("id"),
 )
+INCIDENT_LINE = Kind(IncidentLine, schema.incidents, _columns("id"), INCIDENT.order, INCIDENT.event)
+"""The same rows, read in part; it is never written."""
 PLAN = Kind(
     Plan, schema.plans, _columns("id", "incident", "status", "created_ms"), ("-created_ms", "-id"), "plan", _of("id")
 )
@@ -196,6 +227,28 @@ def storable(value: Any) -> Any:
     """
     is_text = isinstance(value, str) and not value.isascii()
     return value.encode("utf-8", "replace").decode() if is_text else value
+
+
+def _in_json(word: str) -> str:
+    r"""How a word stands inside of a JSON text.
+
+    >>> _in_json('say "hi"')
+    'say \\"hi\\"'
+    """
+    return msgspec.json.encode(word).decode()[1:-1]
+
+
+def _says(body: str, words: Sequence[str]) -> bool:
+    """Whether each word stands in what a JSON document says: its texts, not the names of its fields."""
+    texts: list[str] = []
+    todo: list[Any] = [msgspec.json.decode(body)]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, str):
+            texts.append(value.lower())
+        elif isinstance(value, dict | list):
+            todo += value.values() if isinstance(value, dict) else value
+    return all(any(word in text for text in texts) for word in words)
 
 
 def in_parts(items: Sequence[T], size: int = 500) -> Iterable[Sequence[T]]:

@@ -14,7 +14,7 @@ import { LongList } from '../parts/list.js';
 import { Missed } from '../parts/verdict.js';
 import { Ago, At, Empty, PageHead, Shown, State, Text } from '../parts/words.js';
 
-/** @typedef {import('../../types.d.ts').Incident} Incident */
+/** @typedef {import('../../types.d.ts').IncidentLine} Incident */
 
 /** Older incidents, fetched as one scrolls. @type {import('@preact/signals').Signal<{rows: Incident[], done: boolean}>} */
 const older = signal({ rows: [], done: false });
@@ -35,6 +35,17 @@ async function more(known) {
 }
 
 const search = signal('');
+/** What the server is asked for, once typing has paused: it searches all incidents, and all that they say. */
+const asked = signal('');
+let pause = 0;
+
+/** @param {string} words */
+function typed(words) {
+  search.value = words;
+  clearTimeout(pause);
+  pause = setTimeout(() => { asked.value = search.value.trim().toLowerCase(); }, 250);
+}
+
 const narrow = matchMedia('(max-width: 860px)');
 
 function useNarrow() {
@@ -86,10 +97,11 @@ const PastRow = ({ incident }) => html`<a class="incident-row past" href=${to('i
 /** @param {Incident} incident @param {string} query */
 const matches = (incident, query) => [incident.id, incident.title, incident.status, incident.severity, ...incident.entities, ...incident.suspects.map((s) => s.cause)].join(' ').toLowerCase().includes(query);
 
-/** Open ones by risk, then the rest by time; each once. @param {Incident[]} all @param {string} query */
-function sorted(all, query) {
-  const byId = new Map(all.map((incident) => [incident.id, incident]));
-  const kept = [...byId.values()].filter((incident) => !query || matches(incident, query));
+/** Open ones by risk, then the rest by time; each once. @param {Incident[]} all @param {string} query @param {Incident[]} found */
+function sorted(all, query, found) {
+  const hits = new Set(found.map((incident) => incident.id));
+  const byId = new Map([...all, ...found].map((incident) => [incident.id, incident]));
+  const kept = [...byId.values()].filter((incident) => !query || hits.has(incident.id) || matches(incident, query));
   const isOpen = (/** @type {Incident} */ i) => i.status === 'open' || i.status === 'acknowledged';
   const open = kept.filter(isOpen).sort((a, b) => (b.risk?.score ?? 0) - (a.risk?.score ?? 0) || b.since_ms - a.since_ms);
   return { open, past: kept.filter((i) => !isOpen(i)).sort((a, b) => b.opened_ms - a.opened_ms) };
@@ -146,13 +158,14 @@ export function Incidents() {
   const open = useData('/incidents?status=open&limit=1000'), taken = useData('/incidents?status=acknowledged&limit=1000');
   const approvals = useData('/approvals');
   const query = search.value.trim().toLowerCase();
-  const parts = useMemo(() => sorted([...older.value.rows, ...items(first.data), ...items(open.data), ...items(taken.data)], query), [older.value, first.data, open.data, taken.data, query]);
+  const hits = useData(query && asked.value === query ? `/incidents?limit=${FIRST}&q=${encodeURIComponent(query.slice(0, 200))}` : null);
+  const parts = useMemo(() => sorted([...older.value.rows, ...items(first.data), ...items(open.data), ...items(taken.data)], query, items(hits.data)), [older.value, first.data, open.data, taken.data, hits.data, query]);
   const waiting = useMemo(() => new Set(items(approvals.data).map((plan) => plan.incident)), [approvals.data]);
   now.value;
-  const calm = query ? html`<${Empty} title="No incident matches"><p>Searched the title, id, service, cause, severity and state of those loaded.</p><//>` : status.data && html`<${Calm} status=${status.data} />`;
+  const calm = query ? html`<${Empty} title="No incident matches"><p>Searched everything that incidents say: titles, services, causes, their timelines and people.</p><//>` : status.data && html`<${Calm} status=${status.data} />`;
   return html`<${PageHead} title="Incidents" sentence=${status.data && html`<${Watching} status=${status.data} open=${parts.open.length} />`}>
       ${may('responder') && html`<button class="button quiet" onClick=${missed}>You missed one… <kbd>.</kbd></button>`}
-      <label class="search"><span class="visually-hidden">Search incidents</span><input type="search" placeholder="Search  /" value=${search.value} onInput=${(/** @type {any} */ e) => { search.value = e.currentTarget.value; }} /></label>
+      <label class="search"><span class="visually-hidden">Search incidents</span><input type="search" placeholder="Search  /" value=${search.value} onInput=${(/** @type {any} */ e) => { typed(e.currentTarget.value); }} /></label>
     <//>
     ${status.data && html`<${Funnel} status=${status.data} />`}
     <${Shown} held=${first} what="incidents">${() => html`<${Rows} ...${parts} waiting=${waiting} calm=${calm} end=${() => more(items(first.data))} />`}<//>`;
