@@ -23,6 +23,7 @@ from tests.console.samples import (
 )
 
 from mainstay.domain.alerts import Alert, Band
+from mainstay.domain.budget import LearnedBar
 from mainstay.domain.changes import Change
 from mainstay.domain.entities import Edge, Entity
 from mainstay.domain.incidents import Incident, Risk, RiskPart, Suspect
@@ -201,6 +202,23 @@ def _alerts(world: World) -> None:
             suppressed_why="over the page budget of 3 a week",
         ),
     ]
+
+
+def a_bar() -> LearnedBar:
+    """What a verdict taught of the latency of payments."""
+    return LearnedBar(
+        id="f1",
+        entity=service("payments"),
+        name="latency",
+        channel="level",
+        judged=4.0,
+        needed=6.0,
+        alert="a1",
+        verdict="V-1",
+        by="ada",
+        at_ms=0,
+        held=3,
+    )
 
 
 def _changes(world: World) -> None:

@@ -13,6 +13,7 @@ PAGES = {
     "incidents/INC-20213": "critical failure",
     "approvals": "roll back payments to v41",
     "alerts": "over the page budget",
+    "alerts/a1": "for this series",
     "changes": "new retry pool",
     "services": "unplaced",
     "services/service:prod%2Fpayments": "depends on",

@@ -19,7 +19,18 @@ from mainstay.api import create_app
 from mainstay.domain.effects import Effects
 from mainstay.domain.signals import Series
 
-PATHS = ["approvals", "alerts", "changes", "services", "models", "models/metrics", "runbooks", "ledger", "settings"]
+PATHS = [
+    "approvals",
+    "alerts",
+    "alerts/a1",
+    "changes",
+    "services",
+    "models",
+    "models/metrics",
+    "runbooks",
+    "ledger",
+    "settings",
+]
 
 
 def world_in(platform: FakePlatform, now_ms: int) -> fixture.World:

@@ -12,9 +12,9 @@ setInterval(() => { now.value = Date.now(); }, 5000);
 
 /** Which paths show a kind of thing. */
 const SHOWS = /** @type {Record<string, string[]>} */ ({
-  incident: ['/incidents', '/status', '/approvals'], alert: ['/alerts', '/status', '/incidents/', '/entities'],
+  incident: ['/incidents', '/status', '/approvals'], alert: ['/alerts', '/budget', '/status', '/incidents/', '/entities'],
   plan: ['/plans', '/approvals', '/incidents/'], change: ['/changes', '/incidents/'], model: ['/models'],
-  verdict: ['/feedback', '/models', '/incidents/'], status: ['/status'],
+  verdict: ['/feedback', '/models', '/incidents/', '/alerts', '/budget'], status: ['/status'],
 });
 /** Every decision adds to the ledger. */
 const ALWAYS = ['/ledger?'];

@@ -10,6 +10,7 @@ import './theme.js';
 import { Dialogs } from '../parts/dialog.js';
 import { Shell } from '../parts/shell.js';
 import { Failure, PageHead } from '../parts/words.js';
+import { AlertPage, Alerts } from '../pages/alerts.js';
 import { Approvals } from '../pages/approvals.js';
 import { Changes } from '../pages/changes.js';
 import { IncidentPage } from '../pages/incident.js';
@@ -18,14 +19,14 @@ import { EntryPage, Ledger } from '../pages/ledger.js';
 import { Login } from '../pages/login.js';
 import { ModelPage, Models } from '../pages/models.js';
 import { Runbooks } from '../pages/runbooks.js';
-import { Alerts, ServicePage, Services } from '../pages/services.js';
+import { ServicePage, Services } from '../pages/services.js';
 import { Settings } from '../pages/settings.js';
 
 /** @type {Record<string, any>} */
 const PAGES = {
   incidents: (/** @type {string} */ id) => (id ? html`<${IncidentPage} key=${id} id=${id} part=${route.value.part} />` : html`<${Incidents} />`),
   approvals: () => html`<${Approvals} />`,
-  alerts: () => html`<${Alerts} />`,
+  alerts: (/** @type {string} */ id) => (id ? html`<${AlertPage} key=${id} id=${id} />` : html`<${Alerts} />`),
   changes: () => html`<${Changes} />`,
   services: (/** @type {string} */ id) => (id ? html`<${ServicePage} key=${id} id=${id} />` : html`<${Services} />`),
   models: (/** @type {string} */ id) => (id ? html`<${ModelPage} key=${id} name=${id} />` : html`<${Models} />`),

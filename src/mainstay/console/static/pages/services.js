@@ -95,7 +95,7 @@ const says = (a) => (a.suppressed ? `not paged: ${a.suppressed_why}` : timeless(
 function AlertRow({ row }) {
   const [a, ...others] = row, firing = row.filter((one) => one.status === 'firing').length;
   const word = !firing ? 'resolved' : firing < row.length ? `${a.severity}, ${firing} of ${row.length} firing` : `${a.severity}, firing`;
-  return html`<tr data-row tabindex="-1"><td><span class="strong"><${Text} value=${a.name} max=${120} /></span>${others.length > 0 && html` <span class="chip">×${row.length}</span>`}${says(a) && html`<div class="small muted"><${Text} value=${says(a)} max=${200} /></div>`}
+  return html`<tr data-row tabindex="-1"><td><a class="open strong" href=${to('alerts', a.id)}><${Text} value=${a.name} max=${120} expand=${false} /></a>${others.length > 0 && html` <span class="chip">×${row.length}</span>`}${says(a) && html`<div class="small muted"><${Text} value=${says(a)} max=${200} /></div>`}
       ${others.length > 0 && html`<details class="small"><summary>${others.length} more of the same</summary><ul class="lines">${others.slice(0, 40).map((one) => html`<li><${Text} value=${timeless(one.summary) || one.name} max=${160} /></li>`)}</ul></details>`}</td>
     <td><${State} is=${firing ? a.severity : 'resolved'} word=${word} /></td><td><${EntityLink} id=${a.entity} /></td><td class="nowrap"><${Ago} ms=${Math.min(...row.map((one) => one.since_ms))} /></td><td><${Version} of=${a.decided_by} /></td></tr>`;
 }
@@ -105,15 +105,4 @@ export function AlertTable({ alerts }) {
   if (!alerts.length) return html`<p class="muted">None.</p>`;
   const rows = fold(alerts);
   return html`<div class="table-scroll"><table class="stack"><thead><tr><th>Alert</th><th>State</th><th>Where</th><th>Since</th><th>Decided by</th></tr></thead><tbody>${rows.slice(0, 300).map((row) => html`<${AlertRow} key=${row.map((a) => a.id).sort()[0]} row=${row} />`)}</tbody></table></div>`;
-}
-
-/** What was held back, and why: suppression must never be silent. */
-export function Alerts() {
-  const held = useData('/alerts?limit=500'), quietly = useData('/alerts?suppressed=true&limit=500');
-  return html`<${Shown} held=${held} what="alerts">${(/** @type {any} */ data) => {
-    const rows = /** @type {Alert[]} */ (items(data)), quiet = /** @type {Alert[]} */ (items(quietly.data));
-    return html`<${PageHead} title="Alerts" sentence=${html`<b>${plural(quiet.length, 'alert was', 'alerts were')} held back</b> lately. Each says why.`} />
-      <section><h2>Not paged</h2><${AlertTable} alerts=${quiet} /></section>
-      <section class="section"><h2>Part of an incident, or paged${rows.length > 0 && ` · ${rows.filter((a) => !a.suppressed).length}`}</h2><${AlertTable} alerts=${rows.filter((a) => !a.suppressed)} /></section>`;
-  }}<//>`;
 }

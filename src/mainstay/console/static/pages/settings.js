@@ -3,6 +3,7 @@ import { may, me, send } from '../js/api.js';
 import { bytes, count } from '../js/format.js';
 import { html } from '../js/html.js';
 import { disconnect } from '../js/live.js';
+import { to } from '../js/router.js';
 import { forget, items, useData } from '../js/store.js';
 import { note } from '../parts/dialog.js';
 import { Ago, PageHead, Shown, State, Text } from '../parts/words.js';
@@ -35,6 +36,6 @@ function Platform() {
 }
 
 export function Settings() {
-  return html`<${PageHead} title="Settings" sentence=${html`You are <b><${Text} value=${me.value?.name} max=${60} /></b>, with the role <b>${me.value?.role}</b>.`}><button class="button" onClick=${signOut}>Sign out</button><//>
+  return html`<${PageHead} title="Settings" sentence=${html`You are <b><${Text} value=${me.value?.name} max=${60} /></b>, with the role <b>${me.value?.role}</b>. What may page, and what was learned: <a href=${to('alerts')}>page budget</a>.`}><button class="button" onClick=${signOut}>Sign out</button><//>
     <${Platform} />${may('admin') && html`<${Users} />`}`;
 }
