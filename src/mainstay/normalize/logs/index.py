@@ -143,7 +143,7 @@ def match(units: Units, since: int, known: Table, guide: Table, slots: Slots, ou
         exact = shape
         for place in range(len(words)):
             exact += words[place] * FACTOR[place]
-        slot = -1
+        slot: Any = np.int64(-1)
         for number in range(MAX_MASKS):
             at = find(guide, guide_key(shape, number))
             if guide.key[at] == NONE:
@@ -151,7 +151,7 @@ def match(units: Units, since: int, known: Table, guide: Table, slots: Slots, ou
             key = _narrowed(exact, words, guide.value[at])
             found = find(known, key)
             if known.key[found] == key:
-                slot = int(known.value[found])
+                slot = np.int64(known.value[found])
                 break
         if slot < 0:
             return i
