@@ -115,6 +115,25 @@ def test_tickets_change_the_report(past, tmp_path):
     assert import_tickets(tmp_path / "none", Export("test", tickets)) is None
 
 
+def test_a_missed_ticket_is_a_verdict(shop, tmp_path):
+    tickets = [
+        Ticket(id="T1", opened_ms=(FAULT.at_s + 600) * 1000, service="orders"),
+        Ticket(id="T2", opened_ms=(UNTIL - 3600) * 1000, service="stock", title="stock is wrong"),
+        Ticket(id="T3", opened_ms=(UNTIL - 3600) * 1000, service="printer"),
+    ]
+    assert import_tickets(tmp_path, Export("test", tickets)) is None
+    made = imported(shop, tmp_path)
+    assert made.tickets_missed == 2
+    line = wire(tmp_path / "history" / "line", Settings(), RecordedClock())
+    try:
+        [verdict] = line.control.verdicts()
+        assert (verdict.kind, verdict.subject, verdict.by) == ("missed", "service:prod/stock", "import")
+        assert "T2: stock is wrong" in verdict.comment
+        assert {label.kind for label in line.control.labels()} == {"missed"}
+    finally:
+        line.close()
+
+
 def test_the_platform_begins_with_it(past, tmp_path):
     """The same labels by remote write are the same series: none is new, and what was learned is in force."""
     data = copy_of(past[0], tmp_path)

@@ -85,6 +85,7 @@ def test_what_became_of_a_ticket(given, fate, incident):
     assert (found.fate, found.incident) == (fate, incident)
     assert made.tickets_missed == (fate == "missed")
     assert found.by_time_only == (given.service == "who knows")
+    assert found.entity == {"orders": ORDERS, "Stock API": STOCK, "who knows": ""}[given.service]
 
 
 def test_the_miss_rate_stands_beside_the_noise_reduction():

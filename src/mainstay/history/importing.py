@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from mainstay.domain.errors import BadInput
+from mainstay.domain.verdicts import Verdict
 from mainstay.history import plan as plans
 from mainstay.history.decided import FILE as DECIDED
 from mainstay.history.decided import Decided
@@ -47,24 +48,36 @@ def import_prometheus(data: Path, prometheus: Prometheus, asked: Asked, settings
         BadInput: There is nothing in that time, or another past was begun here.
     """
     history = private_folder(data / FOLDER)
-    decided = Decided.load(history)
     if is_handed_over(history) or (history / MARK).exists():
         told("this past was handed over to the platform here; nothing is read again")
-    else:
-        plan = _planned(history, prometheus, asked, told)
-        read = read_slices(history, plan, prometheus, told)
-        told(
-            f"{read.read_now} of {read.slices} slices read now: {read.samples_now:,} samples, "
-            f"{read.turns_now} turns of alerts, {prometheus.queries} queries, {prometheus.retries} tried again, "
-            f"{read.took_s:.0f} s; {read.bytes_on_disk / 1e6:.1f} MB kept"
-            + (f"; {read.refused_now} samples refused as remote write would" if read.refused_now else "")
+        decided = Decided.load(history)
+        assert decided is not None  # what was handed over was rehearsed
+        return _reported(history, decided, asked.learn_s)
+    plan = _planned(history, prometheus, asked, told)
+    read = read_slices(history, plan, prometheus, told)
+    told(
+        f"{read.read_now} of {read.slices} slices read now: {read.samples_now:,} samples, "
+        f"{read.turns_now} turns of alerts, {prometheus.queries} queries, {prometheus.retries} tried again, "
+        f"{read.took_s:.0f} s; {read.bytes_on_disk / 1e6:.1f} MB kept"
+        + (f"; {read.refused_now} samples refused as remote write would" if read.refused_now else "")
+    )
+    return _reported(history, _rehearsed(history, plan, asked, settings, told), asked.learn_s)
+
+
+def _rehearsed(history: Path, plan: Plan, asked: Asked, settings: Settings, told: Told) -> Decided:
+    """What the pipeline decides about the recording; nothing is done again that was done up to the same moment."""
+    decided = Decided.load(history)
+    if decided is None or decided.until_ms != plan.untils_s[-1] * 1000 or not (history / LINE).is_dir():
+        (history / DECIDED).unlink(missing_ok=True)
+        decided = rehearse(
+            slices(history),
+            history / LINE,
+            settings,
+            told,
+            judge=lambda found: missed(_reported(history, found, asked.learn_s)),
         )
-        if decided is None or decided.until_ms != plan.untils_s[-1] * 1000 or not (history / LINE).is_dir():
-            (history / DECIDED).unlink(missing_ok=True)
-            decided = rehearse(slices(history), history / LINE, settings, told)
-            decided.save(history)
-    assert decided is not None  # what was handed over was rehearsed
-    return _reported(history, decided, asked.learn_s)
+        decided.save(history)
+    return decided
 
 
 def give(data: Path) -> str:
@@ -90,6 +103,23 @@ def import_tickets(data: Path, export: Export) -> Report | None:
     keep(history, export.tickets)
     decided = Decided.load(history)
     return _reported(history, decided, None) if decided is not None else None
+
+
+def missed(found: Report) -> list[Verdict]:
+    """A missed incident is a verdict too: one of each ticket that we did not tell of and whose service is known."""
+    return [
+        Verdict(
+            id=f"V-ticket-{fate.id}",
+            kind="missed",
+            subject=fate.entity,
+            by="import",
+            at_ms=fate.opened_ms,
+            since_ms=fate.opened_ms,
+            comment=f"ticket {fate.id}: {fate.title}"[:2000],
+        )
+        for fate in found.fates
+        if fate.fate == "missed" and fate.entity
+    ]
 
 
 def moment_s(text: str, now_s: float) -> int:

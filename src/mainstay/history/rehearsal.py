@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,8 @@ from mainstay.app.wiring import Line, wire
 from mainstay.domain.alerts import Alert
 from mainstay.domain.effects import Effects
 from mainstay.domain.incidents import Incident
-from mainstay.domain.records import Record
+from mainstay.domain.records import Command, Record
+from mainstay.domain.verdicts import Verdict
 from mainstay.engine.snapshots import Snapshots
 from mainstay.history.decided import Decided, Opened, Raised
 from mainstay.history.plan import private_folder
@@ -29,6 +30,9 @@ from mainstay.settings import Receiver, Settings
 BATCH = 256
 HOLDS_MS = 15 * 60_000
 """An alert that fires when the recording ends holds this much longer: it is over, or a live sender repeats it."""
+
+
+Judge = Callable[[Decided], Sequence[Verdict]]
 
 
 @dataclass(slots=True)
@@ -47,10 +51,11 @@ class _Course:
                 self.first_ms.setdefault(entry.subject, entry.at_ms)
 
 
-def rehearse(parts: Iterator[Slice], folder: Path, settings: Settings, told: Told) -> Decided:
+def rehearse(parts: Iterator[Slice], folder: Path, settings: Settings, told: Told, judge: Judge) -> Decided:
     """Run the whole recording through a fresh platform in `folder`; its state is saved at the end.
 
-    A rehearsal that was cut off begins again: the recording is there, and the replay is the fast part.
+    A rehearsal that was cut off begins again: the recording is there, and the replay is the fast part. What `judge` says
+    of the outcome goes in as verdicts, at the end: a ticket that was missed is one.
     """
     shutil.rmtree(folder, ignore_errors=True)
     private_folder(folder)
@@ -69,8 +74,10 @@ def rehearse(parts: Iterator[Slice], folder: Path, settings: Settings, told: Tol
                 said = time.monotonic()
                 told(f"replayed {course.samples:,} samples, {len(course.first_ms)} alerts so far")
         _run(line, clock, _closing(line, course), course)
+        decided = _decided(line, course, time.monotonic() - began)
+        _run(line, clock, _verdicts(judge(decided), course), course)
         Snapshots(folder / "state").save(line.pipeline.seq, line.pipeline.snapshot())
-        return _decided(line, course, time.monotonic() - began)
+        return decided
     finally:
         line.close()
 
@@ -97,6 +104,13 @@ def _closing(line: Line, course: _Course) -> Iterator[Record]:
     ]
     if still:
         yield Record(course.records + 1, "alerts", "alertmanager-webhook", course.until_ms * MS, webhook(still))
+
+
+def _verdicts(verdicts: Sequence[Verdict], course: _Course) -> Iterator[Record]:
+    for seq, verdict in enumerate(verdicts, course.records + 1):
+        said = {"kind": verdict.kind, "target": verdict.target, "verdict": msgspec.json.encode(verdict).decode()}
+        command = Command(kind="verdict", by=verdict.by, at_ms=verdict.at_ms, subject=verdict.subject, arguments=said)
+        yield Record(seq, "control", "command", course.until_ms * MS, command.body())
 
 
 def _decided(line: Line, course: _Course, took_s: float) -> Decided:

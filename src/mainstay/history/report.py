@@ -28,14 +28,16 @@ RULE = (
 class Fate(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one ticket: `found`, `rule-only` (your own rule told, we did not) or `missed`.
 
-    `lead_min`: how long before the ticket was opened our first alert came. `by_time_only`: its service is not known
-    here.
+    `entity` is its service, where exactly one is known here; `by_time_only`: none is. `lead_min`: how long before the
+    ticket was opened our first alert came.
     """
 
     id: str
     title: str
     service: str
+    opened_ms: int
     fate: str
+    entity: str = ""
     incident: str = ""
     lead_min: float | None = None
     by_time_only: bool = False
@@ -174,6 +176,7 @@ def _fate(ticket: Ticket, incidents: Iterable[Opened], told: dict[str, Raised], 
     ]
     first = [(min(alert.first_ms for alert in own), one) for one in near if (own := _own(one, told))]
     known: dict[str, Any] = {"id": ticket.id, "title": ticket.title, "service": ticket.service}
+    known |= {"opened_ms": ticket.opened_ms, "entity": next(iter(meant)) if len(meant) == 1 else ""}
     if first:
         at_ms, one = min(first, key=lambda pair: (pair[0], pair[1].id))
         lead_min = round((ticket.opened_ms - at_ms) / 60_000, 1)
