@@ -7,7 +7,7 @@ import json
 import click
 
 from mainstay.cli.client import Client, with_client
-from mainstay.cli.table import show
+from mainstay.cli.table import ago, show
 
 as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
@@ -32,10 +32,73 @@ def list_alerts(client: Client, status: str | None, limit: int, as_json: bool) -
 
 @alerts.command("show")
 @click.argument("id")
+@as_json
 @with_client
-def show_alert(client: Client, id: str) -> None:  # noqa: A002  the operator's word
-    """One alert, whole."""
-    click.echo(json.dumps(client.get(f"alerts/{id}"), indent=2, ensure_ascii=False))
+def show_alert(client: Client, id: str, as_json: bool) -> None:  # noqa: A002  the operator's word
+    """One alert: expected, came, since when, how rare, which channel, which version, and what if it is wrong."""
+    alert = client.get(f"alerts/{id}")
+    if as_json:
+        click.echo(json.dumps(alert, indent=2, ensure_ascii=False))
+        return
+    words = alert["explanation"]
+    click.echo(f"{alert['name']} on {alert['entity']}   {alert['severity']}, {alert['status']}\n{alert['summary']}\n")
+    said = {"expected": words["expected"] or "no band", "came": words["came"], "since": ago(words["since_ms"]),
+            "how rare": words["rarity"], "channel": words["channel"], "decided by": words["decided_by"],
+            "not paged": words["held_back"], "learned": words["learned_says"]}  # fmt: skip
+    for name, text in said.items():
+        if text:
+            click.echo(f"  {name:<11} {text}")
+    click.echo(f"\nIs it wrong?  {words['if_wrong']}")
+    if words["learned"]:
+        click.echo(f"Undo it:      mainstay alerts undo {words['learned']['id']}")
+
+
+@alerts.command("held")
+@click.option("--limit", default=50)
+@as_json
+@with_client
+def held(client: Client, limit: int, as_json: bool) -> None:
+    """What was not paged, why, and what it would have told."""
+    rows = client.get("budget", limit=limit)["held"]
+    columns = {"ID": "alert.id", "BY": "alert.suppressed_by", "SINCE": "alert.since_ms", "WHERE": "alert.entity",
+               "WHAT": "alert.name", "MISSED": "missed.says"}  # fmt: skip
+    show(rows, columns, as_json, "nothing was held back")
+
+
+@alerts.command("learned")
+@as_json
+@with_client
+def learned(client: Client, as_json: bool) -> None:
+    """What verdicts "not an anomaly" taught, and what that has held back since."""
+    columns = {"ID": "bar.id", "SINCE": "bar.at_ms", "WHERE": "bar.entity", "WHAT": "bar.name", "SAYS": "says"}
+    show(client.get("budget")["learned"], columns, as_json, "no verdict has taught anything")
+
+
+@alerts.command("undo")
+@click.argument("learned")
+@with_client
+def undo(client: Client, learned: str) -> None:
+    """Take back what a verdict taught (an id of `mainstay alerts learned`); the verdict itself stays said."""
+    client.post(f"budget/learned/{learned}/undo")
+    click.echo(f"{learned} is being undone: it is told again as before")
+
+
+@alerts.command("budget")
+@as_json
+@with_client
+def budget(client: Client, as_json: bool) -> None:
+    """Per team: false pages a week promised against observed, with counts and interval."""
+    page = client.get("budget")
+    if as_json:
+        click.echo(json.dumps(page, indent=2, ensure_ascii=False))
+        return
+    for team in page["teams"]:
+        stands, seen = team["stands"], team["observed"]
+        click.echo(f"team {team['team']}: {seen['says']}")
+        click.echo(f"  {stands['used']} of {stands['places']} places taken; not limited: {seen['always']} critical, "
+                   f"{seen['rules']} by your rules; {stands['watched']} series, calls and logs watched")  # fmt: skip
+    click.echo(f"not paged: {page['held_count']}, of which {page['missed_count']} should have told you"
+               " (mainstay alerts held)")  # fmt: skip
 
 
 @click.group()
