@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mainstay.models.anomaly.rules import Parameters, Rule, find, unit_of
-from mainstay.models.anomaly.state import STRONG
+from mainstay.models.anomaly.rules import Rule, unit_of
+from mainstay.models.anomaly.state import STRANGE, STRONG
 from mainstay.models.words import clock, quantity, short, span
 
 EVENTS = ("none", "started", "calm", "adopted", "worse")
-SAYS = {"drift": " (creeping)", "range": " (unsteady)", "limit": " (near its limit)"}
+SAYS = {"drift": " (creeping)", "limit": " (near its limit)"}
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the kernel found of one sample. `numbers` is p, low, high, channel, expected; `after` the row after it."""
+    """What the kernel found of one sample. `numbers` is the kernel's TOLD; `after` the row after it."""
 
     event: int
     channel: str
@@ -30,10 +30,9 @@ class Judged:
     since_before_ns: int
 
 
-def judgement(parameters: Parameters, series: dict[str, Any], judged: Judged) -> dict[str, Any]:
+def judgement(rule: Rule, series: dict[str, Any], judged: Judged) -> dict[str, Any]:
     """The whole output of a decision, JSON-able; the same for live scoring and for repeating it years later."""
-    rule = parameters.rules[max(find(parameters, series["metric"]), 0)]
-    p, low, high, _, expected = (float(v) if math.isfinite(v) else None for v in judged.numbers)
+    p, low, high, _, expected, rare, _ = (float(v) if math.isfinite(v) else None for v in judged.numbers)
     event = EVENTS[judged.event]
     factor, effect = _effects(judged.value, low, high, expected)
     limit = float(judged.after["limit"][0])
@@ -46,6 +45,8 @@ def judgement(parameters: Parameters, series: dict[str, Any], judged: Judged) ->
         "signal": rule.signal,
         "severity": rule.strong if is_strong and rule.strong else rule.severity,
         "p_value": p,
+        "strangeness": None if rare is None else round(rare / math.log(10.0), 3),
+        "strange_by": "" if rare is None else STRANGE[int(judged.numbers[6])],
         "low": low,
         "high": high,
         "expected": expected,
@@ -69,7 +70,7 @@ def _effects(value: float, low: float | None, high: float | None, expected: floa
 
 
 def _name(rule: Rule, channel: str, value: float, expected: float | None) -> str:
-    words = {"range": "unsteady", "drift": "creeping", "limit": "near its limit"}
+    words = {"drift": "creeping", "limit": "near its limit"}
     is_low = expected is not None and value < expected
     return f"{rule.name} {words.get(channel, 'low' if is_low else 'high')}"
 

@@ -9,6 +9,7 @@ m the expected value, σ = 1.2533 · scale (the normal law's ratio of standard t
   p(z) = π(1 + ξ(z − u)/β)^(−1/ξ) (after Siffer et al., "Anomaly Detection in Streams with Extreme Value Theory",
   KDD 2017).
 - outside: beyond both what is rare (p < p_fire) and what matters in practice (relative and absolute floor).
+- the score of every sample is not this p but that of `records`: it does not ask what matters, nor whether it lasts.
 """
 
 from __future__ import annotations
@@ -17,21 +18,20 @@ import math
 from typing import Any
 
 import numba as nb
-import numpy as np
 
-from mainstay.models.anomaly.state import DAYS, DRIFT, HOURS, LEVEL, LIMIT, RANGE, STRONG
+from mainstay.models.anomaly.records import follow, remember, strangeness
+from mainstay.models.anomaly.season import HOUR_NS, learn_season, season_near, slot_at, steps_of
+from mainstay.models.anomaly.state import DRIFT, LEVEL, LIMIT, MOST_COUNT, SEASONAL, STRONG
 
 U, XI = 3.0, 0.1
-HUGE = 1e150  # squares and differences of clamped values stay finite
-SECOND = 1_000_000_000
-HOUR_NS, DAY_NS = 3600 * SECOND, 86_400 * SECOND
-# A row of the season table: what each hour of the day adds, what each day of the week adds, whether they are in use,
-# each hour's mean at the visit before, mean and samples of the visit that goes on.
-ENGAGED, BEFORE = HOURS + DAYS, HOURS + DAYS + 1
-VISIT, VISIT_COUNT = BEFORE + HOURS, BEFORE + HOURS + 1
-SEASON_WIDTH = VISIT_COUNT + 1
-EDGE_NS = 300 * SECOND  # jobs do not begin on the second: five minutes round a full hour either hour is right
+HUGE = 1e30  # clamped values, their differences and products stay finite in single precision
+MS, SECOND = 1_000_000, 1_000_000_000
+BAND_EVERY_S = 32  # of a calm series one band in this time is kept (of those slower than that, some)
 STARTED, CALM, ADOPTED, WORSE = 1, 2, 3, 4
+# What is told of a sample: for an alert the tail's p, the band, the channel; and how strange it is (−ln p), by which
+# statistic. NaN strangeness: not judged. NaN high: no band.
+P, LOW, HIGH, CHANNEL, EXPECTED, STRANGENESS, STATISTIC = 0, 1, 2, 3, 4, 5, 6
+TOLD = 7
 
 
 @nb.njit(cache=True, nogil=True)
@@ -50,19 +50,6 @@ def _critical(p: float, rate: float, mean: float) -> Any:
 
 
 @nb.njit(cache=True, nogil=True)
-def _season_at(factors: Any, at_ns: int) -> Any:
-    """Hour of day plus day of week; 1970-01-01 was a Thursday."""
-    return factors[(at_ns % DAY_NS) // HOUR_NS] + factors[HOURS + (at_ns // DAY_NS) % DAYS]
-
-
-@nb.njit(cache=True, nogil=True)
-def _season_near(factors: Any, at_ns: int, rest: float) -> Any:
-    """Of the seasons five minutes ago and ahead the one that explains the rest better."""
-    early, late = _season_at(factors, at_ns - EDGE_NS), _season_at(factors, at_ns + EDGE_NS)
-    return early if abs(rest - early) <= abs(rest - late) else late
-
-
-@nb.njit(cache=True, nogil=True)
 def _popcount(bits: int) -> int:
     count = 0
     while bits:
@@ -73,21 +60,26 @@ def _popcount(bits: int) -> int:
 
 @nb.njit(cache=True, nogil=True)
 def _first(s: Any, at_ns: int, x: float) -> None:
-    s.level = s.fast = s.slow = s.last = x
-    s.first_ns = s.last_ns = at_ns
+    s.level = s.fast = s.slow = s.last = s.high = s.low = x
+    s.last_ns, s.first_s = at_ns, at_ns // SECOND
     s.tail_rate, s.tail_mean = 0.01, 0.8
     s.count = 1
 
 
+@nb.njit(cache=True, nogil=True, inline="always")
+def _share(times: float) -> float:
+    """1 − exp(−times), to 1 % below a share of a third, and never above 1: no exponential for every sample."""
+    return min(times / (1.0 + 0.5 * times), 1.0)
+
+
 @nb.njit(cache=True, nogil=True)
 def _learn_level(s: Any, tau_s: float, sample: tuple[float, float, float, float], slowed: float) -> None:
-    """Level, scale, range and tail; `slowed` < 1 while the sample is suspicious."""
+    """Level, scale and tail; `slowed` < 1 while the sample is suspicious."""
     x, dt, m, least = sample
-    alpha = slowed * max(2.0 / (s.count + 2.0), min(1.0 - math.exp(-dt / tau_s), 0.05))
+    alpha = slowed * max(2.0 / (s.count + 2.0), min(_share(dt / tau_s), 0.05))
     sigma, d = max(1.2533 * s.scale, least / 16.0), x - m
     s.level += alpha * (min(max(d, -2.5 * sigma), 2.5 * sigma) if s.count >= 4 else d)
     s.scale += alpha * (min(abs(d), 3.0 * s.scale + least / 32.0 if s.count >= 12 else abs(d)) - s.scale)
-    s.range += alpha * (min(abs(x - s.last), 4.0 * s.range + least / 16.0) - s.range)
     z, rare = abs(d) / max(1.2533 * s.scale, least / 8.0), slowed * max(1.0 / (s.count + 200.0), 0.001)
     s.tail_rate = min(max(s.tail_rate + rare * ((1.0 if z > U else 0.0) - s.tail_rate), 1e-3), 0.2)
     if z > U:
@@ -95,35 +87,14 @@ def _learn_level(s: Any, tau_s: float, sample: tuple[float, float, float, float]
 
 
 @nb.njit(cache=True, nogil=True)
-def _learn_slow(s: Any, slow_s: float, sample: tuple[float, float, float, float], season: float) -> None:
+def _learn_slow(s: Any, slow_s: float, sample: tuple[float, float, float, float], rest: float) -> None:
     """The long memory; its scale may grow by little at a time, so that a ramp does not pass for noise."""
-    x, dt, _, least = sample
-    beta = max(1.0 / (s.count + 1.0), 1.0 - math.exp(-dt / slow_s))
-    rest, bound = x - s.slow - season, 4.0 * s.slow_scale + least / 200.0
+    _, dt, _, least = sample
+    beta = max(1.0 / (s.count + 1.0), _share(dt / slow_s))
+    bound = 4.0 * s.slow_scale + least / 200.0
     s.slow += beta * min(max(rest, -bound), bound)
     most = 1.5 * s.slow_scale + least / 200.0 if s.count >= 12 else abs(rest)
     s.slow_scale += beta * (min(abs(rest), most) - s.slow_scale)
-
-
-@nb.njit(cache=True, nogil=True)
-def _learn_season(s: Any, rule: Any, factors: Any, at_ns: int, rest: float) -> None:
-    """What an hour adds is what it added on both of its last two visits (the smaller): one incident is no season."""
-    hour, before = (at_ns % DAY_NS) // HOUR_NS, (s.last_ns % DAY_NS) // HOUR_NS
-    if hour != before or at_ns - s.last_ns >= HOUR_NS:
-        mean, last = factors[VISIT], factors[BEFORE + before]
-        if factors[VISIT_COUNT] >= 3.0:
-            factors[before] = (min(abs(mean), abs(last)) if mean * last > 0.0 else 0.0) * (1.0 if mean > 0.0 else -1.0)
-            factors[BEFORE + before] = mean
-        factors[VISIT] = factors[VISIT_COUNT] = 0.0
-        if factors[ENGAGED] == 0.0 and at_ns - s.first_ns >= rule.season_s * SECOND:
-            factors[ENGAGED] = 1.0
-            s.level -= _season_at(factors, at_ns)
-    factors[VISIT_COUNT] += 1.0
-    day = HOURS + (at_ns // DAY_NS) % DAYS
-    factors[VISIT] += (rest - factors[day] - factors[VISIT]) / factors[VISIT_COUNT]
-    bound = 4.0 * s.slow_scale
-    others = rest - factors[hour] - factors[day]
-    factors[day] += (1.0 - math.exp(-(at_ns - s.last_ns) / SECOND / 345_600.0)) * min(max(others, -bound), bound)
 
 
 @nb.njit(cache=True, nogil=True)
@@ -141,8 +112,6 @@ def _channel(s: Any, rule: Any, x: float, view: tuple[float, float, float, float
         found = LIMIT
     elif rule.drift_rel > 0.0 and ((up and drift > ease * far) or (down and -drift > ease * far)):
         found = DRIFT
-    elif rule.range_ratio > 0.0 and s.range_fast > ease * rule.range_ratio * max(s.range, 0.5 * least):
-        found = RANGE
     return found
 
 
@@ -160,13 +129,13 @@ def _is_strong(s: Any, rule: Any, x: float, m: float) -> bool:
 def _burning(s: Any, rule: Any, at_ns: int, out: int) -> int:
     """A series that fires: the event of this sample, 0 for none."""
     if out:
-        s.out_ns, s.run = at_ns, 0
+        s.out_ms, s.run = (at_ns - s.since_ns) // MS, 0
         if s.strong == STRONG:
             s.strong = STRONG + 1
             return WORSE
         return ADOPTED if at_ns - s.since_ns >= rule.adopt_s * SECOND else 0
     s.run = min(s.run + 1, 60_000)
-    return CALM if s.run >= 3 and at_ns - s.out_ns >= rule.calm_s * SECOND else 0
+    return CALM if s.run >= 3 and at_ns - s.since_ns - s.out_ms * MS >= rule.calm_s * SECOND else 0
 
 
 @nb.njit(cache=True, nogil=True)
@@ -196,7 +165,7 @@ def _judge(s: Any, rule: Any, at_ns: int, channel: int, strong: bool) -> int:
         s.strong = min(s.strong + 1, STRONG) if out and strong else 0
     event = _burning(s, rule, at_ns, out) if s.firing > 0 else _suspected(s, rule, at_ns, out)
     if event == STARTED:
-        s.firing, s.out_ns, s.run = channel, at_ns, 0
+        s.firing, s.out_ms, s.run = channel, (at_ns - s.since_ns) // MS, 0
         if s.strong == STRONG:
             s.strong = STRONG + 1
     elif event == CALM or event == ADOPTED:  # noqa: PLR1714, SIM109 (numba compares integers, not tuples)
@@ -210,69 +179,99 @@ def _adopt(s: Any, season: float) -> None:
     s.scale = max(s.scale, 0.1 * abs(s.fast - season - s.level))
     s.level = s.slow = s.fast - season
     s.slow_scale = max(s.slow_scale, s.scale)
-    s.range = max(s.range, s.range_fast)
     s.count = min(s.count, 60)
 
 
 @nb.njit(cache=True, nogil=True)
-def _step(s: Any, rule: Any, factors: Any, at_ns: int, x: float, out: Any) -> int:
-    """One sample of one watched series. `out` gets p, low, high, channel, expected; the result is the event."""
+def _band(s: Any, rule: Any, sigma: float, least: float) -> float:
+    """Half the width of what is expected."""
+    return float(max(_critical(rule.p_fire, s.tail_rate, s.tail_mean) * sigma, least))
+
+
+@nb.njit(cache=True, nogil=True)
+def _look(s: Any, rule: Any, at_ns: int, view: tuple[float, float, float, float], told: Any) -> int:
+    """Judge one sample by what was known before it. The half width is only computed where it can matter."""
+    x, m, season, least = view
+    sigma = max(1.2533 * s.scale * (1.0 + 6.0 / s.count), least / 8.0)
+    drift, now = s.fast - s.slow - season, x - s.slow - season
+    if abs(now) < abs(drift):  # the mean of the last samples is still away, the series is back
+        drift = now
+    d, ease = x - m, 0.7 if s.firing > 0 else 1.0
+    is_now = at_ns // SECOND % BAND_EVERY_S < 2
+    w = max(U * sigma, least)  # the least that it can be
+    if is_now or abs(d) > ease * w:
+        w = _band(s, rule, sigma, least)
+    channel = _channel(s, rule, x, (d, w, drift, least), ease)
+    event = _judge(s, rule, at_ns, channel, _is_strong(s, rule, x, m))
+    if event > 0 or channel > 0 or is_now:
+        w = _band(s, rule, sigma, least)
+        told[LOW], told[HIGH], told[CHANNEL], told[EXPECTED] = m - w, m + w, channel, m
+    if event > 0:
+        told[P] = _tail(abs(d) / sigma, s.tail_rate, s.tail_mean)
+        if channel == DRIFT:
+            z = abs(drift) / max(1.2533 * s.slow_scale, least / 8.0)
+            told[P] = min(told[P], _tail(z, s.tail_rate, s.tail_mean))
+    return event
+
+
+@nb.njit(cache=True, nogil=True)
+def _step(s: Any, rule: Any, season: Any, at_ns: int, x: float, told: Any) -> int:
+    """One sample of one watched series; the result is the event."""
+    told[STRANGENESS] = told[P] = told[LOW] = told[HIGH] = told[EXPECTED] = math.nan
     if s.count == 0:
         _first(s, at_ns, x)
         return 0
-    dt = (at_ns - s.last_ns) / SECOND
-    season = _season_near(factors, at_ns, x - s.level) if s.link > 0 and factors[ENGAGED] > 0.0 else 0.0
-    m = s.level + season
+    dt, event = (at_ns - s.last_ns) / SECOND, 0
+    hour = season_near(season, s.unit, at_ns, x - s.slow)
+    added = season_near(season, s.unit, at_ns, x - s.level) if s.ways & SEASONAL else 0.0
+    rest, m = x - s.slow - hour, s.level + added
     least = max(rule.rel * abs(m), rule.abs)
-    sigma = max(1.2533 * s.scale * (1.0 + 6.0 / s.count), least / 8.0)
-    w = max(_critical(rule.p_fire, s.tail_rate, s.tail_mean) * sigma, least)
     s.fast += 0.25 * (x - s.fast)
-    s.range_fast += 0.2 * (abs(x - s.last) - s.range_fast)
-    event = 0
-    if s.count >= rule.min_samples and at_ns - s.first_ns >= rule.min_s * SECOND:
-        drift, now = s.fast - s.slow - season, x - s.slow - season
-        if abs(now) < abs(drift):  # the mean of the last samples is still away, the series is back
-            drift = now
-        channel = _channel(s, rule, x, (x - m, w, drift, least), 0.7 if s.firing > 0 else 1.0)
-        out[0] = _tail(abs(x - m) / sigma, s.tail_rate, s.tail_mean)
-        if channel == DRIFT:
-            out[0] = min(out[0], _tail(abs(drift) / max(1.2533 * s.slow_scale, least / 8.0), s.tail_rate, s.tail_mean))
-        out[1], out[2], out[3], out[4] = m - w, m + w, channel, m
-        event = _judge(s, rule, at_ns, channel, _is_strong(s, rule, x, m))
-    if s.link > 0:
-        _learn_season(s, rule, factors, at_ns, x - s.slow)
+    follow(s, x, rest)
+    if s.count >= rule.min_samples and at_ns // SECOND - s.first_s >= rule.min_s:
+        known = steps_of(season, slot_at(at_ns // HOUR_NS))
+        told[STRANGENESS], told[STATISTIC] = strangeness(s, x, rest, known)
+        event = _look(s, rule, at_ns, (x, m, added, least), told)
+    remember(s, x, rest)
+    learn_season(s, season, rule.season_s, at_ns, x - s.slow)
     if event == ADOPTED:
-        _adopt(s, season)
+        _adopt(s, added)
     elif s.firing == 0:
         sample = (x, dt, m, least)
         _learn_level(s, rule.tau_s, sample, 0.1 if s.run > 0 else 1.0)
         if s.run == 0:
-            _learn_slow(s, rule.slow_s, sample, season)
-        s.count = min(s.count + 1, 4_000_000_000)
+            _learn_slow(s, rule.slow_s, sample, x - s.slow - added)
+        s.count = min(s.count + 1, MOST_COUNT)
     s.last, s.last_ns = x, at_ns
     return event
 
 
 @nb.njit(cache=True, nogil=True)
 def run(
-    tables: tuple[Any, Any, Any], batch: tuple[Any, Any, Any], start: int, out: Any, frozen: Any
-) -> tuple[int, int, int]:
+    tables: tuple[Any, Any, Any],
+    batch: tuple[Any, Any, Any],
+    start: tuple[int, int],
+    out: tuple[Any, Any, Any, Any],
+    frozen: Any,
+) -> tuple[int, int, int, int]:
     """Walk a batch from `start`; stops early when a transition is found.
 
     Args:
-        tables: Rows, parameter table, season table. Row 0 of the seasons is unused but for [0, 0], which counts the
-            rows in use; their last row takes the factors that belong to `frozen`.
+        tables: Rows, parameter table, the rows' `season` field.
         batch: series u32[n], at_ns i64[n], value f64[n].
-        start: Position to begin at.
-        out: f64[n, 5], NaN before: p, low, high, channel, expected.
+        start: (position to begin at, bands found before), as the last call returned them.
+        out: p-values f64[n], NaN before; positions u32[n] and (low, high) f64[n, 2] of bands worth keeping;
+            what is known of the sample of a transition f64[TOLD].
         frozen: One row: the state before the sample of the transition.
 
     Returns:
-        (next position, event or 0, position of the event).
+        (next position, bands found, event or 0, position of the event).
     """
     rows, rules, seasons = tables
     series, at, value = batch
-    for k in range(start, len(series)):
+    scores, kept, bands, told = out
+    found = 0
+    for k in range(start[0], len(series)):
         i = series[k]
         if i >= len(rows) or not math.isfinite(value[k]):
             continue
@@ -281,16 +280,21 @@ def run(
             continue
         rule = rules[s.rule]
         if rule.is_limit > 0.0:
-            if 0 < s.link <= len(rows):
-                rows[s.link - 1].limit = x
+            if 0 < s.since_ns <= len(rows):
+                rows[s.since_ns - 1].limit = x
             continue
-        if s.link == 0 and s.count >= 200 and at[k] - s.first_ns >= DAY_NS and rule.season_s > 0:
-            seasons[0, 0] += 1
-            s.link = np.uint32(seasons[0, 0])
         if s.run > 0 or s.firing > 0:
             frozen[0] = rows[i]
-            seasons[-1] = seasons[s.link]
-        event = _step(s, rule, seasons[s.link], at[k], x, out[k])
+        event = _step(s, rule, seasons[i], at[k], x, told)
+        if not math.isnan(told[STRANGENESS]):
+            scores[k] = math.exp(-told[STRANGENESS])
+        if not math.isnan(told[HIGH]):
+            at_band = start[1] + found
+            kept[at_band] = k
+            # What is never below zero is not expected below zero: a person reads the band, the score does not.
+            bands[at_band, 0] = max(told[LOW], 0.0) if told[EXPECTED] >= 0.0 else told[LOW]
+            bands[at_band, 1] = told[HIGH]
+            found += 1
         if event > 0:
-            return k + 1, event, k
-    return len(series), 0, -1
+            return k + 1, start[1] + found, event, k
+    return len(series), start[1] + found, 0, -1

@@ -6,6 +6,8 @@ A rule is found by the metric's name. Its floors, in shares, seconds or bytes, a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -29,13 +31,13 @@ _FIELDS = (
     "calm_s",
     "adopt_s",
     "drift_rel",
-    "range_ratio",
     "above",
     "near",
     "strong_ratio",
     "is_limit",
 )
 RULE = np.dtype([(name, "f8") for name in _FIELDS])
+MOST_ROWS = 65_536
 UNITS = ("", "%", *SECONDS, *BYTES)
 Direction = Literal["up", "down", "both"]
 
@@ -58,7 +60,6 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         tau_s, slow_s: Memory of the level and of the slow reference.
         season_s: History after which the rhythm of day and week is used; 0 never.
         drift_rel: Distance from the slow reference, relative to it, that counts as a slow ramp; 0 is off.
-        range_ratio: Times the usual step between samples that counts as unsteady; 0 is off.
         is_limit: It says what another series can reach at most, and is not judged. ignore: not watched at all.
         explains: Scored and charted, never told: it helps a diagnosis and is no trouble by itself.
     """
@@ -87,10 +88,21 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     calm_s: float = 10.0
     adopt_s: float = 14_400.0
     drift_rel: float = 0.0
-    range_ratio: float = 0.0
     is_limit: bool = False
     explains: bool = False
     ignore: bool = False
+
+
+class Scope(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Entities that are watched by rules of their own.
+
+    Attributes:
+        entity: Regular expression, searched in the entity's id; the first scope that matches holds.
+        rules: Instead of the general ones.
+    """
+
+    entity: str
+    rules: tuple[Rule, ...]
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -98,22 +110,68 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     Attributes:
         p_flag: A sample this improbable is flagged where samples, not alerts, are asked for.
+        scopes: Where other rules hold. They cost nothing a sample: a series names its row in one parameter table.
     """
 
     rules: tuple[Rule, ...]
+    scopes: tuple[Scope, ...] = ()
     p_flag: float = 1e-5
 
 
-def find(parameters: Parameters, metric: str) -> int:
+class Choice:
+    """Which rule and which row of the parameter table a series has; remembers what it has found by metric and unit."""
+
+    def __init__(self, parameters: Parameters) -> None:
+        starts: dict[tuple[Rule, ...], int] = {}  # equal rules share their rows
+        count = 0
+        for rules in (parameters.rules, *(scope.rules for scope in parameters.scopes)):
+            if rules not in starts:
+                starts[rules] = count
+                count += len(rules)
+        self.table = table(rule for rules in starts for rule in rules)
+        self._sets = {start: rules for rules, start in starts.items()}
+        self._scopes = [(re.compile(scope.entity), starts[scope.rules]) for scope in parameters.scopes]
+        self._start = lru_cache(maxsize=65_536)(self._start_of)
+        self._row = lru_cache(maxsize=65_536)(self._row_of)
+
+    def rule(self, entity: str, metric: str) -> Rule:
+        """The rule that holds; the first of all when none matches the metric."""
+        rules = self._sets[self._start(entity)]
+        return rules[max(find(rules, metric), 0)]
+
+    def row(self, entity: str, metric: str, unit: str) -> int:
+        """Row in `table`; 0 when it is not watched."""
+        return self._row(self._start(entity), metric, unit)
+
+    def _start_of(self, entity: str) -> int:
+        return next((start for pattern, start in self._scopes if pattern.search(entity)), 0)
+
+    def _row_of(self, start: int, metric: str, unit: str) -> int:
+        rules = self._sets[start]
+        i = find(rules, metric)
+        if i < 0 or rules[i].ignore:
+            return 0
+        unit = unit_of(metric, unit)
+        return 1 + (start + i) * len(UNITS) + (UNITS.index(unit) if unit in UNITS else 0)
+
+
+def find(rules: tuple[Rule, ...], metric: str) -> int:
     """Index of the rule for a metric, -1 when none matches."""
     name = metric.lower()
-    return next((i for i, rule in enumerate(parameters.rules) if re.search(rule.match, name)), -1)
+    return next((i for i, rule in enumerate(rules) if re.search(rule.match, name)), -1)
 
 
-def table(parameters: Parameters) -> npt.NDArray[Any]:
-    """The parameter table of the kernel: row 0 is "not watched", then one row per rule and unit."""
-    rows = np.zeros(1 + len(parameters.rules) * len(UNITS), dtype=RULE)
-    for i, rule in enumerate(parameters.rules):
+def table(rules: Iterable[Rule]) -> npt.NDArray[Any]:
+    """The parameter table of the kernel: row 0 is "not watched", then one row per rule and unit.
+
+    Raises:
+        ValueError: More rules than a series can name (65,535 rows).
+    """
+    listed = tuple(rules)
+    rows = np.zeros(1 + len(listed) * len(UNITS), dtype=RULE)
+    if len(rows) > MOST_ROWS:
+        raise ValueError(f"{len(listed)} rules are too many; at most {(MOST_ROWS - 1) // len(UNITS)} different ones")
+    for i, rule in enumerate(listed):
         for j, unit in enumerate(UNITS):
             row = rows[1 + i * len(UNITS) + j]
             for name in _FIELDS:
@@ -137,26 +195,14 @@ def floor_in(rule: Rule, unit: str) -> float:
     return rule.abs * 100.0 if unit == "%" else rule.abs
 
 
-def row_of(parameters: Parameters, metric: str, unit: str) -> int:
-    """Row in `table` for a series; 0 when it is not watched."""
-    i = find(parameters, metric)
-    if i < 0 or parameters.rules[i].ignore:
-        return 0
-    unit = unit_of(metric, unit)
-    return 1 + i * len(UNITS) + (UNITS.index(unit) if unit in UNITS else 0)
-
-
-def ways_of(parameters: Parameters, metric: str, direction: Direction) -> int:
+def ways_of(rule: Rule, direction: Direction) -> int:
     """Bits of the bad directions: 1 up, 2 down. A rule that names its direction knows better than the sender."""
-    rule = parameters.rules[find(parameters, metric)]
     return {"up": 1, "down": 2, "both": 3}[rule.direction or direction]
 
 
-def own_limit(parameters: Parameters, metric: str, unit: str) -> float:
+def own_limit(rule: Rule, metric: str, unit: str) -> float:
     """The limit that the unit itself gives: 1 of a share, 100 of a percentage, 0 (unknown) of everything else."""
-    if not parameters.rules[find(parameters, metric)].near:
-        return 0.0
-    return {"1": 1.0, "%": 100.0}.get(unit_of(metric, unit), 0.0)
+    return {"1": 1.0, "%": 100.0}.get(unit_of(metric, unit), 0.0) if rule.near else 0.0
 
 
 def unit_of(metric: str, unit: str) -> str:
