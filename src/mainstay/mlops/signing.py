@@ -10,8 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import os
-import tempfile
 from pathlib import Path
 
 import msgspec
@@ -20,6 +18,7 @@ from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from mainstay.domain.errors import Corrupt, Refused
+from mainstay.written import write_whole
 
 PRIVATE, TRUSTED = "signing.pem", "trusted"
 MOST_ENVELOPE_BYTES = 1 << 20
@@ -102,9 +101,9 @@ class Keys:
         private = Ed25519PrivateKey.generate()
         public = private.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)
         # Trusted before it signs: a crash in between leaves a key that signed nothing, never a signature without a key.
-        _write(self._folder / TRUSTED / f"{keyid_of(private.public_key())}.pem", public)
+        write_whole(self._folder / TRUSTED / f"{keyid_of(private.public_key())}.pem", public)
         secret = private.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
-        _write(path, secret)
+        write_whole(path, secret)
         return private
 
 
@@ -153,21 +152,6 @@ def _read_trusted(folder: Path) -> dict[str, Ed25519PublicKey]:
             raise Corrupt(f"{path} is not an Ed25519 key; take it away")
         found[keyid_of(key)] = key
     return found
-
-
-def _write(path: Path, body: bytes) -> None:
-    """Whole or not at all, 0600, durable."""
-    descriptor, part = tempfile.mkstemp(suffix=".part", dir=path.parent)  # made 0600
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(body)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(part).replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _text(body: bytes) -> str:
