@@ -17,7 +17,7 @@ def rule(*, status: str = "firing", ends_ms: int | None = None, since_ms: int = 
     facts = {"summary": "disk of db1 is nearly full", "labels": {"severity": "page"}, "source": "prometheus"}
     facts |= more
     return Alert(
-        id="alert-77",
+        id=facts.pop("id", "alert-77"),
         fingerprint="fp77",
         entity="host:lab/db1",
         name="DiskAlmostFull",
@@ -107,3 +107,24 @@ def test_a_restart_keeps_its_end(stage):
     again = Detect(Spoken())
     again.restore(stage.snapshot())
     assert only(applied(again, at_ms=AT_MS + MINUTE)).status == "resolved"
+
+
+def test_without_a_start_it_keeps_the_one_it_was_first_told_with(stage):
+    def told(at_ms):
+        return rule(id="", since_ms=at_ms, ends_ms=at_ms + MINUTE, summary=f"at {at_ms}")
+
+    first = only(applied(stage, Normal(alerts=(told(AT_MS),))))
+    again = only(applied(stage, Normal(alerts=(told(AT_MS + 30_000),)), AT_MS + 30_000))
+    assert (again.id, again.since_ms) == (first.id, AT_MS)
+    assert only(applied(stage, at_ms=AT_MS + 2 * MINUTE)).status == "resolved"
+    back = only(applied(stage, Normal(alerts=(told(AT_MS + 2 * MINUTE + 5000),)), AT_MS + 2 * MINUTE + 5000))
+    assert (back.id, back.since_ms, back.status) == (first.id, AT_MS, "firing")
+
+
+def test_without_a_start_what_comes_an_hour_later_is_another_one(stage):
+    first = only(applied(stage, Normal(alerts=(rule(id="", since_ms=AT_MS, ends_ms=AT_MS + MINUTE),))))
+    only(applied(stage, at_ms=AT_MS + 2 * MINUTE))
+    later = AT_MS + 60 * MINUTE
+    other = only(applied(stage, Normal(alerts=(rule(id="", since_ms=later, ends_ms=later + MINUTE),)), later))
+    assert other.id != first.id
+    assert other.since_ms == later

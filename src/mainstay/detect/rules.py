@@ -44,9 +44,10 @@ class Rules:
             alert = msgspec.structs.replace(_ours(alert), id=known.id, since_ms=known.since_ms, at_ms=at_ms)
         else:
             before = book.ended.pop(key, None)
+            if before is not None and (not alert.id or before.since_ms == alert.since_ms):
+                # A sender that tells no start (startsAt) tells the time at hand: it is the same one, since then.
+                alert = msgspec.structs.replace(alert, id=before.id, since_ms=before.since_ms)
             alert = msgspec.structs.replace(_ours(alert), at_ms=at_ms)
-            if before is not None and before.since_ms == alert.since_ms:
-                alert = msgspec.structs.replace(alert, id=before.id)
         book.firing[key] = alert
         effects.alerts[alert.id] = alert
         output = {"firing": True, "summary": alert.summary, "severity": alert.severity}

@@ -108,9 +108,9 @@ def _alert(posted: Posted, source: Literal["alertmanager", "prometheus"], gate: 
 
 
 def _times(posted: Posted, source: str, now_ms: int) -> tuple[int, int | None]:
-    """Start and end, with what Alertmanager puts where a client says nothing."""
+    """Start and end, with what Alertmanager puts where a client says nothing; nothing began in the future."""
     starts, ends = _ms(posted.starts_at), _ms(posted.ends_at)
-    since_ms = starts if starts is not None else ends if ends is not None else now_ms
+    since_ms = starts if starts is not None else now_ms if ends is None else min(ends, now_ms)
     if ends is None and source == "prometheus":
         ends = now_ms + RESOLVE_TIMEOUT_MS
     return since_ms, ends
@@ -123,9 +123,9 @@ def _built(
     by_name = dict(labels)
     name = by_name.get("alertname", "unnamed")
     print_ = fingerprint(labels)
-    onset = "" if _ms(posted.starts_at) is None else str(since_ms)
+    has_onset = _ms(posted.starts_at) is not None  # without one only detection knows whether it is the same one again
     return Alert(
-        id=f"alert-{hashlib.blake2b(f'{print_} {onset}'.encode(), digest_size=8).hexdigest()}",
+        id=f"alert-{hashlib.blake2b(f'{print_} {since_ms}'.encode(), digest_size=8).hexdigest()}" if has_onset else "",
         fingerprint=print_,
         entity="",
         name=name,
