@@ -68,7 +68,7 @@ def test_an_alert_is_in_at_most_one_open_incident(
         drill.record(Normal(), 140 + number)
     seen = [grouping.alert for incident in drill.open for grouping in incident.groupings]
     assert len(seen) == len(set(seen))
-    assert not set(seen) & {alert.id for alert in drill.stage.pending}
+    assert not set(seen) & {alert.id for alert in drill.pending}
     assert [i.id for i in drill.open] == sorted({i.id for i in drill.open}, key=lambda name: int(name[4:]))
     drill.judges.reperform()
 

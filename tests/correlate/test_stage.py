@@ -74,7 +74,7 @@ def test_lone_load_is_listed_and_opens_nothing_until_it_is_near_exhaustion() -> 
     drill = Drill(WIDE)
     drill.record(Normal(), 20, [metric("cart", "process.cpu.utilization", 5, 20)])
     assert not drill.incidents
-    assert [a.entity for a in drill.stage.pending] == [entity("cart")]
+    assert [a.entity for a in drill.pending] == [entity("cart")]
     drill.record(Normal(), 40, [metric("cart", "disk.usage", 30, 40, near_exhaustion="true")])
     assert len(drill.open) == 1
 

@@ -60,7 +60,12 @@ class Drill:
 
     @property
     def open(self) -> Sequence[Incident]:
-        return self.stage.open
+        return [held.incident for held in self.stage._state.held.values() if held.is_open]
+
+    @property
+    def pending(self) -> Sequence[Alert]:
+        """Alerts that are listed but open nothing yet."""
+        return [kept.alert for kept in self.stage._state.pending.values()]
 
     def run(
         self, until_s: float, since_s: float = 0.0, faults: Sequence[Fault] = (), script: Sequence[Any] = ()

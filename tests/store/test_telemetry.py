@@ -138,14 +138,10 @@ def test_a_commit_that_fails_changes_nothing_and_can_be_tried_again(store: Telem
     assert (store.applied_seq, store.count("points")) == (3, 6)
 
 
-def test_series_and_templates_are_found(store: Telemetry) -> None:
+def test_templates_are_found(store: Telemetry) -> None:
     fill(store, 2)
     store.write(Normal(new_templates=(Template(5, "line <*> more"),)), 3)
     store.commit(3)
-    assert [s.metric for s in store.find_series(entity=ENTITY)] == ["m0", "m1"]
-    assert [s.id for s in store.find_series(metric="m*", limit=1)] == [FIRST_ID]
-    assert store.find_series(entity=ENTITY, metric="m1")[0].labels == (("route", "/a"),)
-    assert store.find_series(entity="service:lab/none") == []
     assert store.template(5) == Template(5, "line <*> more")
     assert store.template(6) is None
 

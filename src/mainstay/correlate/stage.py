@@ -14,7 +14,7 @@ from mainstay.domain.alerts import SEVERITIES, Alert
 from mainstay.domain.changes import Change
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Topology
-from mainstay.domain.incidents import Incident, TimelineEntry
+from mainstay.domain.incidents import TimelineEntry
 from mainstay.domain.protocols import Models
 from mainstay.domain.records import Command
 from mainstay.domain.signals import Normal
@@ -38,16 +38,6 @@ class Correlate:
         self._models, self._quiet_ms = models, quiet_ms
         self._state = State()
         self._chart: tuple[Topology, Map] | None = None
-
-    @property
-    def open(self) -> Sequence[Incident]:
-        """Open and acknowledged incidents, oldest first."""
-        return [held.incident for held in self._state.held.values() if held.is_open]
-
-    @property
-    def pending(self) -> Sequence[Alert]:
-        """Alerts that are listed but open nothing yet."""
-        return [kept.alert for kept in self._state.pending.values()]
 
     @property
     def changes(self) -> Sequence[Change]:

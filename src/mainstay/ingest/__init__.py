@@ -4,6 +4,6 @@ One file per source; `SOURCES` lists them; `IngestDoor` is the ASGI application 
 """
 
 from mainstay.ingest.door import IngestDoor
-from mainstay.ingest.sources import SOURCES, Source, decode, decode_record
+from mainstay.ingest.sources import SOURCES, Source, decode
 
-__all__ = ["SOURCES", "IngestDoor", "Source", "decode", "decode_record"]
+__all__ = ["SOURCES", "IngestDoor", "Source", "decode"]

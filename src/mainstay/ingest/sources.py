@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mainstay.domain.errors import BadInput
-from mainstay.domain.records import Lane, Record
+from mainstay.domain.records import Lane
 from mainstay.domain.signals import Decoded
 from mainstay.ingest import alertmanager, cloudevents, remote_write
 from mainstay.ingest.otlp import logs, metrics, traces
@@ -59,8 +59,3 @@ def decode(source: str, body: bytes, received_ns: int = 0) -> Decoded:
     if source not in SOURCES:
         raise BadInput(f"no source is called {source!r}; there are {', '.join(SOURCES)}")
     return SOURCES[source].decode(body, received_ns)
-
-
-def decode_record(record: Record) -> Decoded:
-    """What a record holds: the door's work when it is still there, else the body read again as of its own time."""
-    return record.decoded if record.decoded is not None else decode(record.source, record.body, record.received_ns)

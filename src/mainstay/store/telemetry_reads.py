@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +10,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from mainstay.domain.signals import F64, I64, EdgeWindow, LogBatch, Series, SpanBatch, Template
+from mainstay.domain.signals import F64, I64, EdgeWindow, LogBatch, SpanBatch, Template
 from mainstay.store.blocks import Blocks
 from mainstay.store.telemetry_tables import BANDS, EDGES, LOGS, POINTS, SPANS, Table, thin
 
@@ -68,21 +67,6 @@ class Reads:
             EdgeWindow(*row[:6], np.array(row[6], np.float64), np.array(row[7], np.float64))  # type: ignore[call-arg]
             for row in self._rows(EDGES, condition, values, (since_ms, until_ms), tail)
         ]
-
-    def find_series(self, *, entity: str | None = None, metric: str | None = None, limit: int = 10_000) -> list[Series]:
-        """Series of an entity, of a metric, or both; `metric` may hold `*`."""
-        conditions, values = ["true"], []
-        if entity is not None:
-            conditions.append("entity = ?")
-            values.append(entity)
-        if metric is not None:
-            conditions.append("metric GLOB ?" if "*" in metric else "metric = ?")
-            values.append(metric)
-        where = " AND ".join(conditions)
-        columns = "id, entity, metric, labels, unit, direction"
-        query = f"SELECT {columns} FROM series WHERE {where} ORDER BY entity, metric, labels LIMIT ?"  # noqa: S608
-        rows = self._ask(lambda cursor: cursor.execute(query, [*values, limit]).fetchall())
-        return [Series(NO_SLOT, i, e, m, tuple((k, v) for k, v in json.loads(ls)), u, d) for i, e, m, ls, u, d in rows]
 
     def template(self, number: int) -> Template | None:
         """A log template by its id."""
