@@ -54,8 +54,8 @@ class _Course:
 def rehearse(parts: Iterator[Slice], folder: Path, settings: Settings, told: Told, judge: Judge) -> Decided:
     """Run the whole recording through a fresh platform in `folder`; its state is saved at the end.
 
-    A rehearsal that was cut off begins again: the recording is there, and the replay is the fast part. What `judge` says
-    of the outcome goes in as verdicts, at the end: a ticket that was missed is one.
+    A rehearsal that was cut off begins again: the recording is there, and the replay is the fast part. What `judge`
+    says of the outcome goes in as verdicts, at the end: a ticket that was missed is one.
     """
     shutil.rmtree(folder, ignore_errors=True)
     private_folder(folder)
