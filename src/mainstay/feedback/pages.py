@@ -140,9 +140,14 @@ def _solve(falls: Callable[[float], float], count: int) -> float:
 
 
 def _below(count: int, mean: float) -> float:
+    """P(X ≤ count), term by term from the last down."""
     if mean <= 0:
         return 1.0
-    return math.fsum(math.exp(k * math.log(mean) - mean - math.lgamma(k + 1)) for k in range(count + 1))
+    total = term = math.exp(count * math.log(mean) - mean - math.lgamma(count + 1))
+    for k in range(count, 0, -1):
+        term *= k / mean
+        total += term
+    return total
 
 
 def _words(verdicts: Sequence[Verdict]) -> dict[str, tuple[tuple[bool, int], Word]]:
