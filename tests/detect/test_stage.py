@@ -7,6 +7,7 @@ import pytest
 from tests.detect.spoken import AT_MS, Spoken, applied, only, turn
 
 from mainstay.detect import Detect
+from mainstay.domain.alerts import Band
 from mainstay.domain.effects import Effects
 from mainstay.domain.errors import Corrupt
 from mainstay.domain.protocols import Models
@@ -147,6 +148,20 @@ def test_a_series_that_falls_silent_ends_its_alert_after_five_minutes(stage, mod
     assert only(effects).status == "resolved"
     assert only(effects).ended_ms == AT_MS + 4 * MINUTE
     assert effects.entries[0].output["event"] == "silent"
+
+
+@pytest.mark.parametrize(("value", "ends"), [(9.0, True), (0.0, False)])
+def test_a_counter_that_nobody_reports_counts_nothing(stage, models, value, ends):
+    """A rolled-back process does not report the errors that it does not have; that traffic is gone is another matter."""
+    series = Series(4, 77, "service:lab/b", "http.server.errors.rate")
+    mine = MetricBatch(np.array([4], np.uint32), np.array([1]), np.array([1.0]))
+    started = turn(
+        True, subject="metric:77", labels={"metric": series.metric}, band=Band(low=1.0, high=2.0, value=value)
+    )
+    models.say("metrics", started)
+    applied(stage, Normal(new_series=(series,), metrics=mine))
+    assert not applied(stage, at_ms=AT_MS + 99_000).alerts
+    assert bool(applied(stage, at_ms=AT_MS + 101_000).alerts) is ends
 
 
 def test_a_storm_is_capped_listed_and_follows_gravest_first(stage, models):

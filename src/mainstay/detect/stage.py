@@ -29,6 +29,10 @@ from mainstay.domain.verdicts import Verdict
 FORMAT = 2
 SILENT_MS = 300_000  # a firing series without a sample for this long has ended: its process was replaced or removed
 SILENT = "no sample for five minutes"
+STILL_MS = 100_000
+# a new process reports a counter from its first event on: a rate that is not reported by then, where it was too high, is
+# none; longer than the slowest usual scrape, shorter than a runbook waits for its proof
+STILL = "its counter is not reported any more: nothing happened for 100 s"
 Kind = Literal["metrics", "edges", "logs"]
 KINDS: tuple[Kind, ...] = ("metrics", "edges", "logs")
 
@@ -237,10 +241,19 @@ class Detect:
             alert = book.firing[key]
             if int(alert.subject.removeprefix("metric:")) in spoke:
                 book.seen[key] = at_ms
-            elif at_ms - last_ms >= SILENT_MS:
+                continue
+            patience_ms, why = (STILL_MS, STILL) if _is_rate(alert) else (SILENT_MS, SILENT)
+            if at_ms - last_ms >= patience_ms:
                 alert = msgspec.structs.replace(alert, status="resolved", ended_ms=last_ms, at_ms=at_ms)
-                effects.entries.append(entries.silence_entry(alert, SILENT, effects.decided_seq))
+                effects.entries.append(entries.silence_entry(alert, why, effects.decided_seq))
                 self._over(key, alert, effects)
+
+
+def _is_rate(alert: Alert) -> bool:
+    """Of a counter, and because it counted too much."""
+    return alert.labels.get("metric", "").endswith(".rate") and (
+        alert.band is None or alert.band.value > alert.band.high
+    )
 
 
 def _free(alert: Alert) -> Alert:
