@@ -152,7 +152,7 @@ def test_a_series_that_falls_silent_ends_its_alert_after_five_minutes(stage, mod
 
 @pytest.mark.parametrize(("value", "ends"), [(9.0, True), (0.0, False)])
 def test_a_counter_that_nobody_reports_counts_nothing(stage, models, value, ends):
-    """A rolled-back process does not report the errors that it does not have; that traffic is gone is another matter."""
+    """A rolled-back process does not report errors that it does not have; that traffic is gone is another matter."""
     series = Series(4, 77, "service:lab/b", "http.server.errors.rate")
     mine = MetricBatch(np.array([4], np.uint32), np.array([1]), np.array([1.0]))
     started = turn(

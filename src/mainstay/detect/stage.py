@@ -30,8 +30,8 @@ FORMAT = 2
 SILENT_MS = 300_000  # a firing series without a sample for this long has ended: its process was replaced or removed
 SILENT = "no sample for five minutes"
 STILL_MS = 100_000
-# a new process reports a counter from its first event on: a rate that is not reported by then, where it was too high, is
-# none; longer than the slowest usual scrape, shorter than a runbook waits for its proof
+# a new process reports a counter from its first event on: a rate that was too high and is not reported by then is none;
+# longer than the slowest usual scrape, shorter than a runbook waits for its proof
 STILL = "its counter is not reported any more: nothing happened for 100 s"
 Kind = Literal["metrics", "edges", "logs"]
 KINDS: tuple[Kind, ...] = ("metrics", "edges", "logs")
