@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from tests.models.hosts import Hosts
 from tests.models.simulated import START_NS, WINDOW_NS, Edges, Fault, Metrics
 from tests.models.test_logs import ERROR, everyday, normal, window
 
@@ -36,6 +37,11 @@ def logs(*, trouble: bool) -> Iterator[Normal]:
     for w in range(TROUBLE):
         extra = [window(w, "service:lab/s1", 99, ERROR, 9)] if trouble and CALM <= w < CALM + 12 else []
         yield normal(w, [*everyday(rng, w, 3), *extra])
+
+
+def entities(*, trouble: bool) -> Iterator[Normal]:
+    """Three hosts whose eight metrics move together; in trouble four metrics of one go their own way."""
+    return Hosts(seed=7).rows(120, trouble=(70, 90) if trouble else None)
 
 
 def strange(kind: str) -> Iterator[Normal]:
@@ -74,4 +80,9 @@ def cut(normal: Normal) -> list[Normal]:
     return parts + [dataclasses.replace(normal, templates=(t,)) for t in normal.templates]
 
 
-STREAMS: dict[str, Callable[..., Iterator[Normal]]] = {"metrics": metrics, "edges": edges, "logs": logs}
+STREAMS: dict[str, Callable[..., Iterator[Normal]]] = {
+    "metrics": metrics,
+    "edges": edges,
+    "logs": logs,
+    "entities": entities,
+}

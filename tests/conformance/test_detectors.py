@@ -67,7 +67,7 @@ def test_trouble_says_what_an_operator_needs(algorithm):
         assert t.summary
         assert t.name
         assert t.entity
-        assert t.subject.partition(":")[0] in ("metric", "edge", "log")
+        assert t.subject.partition(":")[0] in ("metric", "edge", "log", "entity")
         assert t.since_ns <= t.at_ns
         if t.firing:
             assert t.p_value is not None
@@ -140,7 +140,7 @@ def test_a_record_of_another_kind_is_nothing(algorithm):
     for kind, other in STREAMS.items():
         if kind != KIND_OF[algorithm]:
             scored = [detector.score(normal) for normal in list(other(trouble=True))[:5]]
-            assert all(not s.transitions and not s.scores.size for s in scored if kind != "metrics")
+            assert all(not s.transitions and not s.scores.size for s in scored if kind not in ("metrics", "entities"))
 
 
 def test_its_state_does_not_grow_with_time(algorithm):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 Role = Literal["live", "shadow", "canary", "retired"]
-ModelKind = Literal["metrics", "logs", "edges", "correlator", "diagnoser", "planner"]
+ModelKind = Literal["metrics", "logs", "edges", "entities", "correlator", "diagnoser", "planner"]
 
 
 class VersionRef(msgspec.Struct, frozen=True, order=True):

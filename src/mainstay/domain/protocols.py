@@ -28,7 +28,7 @@ class Transition:
     """A subject starts or stops being anomalous, in the eyes of one model version.
 
     Args:
-        subject: `metric:<series id>`, `edge:<caller>><callee>`, `log:<entity>#<template>`.
+        subject: `metric:<series id>`, `edge:<caller>><callee>`, `log:<entity>#<template>`, `entity:<entity>`.
         firing: True when it starts, False when it is calm again.
         since_ns: The onset that the detector found: earlier than `at_ns`, when it was sure.
         inputs: Frozen state and sample(s), JSON-able: `decide(inputs)` gives `output` again, for ever.
@@ -114,7 +114,7 @@ class Served:
 class Models(Protocol):
     """How a stage reaches a model: never directly, always through what is deployed (`mlops/serving.py`)."""
 
-    def score(self, kind: Literal["metrics", "logs", "edges"], normal: Normal) -> Served:
+    def score(self, kind: Literal["metrics", "logs", "edges", "entities"], normal: Normal) -> Served:
         """Score with the live version (its shadow scores too, silently)."""
         ...
 

@@ -20,7 +20,7 @@ from mainstay.mlops.statement import Statement, attest, check
 from mainstay.models.catalogue import SHIPPED, build, defaults_of, state_of
 from mainstay.models.checks import Pure, Streaming
 
-KINDS: tuple[ModelKind, ...] = ("metrics", "logs", "edges", "correlator", "diagnoser", "planner")
+KINDS: tuple[ModelKind, ...] = ("metrics", "logs", "edges", "entities", "correlator", "diagnoser", "planner")
 
 
 class Keeps(Protocol):

@@ -47,7 +47,7 @@ class Serving:
             kind: seat_of(deployment, registry) for kind, deployment in sorted(registry.deployments().items())
         }
 
-    def score(self, kind: Literal["metrics", "logs", "edges"], normal: Normal) -> Served:
+    def score(self, kind: Literal["metrics", "logs", "edges", "entities"], normal: Normal) -> Served:
         """Score with the live version; the shadow scores too."""
         seat = self._seats[kind]
         scored = cast("Streaming", seat.live).score(normal)

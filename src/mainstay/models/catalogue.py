@@ -10,17 +10,21 @@ from mainstay.domain.models import ModelKind
 from mainstay.models.anomaly.metrics import RobustSeason
 from mainstay.models.checks import Pure, Streaming
 from mainstay.models.correlation import Correlator
+from mainstay.models.entity.watch import EntityRelations
 from mainstay.models.logs.templates import TemplateWatch
 from mainstay.models.planning import Planner
 from mainstay.models.rca import Diagnoser
 from mainstay.models.traces.edges import EdgeShift
 
-DETECTORS: dict[str, type[Streaming]] = {cls.ALGORITHM: cls for cls in (RobustSeason, TemplateWatch, EdgeShift)}
+DETECTORS: dict[str, type[Streaming]] = {
+    cls.ALGORITHM: cls for cls in (RobustSeason, TemplateWatch, EdgeShift, EntityRelations)
+}
 JUDGES: dict[str, type[Pure]] = {cls.ALGORITHM: cls for cls in (Correlator, Diagnoser, Planner)}
 SHIPPED: dict[ModelKind, str] = {
     "metrics": RobustSeason.ALGORITHM,
     "logs": TemplateWatch.ALGORITHM,
     "edges": EdgeShift.ALGORITHM,
+    "entities": EntityRelations.ALGORITHM,
     "correlator": Correlator.ALGORITHM,
     "diagnoser": Diagnoser.ALGORITHM,
     "planner": Planner.ALGORITHM,

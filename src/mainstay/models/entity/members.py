@@ -1,0 +1,129 @@
+"""Which series belongs to which entity, and the row that each entity is just filling."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mainstay.domain.signals import F64, I64, Series
+from mainstay.models.entity.block import Column, Entity, add, new_entity, replace
+from mainstay.models.entity.parameters import EntityParameters
+
+Slots = tuple[npt.NDArray[np.int32], F64, I64]
+GONE_ROWS = 720  # a column whose series said nothing for so many rows may be given to another: an hour at 5 s
+GONE_NS = 3_600_000_000_000  # the same of an entity
+
+
+class Members:
+    """Series by slot, entities by number, bounded; what does not fit is counted and left alone.
+
+    Attributes:
+        series: By slot: entity i4 (−1 none), last value f8, row in which it last spoke i8.
+        rows: i8[entities, 3]: number of the open row, when it began, its newest sample.
+    """
+
+    def __init__(self, parameters: EntityParameters) -> None:
+        self._parameters = parameters
+        self._ignored = re.compile(parameters.ignore)
+        self.series: Slots = (np.empty(0, np.int32), np.empty(0), np.empty(0, np.int64))
+        self.rows = np.zeros((parameters.most_entities, 3), np.int64)
+        self.entities: list[Entity] = []
+        self.unwatched = 0
+        self._numbers: dict[str, int] = {}
+
+    def watch(self, series: Series) -> None:
+        """A series comes; one that is known comes again."""
+        self._make_room(series.slot)
+        number = self._numbers.get(series.entity)
+        column = Column(series.slot, series.metric, series.labels, series.unit)
+        if self._ignored.search(series.metric) or (number is not None and column in self.entities[number].columns):
+            return
+        if number is None:
+            number = self._number(series.entity)
+        if number is None or not self._placed(number, column):
+            self.unwatched += 1
+            return
+        entity, _, row = self.series
+        entity[series.slot], row[series.slot] = number, -(2**40)
+
+    def closed(self, number: int, at_ns: int) -> tuple[Entity, F64, int]:
+        """The values of an entity's row that is over (NaN: missing), and its time; the next one begins at `at_ns`."""
+        entity, row = self.entities[number], self.rows[number]
+        slots = np.array([column.slot for column in entity.columns], np.intp)
+        is_fresh = row[0] - self.series[2][slots] <= self._parameters.stale_rows
+        values = np.where(is_fresh, self.series[1][slots], np.nan)
+        ended_ns = int(row[2])
+        row[0], row[1] = row[0] + 1, at_ns
+        return entity, values, ended_ns
+
+    def saved(self) -> dict[str, Any]:
+        """Plain data."""
+        watched = np.flatnonzero(self.series[0] >= 0)
+        return {
+            "slots": len(self.series[0]),
+            "watched": watched.astype(np.int64).tobytes(),
+            "series": [part[watched].tobytes() for part in self.series],
+            "rows": self.rows[: len(self.entities)].tobytes(),
+            "unwatched": self.unwatched,
+        }
+
+    def restore(self, saved: dict[str, Any], entities: list[Entity]) -> None:
+        """Take up what `saved` gave."""
+        self.entities = entities
+        self._numbers = {entity.name: number for number, entity in enumerate(entities)}
+        self._make_room(saved["slots"] - 1)
+        watched = np.frombuffer(saved["watched"], np.int64)
+        entity, value, row = self.series
+        entity[watched] = np.frombuffer(saved["series"][0], np.int32)
+        value[watched] = np.frombuffer(saved["series"][1])
+        row[watched] = np.frombuffer(saved["series"][2], np.int64)
+        self.rows[: len(entities)] = np.frombuffer(saved["rows"], np.int64).reshape(-1, 3)
+        self.unwatched = saved["unwatched"]
+
+    def _make_room(self, slot: int) -> None:
+        have = len(self.series[0])
+        if slot < have:
+            return
+        more = max(slot + 1, 2 * have, 64) - have
+        entity, value, row = self.series
+        self.series = (
+            np.concatenate([entity, np.full(more, -1, np.int32)]),
+            np.concatenate([value, np.zeros(more)]),
+            np.concatenate([row, np.zeros(more, np.int64)]),
+        )
+
+    def _number(self, name: str) -> int | None:
+        """A number for a new entity: a free one, or that of an entity that has been silent for an hour."""
+        number = len(self.entities)
+        if number < self._parameters.most_entities:
+            self.entities.append(new_entity(name, self._parameters))
+        else:
+            newest = int(self.rows[:, 2].max())
+            number = int(self.rows[:, 2].argmin())
+            if newest - int(self.rows[number, 2]) < GONE_NS or self.entities[number].story.firing:
+                return None
+            self._leave([column.slot for column in self.entities[number].columns])
+            del self._numbers[self.entities[number].name]
+            self.entities[number] = new_entity(name, self._parameters)
+            self.rows[number] = 0
+        self._numbers[name] = number
+        return number
+
+    def _placed(self, number: int, column: Column) -> bool:
+        entity = self.entities[number]
+        if len(entity.columns) < self._parameters.most_metrics:
+            add(entity, column, self._parameters)
+            return True
+        silent = [int(self.rows[number, 0] - self.series[2][c.slot]) for c in entity.columns]
+        longest = int(np.argmax(silent))
+        if silent[longest] < GONE_ROWS or self.rows[number, 0] < GONE_ROWS:
+            return False
+        self._leave([entity.columns[longest].slot])
+        replace(entity, longest, column)
+        return True
+
+    def _leave(self, slots: list[int]) -> None:
+        self.series[0][slots] = -1
