@@ -111,3 +111,11 @@ def test_two_of_one_name_in_one_folder(tmp_path):
     written(tmp_path, GOOD, "z.yaml")
     with pytest.raises(BadFile, match="a second runbook named own"):
         load_runbooks([tmp_path])
+
+
+def test_a_shipped_step_that_can_be_looked_up_says_how():
+    """After a crash in the middle of it nobody needs to be asked; a restart leaves no trace to look for."""
+    for runbook in load_runbooks():
+        for step in (*runbook.steps, *runbook.undo):
+            if step.action == "command":
+                assert ("probe" in step.with_) == (step.with_["verb"] != "restart"), runbook.name

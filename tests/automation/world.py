@@ -129,7 +129,7 @@ class Spy:
     def rule(self) -> CommandRule:
         argv = (sys.executable, str(self.script), str(self.file))
         return CommandRule(
-            argv=argv, verbs=("redeploy", "restart", "restore", "scale", "clean", "slow", "broken", "probe")
+            argv=argv, verbs=("redeploy", "restart", "restore", "scale", "clean", "slow", "broken", "probe", "check")
         )
 
     @property

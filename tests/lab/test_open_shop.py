@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -114,11 +113,9 @@ def test_redeploy_runs_a_version_and_says_when_it_runs_already(lab, sink, capsys
     eventually(lambda: any(change["type"].startswith("dev.cdevents.service.rolledback") for change in sink.changes()))
 
 
-def test_restart_gives_new_processes_within_three_seconds(lab, capsys):
+def test_restart_gives_new_processes(lab, capsys):
     (before,) = lab.status("shelf")["services"][0]["instances"]
-    begun = time.monotonic()
     code, done = ctl(lab, capsys, "restart", "shelf")
-    assert time.monotonic() - begun < 5  # 3 s on a machine that does nothing else
     assert (code, done["change"]["data"]["kind"]) == (0, "restart")
     (after,) = lab.status("shelf")["services"][0]["instances"]
     assert after["pid"] != before["pid"]
@@ -133,6 +130,30 @@ def test_scale_and_back(lab, capsys):
     code, done = ctl(lab, capsys, "scale", "shelf", "99")
     assert code == 1
     assert "expected 1 to 8" in done["error"]
+
+
+def test_whether_it_is_as_asked_can_be_looked_up(lab, capsys):
+    running = lab.status("shelf")["services"][0]["version"]
+    for words, is_so in (
+        (("--version", running, "--replicas", "1", "--last-good", "--clean"), True),
+        (("--version", "v9999"), False),
+        (("--replicas", "2"), False),
+    ):
+        code, done = ctl(lab, capsys, "check", "shelf", *words)
+        assert (code, done["holds"]) == (0 if is_so else 1, is_so), done["found"]
+    assert ctl(lab, capsys, "check", "kiosk", "--replicas", "1")[0] == 3, "that it cannot be told is neither yes nor no"
+    fault = lab.inject("bad-config", "counter", 2)
+    assert ctl(lab, capsys, "check", "counter", "--last-good")[0] == 1
+    lab.lift(fault)
+    assert ctl(lab, capsys, "check", "counter", "--last-good")[0] == 0
+
+
+def test_a_stranger_and_his_going_can_be_looked_up(lab, capsys):
+    fault = lab.inject("db-locked", "ledger", 2)
+    code, done = ctl(lab, capsys, "check", "ledger", "--clean")
+    assert (code, done["found"].startswith("in its place: ")) == (1, True)
+    lab.lift(fault)
+    assert ctl(lab, capsys, "check", "ledger", "--clean")[0] == 0
 
 
 @pytest.mark.parametrize("verb", ["restore", "clean"])

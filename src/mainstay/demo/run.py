@@ -97,7 +97,9 @@ def settings_of(options: Options, folder: Path, lab_folder: Path) -> dict[str, A
     shopctl = [sys.executable, "-m", "mainstay.lab.shopctl", "--lab", str(lab_folder)]
     return {
         "catalog": str(catalog),
-        "commands": {"shopctl": {"argv": shopctl, "verbs": ["redeploy", "restart", "restore", "scale", "clean"]}},
+        "commands": {
+            "shopctl": {"argv": shopctl, "verbs": ["redeploy", "restart", "restore", "scale", "clean", "check"]}
+        },
         "force_runbook": options.runbook,
         "keep_inbox": options.record,
     }

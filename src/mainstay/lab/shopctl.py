@@ -1,7 +1,8 @@
 """What an operator does to the shop: `python -m mainstay.lab.shopctl --lab DIR VERB SERVICE`.
 
 Every verb waits until it is done and prints one line of JSON. It exits 0 when the shop is as asked (also when
-there was nothing to do), 1 when it could not be brought there, 2 when the call makes no sense.
+there was nothing to do), 1 when it could not be brought there, 2 when the call makes no sense. `check` changes nothing:
+it exits 0 when the shop is as asked, 1 when it is not, 3 when that cannot be told.
 """
 
 from __future__ import annotations
@@ -33,12 +34,12 @@ def main(words: Sequence[str] | None = None) -> int:
         done = carry_out(folder, arguments)
     except OperationFailed as error:
         sys.stdout.write(json.dumps({"verb": arguments.verb, "ok": False, "error": str(error)}) + "\n")
-        return 1
+        return 3 if arguments.verb == "check" else 1
     if arguments.verb == "status" and not arguments.json:
         sys.stdout.write(_table(done))
     else:
         sys.stdout.write(json.dumps({"verb": arguments.verb, "ok": True, **done}) + "\n")
-    return 0
+    return 0 if done.get("holds", True) else 1
 
 
 def _table(status: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ VERBS = {
     "restore": "return to its last good configuration",
     "scale": "run N instances of it",
     "clean": "end strangers in its place, remove files that are not its own",
+    "check": "say whether it is as asked: exit 0 it is, 1 it is not, 3 it cannot be told",
     "status": "show what runs and whether it answers",
 }
 
@@ -31,6 +32,11 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
             command.add_argument("service", metavar="SERVICE")
         if verb == "redeploy":
             command.add_argument("--version", required=True, metavar="V")
+        if verb == "check":
+            command.add_argument("--version", default="", metavar="V")
+            command.add_argument("--replicas", type=int, default=0, metavar="N")
+            command.add_argument("--last-good", action="store_true", help="runs its last good configuration")
+            command.add_argument("--clean", action="store_true", help="nothing foreign is in its place")
         if verb == "scale":
             command.add_argument("count", type=int, metavar="N")
 
@@ -48,6 +54,9 @@ def carry_out(folder: Folder, arguments: argparse.Namespace) -> dict[str, Any]:
         return _redeploy(folder, arguments.service, arguments.version)
     if arguments.verb == "scale":
         return ask(folder, "scale", service=arguments.service, count=arguments.count)
+    if arguments.verb == "check":
+        given = vars(arguments)
+        return ask(folder, "check", **{n: given[n] for n in ("service", "version", "replicas", "last_good", "clean")})
     return ask(folder, arguments.verb, service=arguments.service)
 
 

@@ -21,7 +21,7 @@ from mainstay.lab.shop.release import (
     versions,
     write_configuration,
 )
-from mainstay.lab.slots import evict, wake
+from mainstay.lab.slots import evict, strangers, wake
 
 CONFIRM_WITHIN_S = 5.0
 FOREIGN_SUFFIXES = (".hprof", ".dump", ".core", ".tmp")  # files that no service of a shop writes
@@ -42,7 +42,7 @@ class Orders:
         """Carry out one order; OperationFailed says why it was not possible."""
         verbs: dict[str, Callable[..., Result]] = {
             "deploy": self.deploy, "restart": self.restart, "configure": self.configure, "restore": self.restore,
-            "scale": self.scale, "clean": self.clean, "status": self.status,
+            "scale": self.scale, "clean": self.clean, "status": self.status, "check": self.check,
         }  # fmt: skip
         if verb not in verbs:
             raise OperationFailed(f"unknown verb {verb!r}; there are: {', '.join(verbs)}")
@@ -137,12 +137,35 @@ class Orders:
         for instance in self._fleet.instances.get(service, []):
             wake(instance.process.pid)
         removed = []
-        for path in self._folder.data(service).glob("*"):
-            if path.suffix in FOREIGN_SUFFIXES:
-                removed.append(f"{path.name} ({path.stat().st_size / 2**20:.1f} MiB)")
-                path.unlink()
+        for path in self._foreign(service):
+            removed.append(f"{path.name} ({path.stat().st_size / 2**20:.1f} MiB)")
+            path.unlink()
         did = f"ended: {', '.join(ended) or 'nothing'}; removed: {', '.join(removed) or 'nothing'}"
         return {"service": service, "changed": bool(ended or removed), "did": did}
+
+    def check(
+        self, service: str, version: str = "", replicas: int = 0, *, last_good: bool = False, clean: bool = False
+    ) -> Result:
+        """Whether a service is as asked; an operator whose order was cut off looks before they give it again."""
+        found: list[str] = []
+        if version and (self._fleet.version(service) != version or not self._is_healthy(service)):
+            found.append(f"{service} runs {self._fleet.version(service)}, not a healthy {version}")
+        if replicas and len(self._fleet.instances[service]) != replicas:
+            found.append(f"{service} runs {len(self._fleet.instances[service])} instances, not {replicas}")
+        if last_good:
+            current = read_configuration(self._folder, service)
+            is_good = current.last_good == current.revision
+            found += [] if is_good else [f"{service} runs r{current.revision}, its last good is r{current.last_good}"]
+        if clean:
+            shared = [
+                process.name() for slot in self._shop.slots_of(service) for process in strangers(self._folder, slot)
+            ]
+            foreign = [path.name for path in self._foreign(service)]
+            found += [f"in its place: {', '.join([*shared, *foreign])}"] if shared or foreign else []
+        return {"service": service, "holds": not found, "found": "; ".join(found)}
+
+    def _foreign(self, service: str) -> list[Path]:
+        return [path for path in self._folder.data(service).glob("*") if path.suffix in FOREIGN_SUFFIXES]
 
     def status(self, service: str = "") -> Result:
         """What runs, and whether it answers."""
