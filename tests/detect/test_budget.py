@@ -288,6 +288,17 @@ def test_a_verdict_about_an_incident_is_about_its_alerts(line: Line) -> None:
     assert line.stage.standing.learned == ()
 
 
+def test_a_storm_of_ten_thousand_services_without_a_call_between_them_is_ten_thousand_bursts() -> None:
+    line = Line()
+    for number in range(10_000):
+        line.models.say("edges", _of(turn(True, subject=f"edge:>{number}", p_value=0.5), f"service:lab/{number}"))
+    effects = applied(line.stage)
+    assert len(effects.alerts) == 200
+    assert line.stage.standing.waiting == 9800
+    assert line.used() == 4  # the fifth place is not for what chance brings sixty thousand times a week
+    assert sum(1 for alert in effects.alerts.values() if alert.suppressed) == 196
+
+
 def test_a_restart_at_any_moment_changes_nothing() -> None:
     through, stopped, told = Line(), Line(), []
     for number in range(30):

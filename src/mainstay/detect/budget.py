@@ -47,6 +47,7 @@ class PageBudget:
 
     def __init__(self, budget: Budget, watched: Watched, spending: Spending) -> None:
         self._budget, self._watched, self.spending = budget, watched, spending
+        self._places: tuple[dict[int, Burst], dict[str, list[int]]] = ({}, {})  # bursts by entity; made when needed
 
     def judge(self, key: str, alert: Alert, before: Alert | None, at_ms: int) -> Ruling:
         """Whether an alert that starts, comes back (`before`) or worsens may page."""
@@ -96,11 +97,26 @@ class PageBudget:
         )
 
     def _burst(self, key: str, alert: Alert, at_ms: int) -> Burst:
-        team = self._watched.team(alert.entity)
-        burst = self.spending.near(team, self._watched.around(ends(alert)))
-        burst.take(key, alert, ends(alert), at_ms)
+        team, where = self._watched.team(alert.entity), ends(alert)
+        bursts, numbers = self.spending.bursts, self._by_entity()
+        near = {n for entity in self._watched.around(where) for n in numbers.get(entity, ()) if n in bursts}
+        mine = [number for number in near if bursts[number].team == team]
+        burst = self.spending.united(mine) if mine else self.spending.opened(team)
+        burst.take(key, alert, where, at_ms)
+        for entity in burst.entities if len(mine) > 1 else where:
+            if burst.number not in numbers.setdefault(entity, []):
+                numbers[entity].append(burst.number)
         self.spending.follow(burst)
         return burst
+
+    def _by_entity(self) -> dict[str, list[int]]:
+        if self._places[0] is not self.spending.bursts:  # some have ended, or this is another state
+            found: dict[str, list[int]] = {}
+            for number, burst in self.spending.bursts.items():
+                for entity in burst.entities:
+                    found.setdefault(entity, []).append(number)
+            self._places = (self.spending.bursts, found)
+        return self._places[1]
 
     def _weigh(self, burst: Burst, key: str, at_ms: int) -> Ruling:
         watched = self._watched.sizes().get(burst.team, 1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -22,13 +22,15 @@ class Burst(msgspec.Struct, kw_only=True):
     """Alerts that began near one another.
 
     Attributes:
-        evidence: −log10 p by entity, the strongest. weights: How grave by subject; from two on it calls for a page.
+        entities: Where (the values mean nothing). evidence: −log10 p by entity, the strongest.
+        weights: How grave by subject, one or two; from two on it calls for a page.
         pages: Which pages it is: none yet, one, or more when two troubles met. held: Conditions that are held back.
     """
 
+    number: int
     team: str
     last_ms: int = 0
-    entities: list[str] = []
+    entities: dict[str, int] = {}
     alerts: list[str] = []
     keys: list[str] = []
     evidence: dict[str, float] = {}
@@ -39,17 +41,18 @@ class Burst(msgspec.Struct, kw_only=True):
     @property
     def calls(self) -> bool:
         """Whether it would wake somebody."""
-        return sum(self.weights.values()) >= CALLS_FROM
+        return len(self.weights) >= CALLS_FROM or CALLS_FROM in self.weights.values()
 
     def take(self, key: str, alert: Alert, ends: set[str], at_ms: int) -> None:
         """One more alert, or news of one."""
         self.last_ms = at_ms
-        self.entities = sorted({*self.entities, *ends})
+        self.entities.update(dict.fromkeys(sorted(ends), 1))
         if alert.id not in self.alerts and len(self.alerts) < MOST_ALERTS:
             self.alerts.append(alert.id)
             self.keys.append(key)
         strength = chances.strength(alert.p_value)
-        self.evidence[alert.entity] = max(self.evidence.get(alert.entity, 0.0), strength)
+        if strength > self.evidence.get(alert.entity, 0.0):
+            self.evidence[alert.entity] = strength
         self.weights[alert.subject] = max(self.weights.get(alert.subject, 0), WEIGHTS[alert.severity])
 
 
@@ -74,15 +77,16 @@ class Sent(msgspec.Struct):
 class Spending(msgspec.Struct, kw_only=True):
     """State of every team's budget."""
 
-    bursts: list[Burst] = []
+    bursts: dict[int, Burst] = {}
+    bursts_ever: int = 0
     sent: list[Sent] = []
     starts: dict[str, list[int]] = {}
 
     def begin(self, at_ms: int, firing: Collection[str], flapping_ms: int) -> None:
         """Time passes: bursts end; a page that never became an incident gives its place back."""
-        over = [burst for burst in self.bursts if not _goes_on(burst, at_ms, firing)]
+        over = [burst for burst in self.bursts.values() if not _goes_on(burst, at_ms, firing)]
         if over:
-            self.bursts = [burst for burst in self.bursts if burst not in over]
+            self.bursts = {n: b for n, b in self.bursts.items() if _goes_on(b, at_ms, firing)}
             ended = {page for burst in over for page in burst.pages}
             self.sent = [one for one in self.sent if one.incident or one.id not in ended]
         if self.sent and at_ms - self.sent[0].at_ms > KEEP_MS:
@@ -98,17 +102,18 @@ class Spending(msgspec.Struct, kw_only=True):
         """How often a condition started in the last half hour."""
         return len(self.starts.get(key, ()))
 
-    def near(self, team: str, entities: set[str]) -> Burst:
-        """The burst that holds one of these entities, all such bursts as one; or a new one."""
-        found = [b for b in self.bursts if b.team == team and not entities.isdisjoint(b.entities)]
-        if not found:
-            found = [Burst(team=team)]
-            self.bursts.append(found[0])
-        first, *others = found
+    def opened(self, team: str) -> Burst:
+        """A burst of its own."""
+        self.bursts_ever += 1
+        burst = self.bursts[self.bursts_ever] = Burst(number=self.bursts_ever, team=team)
+        return burst
+
+    def united(self, found: Iterable[int]) -> Burst:
+        """Bursts that turn out to be one: the oldest, with everything of the others."""
+        first, *others = sorted(found)
         for other in others:
-            _unite(first, other)
-            self.bursts.remove(other)
-        return first
+            _unite(self.bursts[first], self.bursts.pop(other))
+        return self.bursts[first]
 
     def follow(self, burst: Burst) -> None:
         """The pages of a burst hold its alerts, also those that came later."""
@@ -144,7 +149,7 @@ def _goes_on(burst: Burst, at_ms: int, firing: Collection[str]) -> bool:
 
 def _unite(first: Burst, other: Burst) -> None:
     first.last_ms = max(first.last_ms, other.last_ms)
-    first.entities = sorted({*first.entities, *other.entities})
+    first.entities.update(other.entities)
     first.alerts += other.alerts
     first.keys += other.keys
     for entity, strength in other.evidence.items():

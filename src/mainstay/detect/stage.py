@@ -33,8 +33,8 @@ STILL_MS = 100_000
 # a new process reports a counter from its first event on: a rate that was too high and is not reported by then is none;
 # longer than the slowest usual scrape, shorter than a runbook waits for its proof
 STILL = "its counter is not reported any more: nothing happened for 100 s"
-Kind = Literal["metrics", "edges", "logs"]
-KINDS: tuple[Kind, ...] = ("metrics", "edges", "logs")
+Kind = Literal["metrics", "edges", "logs", "entities"]
+KINDS: tuple[Kind, ...] = ("metrics", "edges", "logs", "entities")
 
 
 class _Saved(msgspec.Struct):

@@ -20,11 +20,14 @@ class Watched:
 
     def __init__(self, topology: Callable[[], Topology], series: dict[str, int]) -> None:
         self._topology, self.series = topology, series
+        self._near: tuple[Topology, dict[str, set[str]]] | None = None
+        self._sizes: tuple[Topology, dict[str, int]] | None = None
 
     def heard(self, series: Iterable[Series]) -> None:
         """New series."""
         for one in series:
             self.series[one.entity] = self.series.get(one.entity, 0) + 1
+            self._sizes = None
 
     def team(self, entity: str) -> str:
         """Who owns an entity."""
@@ -37,7 +40,13 @@ class Watched:
 
     def sizes(self) -> dict[str, int]:
         """Per team: its series, the calls into its entities, and one voice (log) per entity."""
-        topology, found = self._topology(), dict.fromkeys(self.teams(), 0)
+        topology = self._topology()
+        if self._sizes is None or self._sizes[0] is not topology:
+            self._sizes = topology, self._counted(topology)
+        return self._sizes[1]
+
+    def _counted(self, topology: Topology) -> dict[str, int]:
+        found = dict.fromkeys(self.teams(), 0)
         for entity in {*topology.entities, *self.series}:
             team = self.team(entity)
             found[team] = found.get(team, 0) + self.series.get(entity, 0) + 1
@@ -53,11 +62,14 @@ class Watched:
 
     def around(self, entities: set[str]) -> set[str]:
         """These entities and those one call away."""
-        found = set(entities)
-        for edge in self._topology().edges:
-            if edge.caller in entities or edge.callee in entities:
-                found |= {edge.caller, edge.callee}
-        return found
+        topology = self._topology()
+        if self._near is None or self._near[0] is not topology:
+            near: dict[str, set[str]] = {}
+            for edge in topology.edges:
+                near.setdefault(edge.caller, set()).add(edge.callee)
+                near.setdefault(edge.callee, set()).add(edge.caller)
+            self._near = topology, near
+        return entities.union(*(self._near[1].get(entity, ()) for entity in entities))
 
 
 def ends(alert: Alert) -> set[str]:
