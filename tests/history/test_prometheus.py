@@ -4,8 +4,8 @@ import pytest
 from tests.history.fake_prometheus import FakePrometheus
 
 from mainstay.domain.errors import BadFile, BadInput, Refused
-from mainstay.history.credentials import Credentials
-from mainstay.history.prometheus import GaveUp, Pace, Prometheus, TooMuch
+from mainstay.history.prometheus.client import GaveUp, Pace, Prometheus, TooMuch
+from mainstay.history.prometheus.credentials import Credentials
 
 SERIES = {(("__name__", "up"), ("job", "api")): {60: 1.0, 75: 2.0, 90: 3.0}}
 

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from tests.history.fake_prometheus import FakePrometheus
 
 from mainstay.domain.errors import BadInput, NotFound, Refused
-from mainstay.history.credentials import Credentials
-from mainstay.history.fetching import Fetching, samples_of
-from mainstay.history.past_alerts import turns
 from mainstay.history.plan import Plan, external_labels, further, made
-from mainstay.history.prometheus import GaveUp, Pace, Prometheus
+from mainstay.history.prometheus.alerts import turns
+from mainstay.history.prometheus.client import GaveUp, Pace, Prometheus
+from mainstay.history.prometheus.credentials import Credentials
+from mainstay.history.prometheus.fetching import Fetching, samples_of
+from mainstay.history.prometheus.selectors import EVERYTHING, Selector, readings
 from mainstay.history.recording import read_slices, records, slices
-from mainstay.history.selectors import EVERYTHING, Selector, readings
 
 BEGIN = 1_795_003_200  # a full hour
 HOUR = 3600

@@ -14,10 +14,10 @@ from mainstay.app.wiring import wire
 from mainstay.cli.import_ import import_
 from mainstay.domain.errors import Refused
 from mainstay.domain.records import Record
-from mainstay.history.credentials import Credentials
 from mainstay.history.handover import can_take, is_handed_over
 from mainstay.history.importing import Asked, give, import_prometheus, import_tickets, obstacle
-from mainstay.history.prometheus import Pace, Prometheus
+from mainstay.history.prometheus.client import Pace, Prometheus
+from mainstay.history.prometheus.credentials import Credentials
 from mainstay.history.recording import records
 from mainstay.history.tickets import Export, Ticket
 from mainstay.replay import RecordedClock, replay

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from tests.history.fake_prometheus import FakePrometheus
 
 from mainstay.domain.errors import BadInput
-from mainstay.history.credentials import Credentials
-from mainstay.history.intervals import intervals, usual
-from mainstay.history.prometheus import Pace, Prometheus
-from mainstay.history.selectors import EVERYTHING, Selector, any_of, quoted, readings
+from mainstay.history.prometheus.client import Pace, Prometheus
+from mainstay.history.prometheus.credentials import Credentials
+from mainstay.history.prometheus.intervals import intervals, usual
+from mainstay.history.prometheus.selectors import EVERYTHING, Selector, any_of, quoted, readings
 
 
 @pytest.mark.parametrize(

@@ -61,10 +61,10 @@ def prometheus(
     """
     import time
 
-    from mainstay.history.credentials import Credentials
     from mainstay.history.importing import Asked, give, import_prometheus, moment_s, obstacle
-    from mainstay.history.prometheus import Pace, Prometheus
-    from mainstay.history.selectors import EVERYTHING
+    from mainstay.history.prometheus.client import Pace, Prometheus
+    from mainstay.history.prometheus.credentials import Credentials
+    from mainstay.history.prometheus.selectors import EVERYTHING
     from mainstay.settings import load
 
     now_s = time.time()

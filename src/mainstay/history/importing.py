@@ -16,7 +16,7 @@ from mainstay.history.decided import FILE as DECIDED
 from mainstay.history.decided import Decided
 from mainstay.history.handover import LINE, MARK, can_take, hand_over, is_handed_over
 from mainstay.history.plan import Plan, private_folder
-from mainstay.history.prometheus import Prometheus
+from mainstay.history.prometheus.client import Prometheus
 from mainstay.history.recording import Told, read_slices, slices
 from mainstay.history.rehearsal import rehearse
 from mainstay.history.report import Report, report

@@ -11,9 +11,9 @@ import msgspec
 import yaml
 
 from mainstay.domain.errors import BadInput
-from mainstay.history.intervals import intervals, usual
-from mainstay.history.prometheus import Prometheus, TooMuch
-from mainstay.history.selectors import OURS, Reading, Selector, readings
+from mainstay.history.prometheus.client import Prometheus, TooMuch
+from mainstay.history.prometheus.intervals import intervals, usual
+from mainstay.history.prometheus.selectors import OURS, Reading, Selector, readings
 from mainstay.written import write_whole
 
 FORMAT = 1

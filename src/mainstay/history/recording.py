@@ -9,10 +9,10 @@ from pathlib import Path
 
 from mainstay.domain.errors import NotFound
 from mainstay.domain.records import Record
-from mainstay.history.fetching import Fetching, samples_of
-from mainstay.history.past_alerts import turns
 from mainstay.history.plan import Plan, private_folder
-from mainstay.history.prometheus import Prometheus
+from mainstay.history.prometheus.alerts import turns
+from mainstay.history.prometheus.client import Prometheus
+from mainstay.history.prometheus.fetching import Fetching, samples_of
 from mainstay.history.slices import Slice
 
 SAYS_EVERY_S = 5.0

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import median
 
-from mainstay.history.prometheus import Prometheus, TooMuch
-from mainstay.history.selectors import OURS, Selector, exactly
+from mainstay.history.prometheus.client import Prometheus, TooMuch
+from mainstay.history.prometheus.selectors import OURS, Selector, exactly
 
 WINDOW_S = 1800
 LOOKED_AT = 3

@@ -9,8 +9,8 @@ import numpy as np
 from mainstay.domain.entities import Labels, labels_of
 from mainstay.domain.errors import Refused
 from mainstay.domain.signals import F64, I64
-from mainstay.history.prometheus import Found, Prometheus, TooMuch
-from mainstay.history.selectors import Reading
+from mainstay.history.prometheus.client import Found, Prometheus, TooMuch
+from mainstay.history.prometheus.selectors import Reading
 from mainstay.history.slices import Slice, Turn, is_accepted
 
 MOST_POINTS = 11_000  # of one series in one answer: Prometheus' own limit

@@ -14,7 +14,7 @@ import msgspec
 
 from mainstay import __version__
 from mainstay.domain.errors import BadInput, MainstayError, Refused
-from mainstay.history.credentials import Credentials
+from mainstay.history.prometheus.credentials import Credentials
 
 MOST_BYTES = 32 << 20  # of one answer: a million samples; what is larger is asked for in smaller pieces
 LONGEST_PAUSE_S = 30.0

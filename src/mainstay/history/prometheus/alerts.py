@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from mainstay.domain.entities import Labels, labels_of
-from mainstay.history.fetching import Fetching
-from mainstay.history.prometheus import Found
+from mainstay.history.prometheus.client import Found
+from mainstay.history.prometheus.fetching import Fetching
 from mainstay.history.slices import Turn
 
 FIRING = 'ALERTS{alertstate="firing"}'
