@@ -14,7 +14,24 @@ def main() -> None:
     began = time.monotonic()
     warm()
     Miner().learn("one line")
+    _columns()
     sys.stdout.write(f"Kernels are ready ({time.monotonic() - began:.1f} s).\n")
+
+
+def _columns() -> None:
+    """One body from bytes to samples, twice: new, and known."""
+    from mainstay.ingest import decode
+    from mainstay.ingest.columnar.ready import READY
+    from mainstay.ingest.wire import varint_of, written
+    from mainstay.normalize import Normalizer
+
+    READY.wait()
+    at_ms = 1_700_000_000_000
+    label = written(1, written(1, b"__name__") + written(2, b"warm"))
+    body = written(1, label + written(2, b"\x10" + varint_of(at_ms)))
+    normalizer = Normalizer()
+    for _ in range(2):
+        normalizer.apply(decode("remote-write", body, at_ms * 1_000_000), at_ms * 1_000_000)
 
 
 if __name__ == "__main__":

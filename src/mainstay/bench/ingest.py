@@ -7,47 +7,96 @@ import socket
 import subprocess
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
 import psutil
 
-from mainstay.bench.load import Load, Sent, send
+from mainstay.bench.beside import beside
+from mainstay.bench.load import Load, Sent, headers_of, send
 from mainstay.client import Client
 from mainstay.domain.errors import MainstayError
 from mainstay.process import PlatformProcess
+from mainstay.store.telemetry import Telemetry
 
 SETTLES_WITHIN_S = 300.0
+SETTLES_S = 2.0
 
 
-def ingest(load: Load) -> dict[str, Any]:
-    """Run the load into Mainstay, then into Prometheus when it is installed; figures with units in their names."""
+def ingest(load: Load, beside_s: float = 0.0) -> dict[str, Any]:
+    """Run the load into Mainstay, then into Prometheus when it is installed; figures with units in their names.
+
+    The first sample of each series is measured by itself (`…_new_series`): to meet a series costs more than to know it.
+    With `beside_s` the load comes at its own pace as well, with questions of the console beside it.
+    """
     start_ms = int(time.time() * 1000) - load.rounds * load.step_ms
     bodies = list(load.bodies(start_ms))
+    cut = len(bodies) // load.rounds
+    parts = Parts(load.series, bodies[:cut], load.samples - load.series, bodies[cut:])
     with tempfile.TemporaryDirectory(prefix="mainstay-bench-") as folder:
-        figures = _mainstay(Path(folder), load, bodies)
+        figures = _mainstay(Path(folder), load, parts, beside_s)
     figures |= {"series": load.series, "samples": load.samples}
     if shutil.which("prometheus") is None:
         return figures | {"prometheus_cpu_s_per_m_samples": None, "note": "prometheus is not installed: no peer"}
     with tempfile.TemporaryDirectory(prefix="mainstay-bench-") as folder:
-        return figures | _prometheus(Path(folder), load, bodies)
+        return figures | _prometheus(Path(folder), parts)
 
 
-def _mainstay(folder: Path, load: Load, bodies: list[bytes]) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The load in two: the first sample of each series, and all others."""
+
+    series: int
+    first: list[bytes]
+    samples: int
+    others: list[bytes]
+
+
+def _mainstay(folder: Path, load: Load, parts: Parts, beside_s: float) -> dict[str, Any]:
     platform = PlatformProcess(folder, {"tick_s": 5.0, "quota": {"signals": 4 << 30}})
     client = platform.start()
     try:
         token = client.post("tokens", {"kind": "ingest", "name": "bench"})["token"]
         process = psutil.Process(platform.pid)
+        url = f"{client.url}/api/v1/write"
+        time.sleep(SETTLES_S)  # kernels are loaded in the background: that is the start, not the load
         before = _cpu_s(process)
-        sent = send(f"{client.url}/api/v1/write", {"Authorization": f"Bearer {token}"}, bodies, load.samples)
+        first = send(url, headers_of(token), parts.first, parts.series)
         peak = _drained(client, process)
-        figures = _figures(sent, _cpu_s(process) - before, peak)
-        disk = client.get("status")["disk_bytes"]
+        known = _cpu_s(process)
+        sent = send(url, headers_of(token), parts.others, parts.samples)
+        peak = max(peak, _drained(client, process))
+        figures = _figures(sent, _cpu_s(process) - known, peak) | _figures_of_new(first, known - before)
+        figures["answered_503"] = first.refused + sent.refused
+        if beside_s:
+            figures |= beside(client, token, load, beside_s)
     finally:
         platform.stop()
-    return figures | {"bytes_per_sample": round(disk / load.samples, 2), "answered_503": sent.refused}
+    return figures | _kept(platform.data / "telemetry", load, exact=not beside_s)
+
+
+def _kept(folder: Path, load: Load, *, exact: bool) -> dict[str, Any]:
+    """What is there after the end, and what it takes: as it was left, and sealed."""
+    telemetry = Telemetry(folder, retention_s=10 * 365 * 86_400.0, hot_s=1.0)
+    try:
+        stored = telemetry.count("points")
+        hot = telemetry.disk_bytes()
+        telemetry.seal(time.time_ns() + 3600 * 10**9)
+        sealed = {name: _bytes(folder / "blocks", f"{name}-*.parquet") for name in ("points", "bands")}
+    finally:
+        telemetry.close()
+    figures = {
+        "bytes_per_sample_unsealed": round(hot / stored, 2),
+        "bytes_per_sample_sealed": round(sum(sealed.values()) / stored, 2),
+        "bytes_per_sample_sealed_points": round(sealed["points"] / stored, 2),
+    }
+    return figures | ({"lost_samples": load.samples - stored} if exact else {})
+
+
+def _bytes(folder: Path, pattern: str) -> int:
+    return sum(path.stat().st_size for path in folder.glob(pattern))
 
 
 def _drained(client: Client, process: psutil.Process) -> float:
@@ -62,7 +111,7 @@ def _drained(client: Client, process: psutil.Process) -> float:
     raise MainstayError(f"the load was not worked off within {SETTLES_WITHIN_S:.0f} s")
 
 
-def _prometheus(folder: Path, load: Load, bodies: list[bytes]) -> dict[str, Any]:
+def _prometheus(folder: Path, parts: Parts) -> dict[str, Any]:
     (folder / "prometheus.yml").write_text("global: {}\n")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -75,10 +124,15 @@ def _prometheus(folder: Path, load: Load, bodies: list[bytes]) -> dict[str, Any]
     try:
         _ready(f"http://127.0.0.1:{port}/-/ready")
         watched = psutil.Process(process.pid)
+        url = f"http://127.0.0.1:{port}/api/v1/write"
         before = _cpu_s(watched)
-        sent = send(f"http://127.0.0.1:{port}/api/v1/write", {}, bodies, load.samples)
-        time.sleep(2)
-        figures = _figures(sent, _cpu_s(watched) - before, watched.memory_info().rss / 1e6)
+        first = send(url, headers_of(), parts.first, parts.series)
+        time.sleep(SETTLES_S)
+        known = _cpu_s(watched)
+        sent = send(url, headers_of(), parts.others, parts.samples)
+        time.sleep(SETTLES_S)
+        figures = _figures(sent, _cpu_s(watched) - known, watched.memory_info().rss / 1e6)
+        figures |= _figures_of_new(first, known - before)
     finally:
         process.terminate()
         process.wait(timeout=30)
@@ -108,3 +162,7 @@ def _figures(sent: Sent, cpu_s: float, rss_mb: float) -> dict[str, Any]:
         "cpu_s_per_m_samples": round(cpu_s / sent.samples * 1e6, 2),
         "rss_mb": round(rss_mb),
     }
+
+
+def _figures_of_new(first: Sent, cpu_s: float) -> dict[str, Any]:
+    return {"cpu_s_per_m_new_series": round(cpu_s / first.samples * 1e6, 2)}

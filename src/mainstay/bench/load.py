@@ -27,7 +27,7 @@ class Load:
         """In all."""
         return self.series * self.rounds
 
-    def bodies(self, start_ms: int) -> Iterator[bytes]:
+    def bodies(self, start_ms: int, first_turn: int = 0) -> Iterator[bytes]:
         """Snappy-compressed `WriteRequest`s, one sample per series and request, as Prometheus sends them."""
         labels = [_labels(i) for i in range(self.series)]
         for turn in range(self.rounds):
@@ -35,7 +35,9 @@ class Load:
             for first in range(0, self.series, SAMPLES_PER_REQUEST):
                 part = range(first, min(first + SAMPLES_PER_REQUEST, self.series))
                 yield bytes(
-                    cramjam.snappy.compress_raw(b"".join(_series(labels[i], _value(i, turn), at_ms) for i in part))
+                    cramjam.snappy.compress_raw(
+                        b"".join(_series(labels[i], _value(i, first_turn + turn), at_ms) for i in part)
+                    )
                 )
 
 
@@ -51,8 +53,7 @@ class Sent:
 def send(url: str, headers: dict[str, str], bodies: list[bytes], samples: int) -> Sent:
     """Send bodies one after the other over one connection; each is counted when it is acknowledged."""
     refused = 0
-    headers = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy",
-               "X-Prometheus-Remote-Write-Version": "0.1.0", **headers}  # fmt: skip
+    headers = {**headers_of(), **headers}
     with httpx.Client(timeout=60) as client:
         began = time.monotonic()
         for body in bodies:
@@ -61,6 +62,13 @@ def send(url: str, headers: dict[str, str], bodies: list[bytes], samples: int) -
                 time.sleep(float(answer.headers.get("Retry-After", "1")))
             answer.raise_for_status()
         return Sent(samples, time.monotonic() - began, refused)
+
+
+def headers_of(token: str = "") -> dict[str, str]:
+    """What a remote-write client sends with a body."""
+    own = {"Authorization": f"Bearer {token}"} if token else {}
+    return {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy",
+            "X-Prometheus-Remote-Write-Version": "0.1.0", **own}  # fmt: skip
 
 
 def _value(series: int, turn: int) -> float:

@@ -92,6 +92,19 @@ def templates(lines: int, data: Path | None, json_file: Path | None) -> None:
     _say(measure(lines_of(data) if data else stream(lines)), json_file)
 
 
+@bench.command()
+@click.option("--series", default=1_000_000, show_default=True)
+@click.option("--scopes", default=200, show_default=True)
+@click.option("--versions", default=20, show_default=True, help="Different sets of rules among the scopes.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path))
+def detect(series: int, scopes: int, versions: int, json_file: Path | None) -> None:
+    """The metric detector beside river: points per CPU second, bytes a series, restore, what a shadow costs."""
+    from mainstay.bench.detect import Plant
+    from mainstay.bench.detect import detect as measure
+
+    _say(measure(Plant(series, scopes, versions)), json_file)
+
+
 def _say(figures: dict[str, Any], json_file: Path | None) -> None:
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n")

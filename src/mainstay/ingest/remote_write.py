@@ -15,6 +15,7 @@ import numpy as np
 
 from mainstay.domain.errors import BadInput
 from mainstay.domain.signals import Decoded, RawMetrics, Stream, StreamKeys
+from mainstay.ingest.columnar.lately import Lately
 from mainstay.ingest.columnar.ready import READY
 from mainstay.ingest.limits import MOST_ITEMS, Gate, labels_refused
 from mainstay.ingest.rejections import Rejected
@@ -23,7 +24,6 @@ from mainstay.ingest.wire import BYTES, FIXED64, VARINT, fields, signed, varint
 LABELS, SAMPLES, HISTOGRAMS = 1, 2, 4
 LABELS_TAG, SAMPLES_TAG, VALUE_TAG, TIMESTAMP_TAG = 0x0A, 0x12, 0x09, 0x10
 MILLISECOND = 1_000_000
-LABEL_BYTES, LABEL_COST = 16 << 20, 300  # of a label beside its text: three strings, a pair, a place in a dictionary
 DOUBLE = struct.Struct("<d")
 
 
@@ -88,32 +88,18 @@ def _usual(raw: bytes) -> Stream:
     return Stream(name, tuple(labels))
 
 
-class LabelPairs:
-    """Labels that were read lately: most streams share most of theirs, and so their memory. Bounded by bytes."""
-
-    def __init__(self, most_bytes: int = LABEL_BYTES) -> None:
-        self._most, self._bytes = most_bytes, 0
-        self._pairs: dict[bytes, tuple[str, str]] = {}
-
-    def of(self, raw: bytes) -> tuple[str, str]:
-        """(name, value) of a label whose bytes were checked."""
-        pair = self._pairs.get(raw)
-        if pair is None:
-            name, at = _text(raw, 0)
-            pair = name, _text(raw, at)[0]
-            self._bytes += 3 * len(raw) + LABEL_COST
-            if self._bytes > self._most:
-                self._pairs, self._bytes = {}, 3 * len(raw) + LABEL_COST
-            self._pairs[raw] = pair
-        return pair
-
-
-LABEL_PAIRS = LabelPairs()
+def _pair(raw: bytes) -> tuple[str, str]:
+    name, at = _text(raw, 0)
+    return name, _text(raw, at)[0]
 
 
 def _text(raw: bytes, at: int) -> tuple[str, int]:
     length, start = (raw[at + 1], at + 2) if raw[at + 1] < 0x80 else varint(raw, at + 1, len(raw))
     return raw[start : start + length].decode(), start + length
+
+
+LABEL_PAIRS = Lately(_pair)
+"""Most streams share most of their labels, and so their memory."""
 
 
 @dataclass(slots=True)

@@ -82,10 +82,15 @@ def signed(value: int) -> int:
 
 def written(number: int, value: bytes) -> bytes:
     """A length-delimited field as bytes."""
-    return _number(number << 3 | BYTES) + _number(len(value)) + value
+    return varint_of(number << 3 | BYTES) + varint_of(len(value)) + value
 
 
-def _number(value: int) -> bytes:
+def varint_of(value: int) -> bytes:
+    r"""An unsigned number as it is written.
+
+    >>> varint_of(300)
+    b'\xac\x02'
+    """
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)

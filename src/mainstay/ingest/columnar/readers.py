@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from mainstay.ingest.columnar import remote_write
+from mainstay.domain.signals import I64
+from mainstay.ingest.columnar import entries, logs, remote_write, traces
 from mainstay.ingest.columnar.ready import bytes_of
 from mainstay.ingest.limits import EARLIEST_NS, MOST_ITEMS
 
@@ -23,12 +25,31 @@ class Readers:
     def __init__(self, seed: np.uint64) -> None:
         self._seed = seed
 
-    def remote_write(self, body: bytes, latest_ns: int) -> tuple[Any, ...] | None:
+    def remote_write(self, body: bytes | memoryview, latest_ns: int) -> tuple[Any, ...] | None:
         """(label start, end, hash, stream, at_ns, value as bits)."""
         earliest_ms, latest_ms = EARLIEST_NS // MILLISECOND, latest_ns // MILLISECOND
         found = remote_write.read(bytes_of(body), self._seed, earliest_ms, latest_ms, MOST_ITEMS)
         return found[1:] if found[0] else None
 
+    def logs(self, body: bytes | memoryview, latest_ns: int) -> tuple[Any, ...] | None:
+        """(owner, at_ns, severity, places, label set of each, label sets, resources, scopes)."""
+        found = logs.read(bytes_of(body), self._seed, EARLIEST_NS, latest_ns, MOST_ITEMS)
+        return found[1:] if found[0] else None
+
+    def traces(self, body: bytes | memoryview, latest_ns: int) -> tuple[Any, ...] | None:
+        """(owner, start_ns, end_ns, kind, status, places, label set of each, label sets, resources, scopes)."""
+        found = traces.read(bytes_of(body), self._seed, EARLIEST_NS, latest_ns, MOST_ITEMS)
+        return found[1:] if found[0] else None
+
+    def texts(self, body: bytes | memoryview, places: I64, column: int) -> list[str]:
+        """The texts of one column of places, which were checked to be UTF-8."""
+        text, ends = entries.gathered(bytes_of(body), places, column)
+        whole, letters = text.tobytes().decode(), ends.tolist()
+        return [whole[start:end] for start, end in pairwise([0, *letters])]
+
     def warm(self) -> None:
         """Compile everything."""
         self.remote_write(b"", 0)
+        self.logs(b"", 0)
+        self.traces(b"", 0)
+        self.texts(b"", np.zeros((0, logs.WIDTH, 2), np.int64), logs.TEXT)

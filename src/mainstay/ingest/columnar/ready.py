@@ -48,6 +48,6 @@ class Ready:
 READY = Ready()
 
 
-def bytes_of(body: bytes) -> U8:
+def bytes_of(body: bytes | memoryview) -> U8:
     """A body as numbers, without a copy."""
     return np.frombuffer(body, np.uint8)
