@@ -34,6 +34,7 @@ class Story(msgspec.Struct, kw_only=True):
 
     Attributes:
         strange: One bit per row, newest lowest: it was rare, and enough metrics were blamed.
+        firing, rows: The alert is out, since so many rows. away: It was told and is not calm yet: not told again.
         gated: Rows in a row that taught nothing.
     """
 
@@ -41,6 +42,8 @@ class Story(msgspec.Struct, kw_only=True):
     calm: int = 0
     since_ns: int = 0
     firing: bool = False
+    rows: int = 0
+    away: bool = False
     gated: int = 0
 
 

@@ -25,7 +25,8 @@ class EntityParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
             teaches but rows while it fires; from then on the tail stays, and rows with a p-value below `teach_p` teach
             nothing either, so that neither a fault nor a slow leak becomes normal, before `adopt_rows` more of them
             than of others have come: then everything is learned anew.
-        p_fire: Chance of a row this strange. persist_rows of the last eight must be; calm_rows end it.
+        p_fire: Chance of a row this strange. `persist_rows` of the last eight must be; `calm_rows` end it, and
+            `hold_rows` do at latest: it is a note about an onset, and must not hold an incident open.
         least_blamed, blame, matters: So many metrics must each be `blame` times stranger than usual and be off what
             the others let expect by the share `matters` of their level.
     """
@@ -52,6 +53,7 @@ class EntityParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     p_fire: float = 1e-5
     persist_rows: int = 6
     calm_rows: int = 6
+    hold_rows: int = 12
     least_blamed: int = 2
     blame: float = 3.0
     matters: float = 0.2

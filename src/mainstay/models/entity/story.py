@@ -51,23 +51,17 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def told(row: Row, parameters: EntityParameters) -> tuple[Story, dict[str, Any]]:
-    """The story after this row, and what is to be said (`event` none, started, calm or adopted)."""
+    """The story after this row, and what is to be said (`event` none, started, calm or noted)."""
     story = msgspec.structs.replace(row.story)
     score, blamed = row.score, _blamed(row.metrics, parameters)
     p_value = row.tail.p_value(score)
     is_strange = p_value <= parameters.p_fire and len(blamed) >= parameters.least_blamed
-    if is_strange and not story.strange and not story.firing:
+    if is_strange and not story.strange and not story.away:
         story.since_ns = row.at_ns
+    since_ns = story.since_ns
     story.strange = (story.strange << 1 | is_strange) & REMEMBERED
-    event, since_ns = "none", story.since_ns
-    if story.firing:
-        is_calm = score <= row.tail.above or len(blamed) < parameters.least_blamed  # averages forget slowly
-        story.calm = story.calm + 1 if is_calm else 0
-        if story.gated >= parameters.adopt_rows or story.calm >= parameters.calm_rows:
-            event = "calm" if story.calm >= parameters.calm_rows else "adopted"
-            story.firing, story.strange, story.calm, story.since_ns = False, 0, 0, 0
-    elif story.strange.bit_count() >= parameters.persist_rows:
-        event, story.firing, story.calm = "started", True, 0
+    is_calm = score <= row.tail.above or len(blamed) < parameters.least_blamed  # averages forget slowly
+    event = _turn(story, parameters, is_calm=is_calm)
     output = {
         "firing": story.firing,
         "event": event,
@@ -78,6 +72,22 @@ def told(row: Row, parameters: EntityParameters) -> tuple[Story, dict[str, Any]]
         "blame": _shares(blamed, row.metrics),
     }
     return story, {**output, "summary": _summary(row, output)}
+
+
+def _turn(story: Story, parameters: EntityParameters, *, is_calm: bool) -> str:
+    """What this row makes of the story: started, calm, noted (said long enough; it holds no incident open) or none."""
+    if not story.away:
+        if story.strange.bit_count() < parameters.persist_rows:
+            return "none"
+        story.firing, story.away, story.calm, story.rows = True, True, 0, 0
+        return "started"
+    was_firing = story.firing
+    story.calm, story.rows = story.calm + 1 if is_calm else 0, story.rows + 1
+    if story.calm >= parameters.calm_rows:
+        story.firing, story.away, story.strange = False, False, 0
+        return "calm" if was_firing else "none"
+    story.firing = was_firing and story.rows < parameters.hold_rows
+    return "noted" if was_firing and not story.firing else "none"
 
 
 def silenced(given: dict[str, Any]) -> dict[str, Any]:
@@ -104,8 +114,8 @@ def _summary(row: Row, output: dict[str, Any]) -> str:
     name = short(row.entity)
     if output["event"] == "calm":
         return f"the metrics of {name} agree again at {clock(row.at_ns)}"
-    if output["event"] == "adopted":
-        return f"the metrics of {name} go another way since {clock(output['since_ns'])}; taken as the new normal"
+    if output["event"] == "noted":
+        return f"the metrics of {name} go another way since {clock(output['since_ns'])}: noted, not told on"
     units = {m.metric: m.unit for m in row.metrics}
     words = [
         f"{b['metric']} {quantity(b['value'], units[b['metric']])}"

@@ -107,12 +107,12 @@ class EntityRelations:
         if is_known and entity.tail is not None:
             is_far = score > entity.tail.above
             p_value = entity.tail.p_value(score) if is_far else share_beyond(entity.counts, score)
-            if p_value <= p.p_fire or entity.story.strange or entity.story.firing:
+            if p_value <= p.p_fire or entity.story.strange or entity.story.away:
                 found += self._tell(entity, entity.tail, values, at_ns)
         scores.append(p_value)
         entity.began_ns = entity.began_ns or at_ns
         is_settled = at_ns - entity.began_ns >= p.settle_s * 1e9
-        teaches = not (entity.story.firing or (is_settled and p_value <= p.teach_p))
+        teaches = not (entity.story.away or (is_settled and p_value <= p.teach_p))
         if is_known and teaches and not is_settled:
             entity.counts[bin_of(score)] += 1.0
         self._kernel.learn(block, values, self._settings, teaches)
