@@ -105,6 +105,19 @@ def detect(series: int, scopes: int, versions: int, json_file: Path | None) -> N
     _say(measure(Plant(series, scopes, versions)), json_file)
 
 
+@bench.command()
+@click.option("--entities", default=100, show_default=True)
+@click.option("--metrics", default=24, show_default=True, help="Of each entity.")
+@click.option("--rounds", default=120, show_default=True, help="Timed, after those that warm it.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path))
+def entity(entities: int, metrics: int, rounds: int, json_file: Path | None) -> None:
+    """The many metrics of an entity judged together, beside a plain PCA that never learns."""
+    from mainstay.bench.entity import Fleet
+    from mainstay.bench.entity import entity as measure
+
+    _say(measure(Fleet(entities, metrics, rounds)), json_file)
+
+
 def _say(figures: dict[str, Any], json_file: Path | None) -> None:
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -22,16 +23,16 @@ from mainstay.evaluate.deployed import Deployed, deployed
 
 PROTOCOL = """\
 smd, asd (labels of OmniAnomaly and InterFusion): the deployed entity detector, in its shipped configuration (one for
-both), is shown part=train, then part=test, point by point, as samples a minute apart; the score of a point (-log10 of
-its p-value) uses nothing after it. What it learns during part=test it learns by itself, without labels. auc_pr: average
+both), is shown part=train, then part=test, point by point; the score of a point (-log10 of its p-value) uses nothing
+after it. Points have no time: they are spaced so that part=train fills the time after which the reference of a version
+settles (settle_s); what it learns during part=test it learns by itself, without labels. auc_pr: average
 precision point by point, best_f1: over thresholds in hindsight, both without point adjustment, mean over entities.
 *_pca_*: squared residual of a PCA (90 % of the variance) of metrics standardised on part=train, in the same run.
 *_hit_1, *_hit_3: among labelled segments during which it told something, the share where one of the first 1 or 3
 metrics that it blamed is in the interpretation table; *_told counts those segments, *_segments all of them."""
 
 DATASETS = ("smd", "asd")
-STEP_NS = 60_000_000_000
-START_NS = 1_700_000_000_000_000_000 // STEP_NS * STEP_NS
+START_NS = 1_700_000_000_000_000_000
 VARIANCE = 0.9
 Bools = npt.NDArray[np.bool_]
 
@@ -56,6 +57,7 @@ class Heard:
     scores: F64
     told: tuple[Transition, ...]
     cpu_s: float
+    step_ns: int
 
 
 def run(data: Path, predictions: Path | None) -> dict[str, Any]:
@@ -81,6 +83,7 @@ def run(data: Path, predictions: Path | None) -> dict[str, Any]:
 def listened(platform: Deployed, number: int, recording: Recording) -> Heard:
     """Stream one entity through the live version; a last round only closes the row before it."""
     values = np.concatenate([recording.train, recording.test, recording.test[-1:]])
+    step_ns = math.ceil(platform.parameters("entities")["settle_s"] * 1e9 / len(recording.train))
     width, first = values.shape[1], number * 1000
     name = f"host:{recording.dataset}/{number}"
     series = tuple(Series(first + j, first + j + 1, name, f"metric.{j:02d}") for j in range(width))
@@ -89,7 +92,7 @@ def listened(platform: Deployed, number: int, recording: Recording) -> Heard:
     told: list[Transition] = []
     begun = time.process_time()
     for i, row in enumerate(values):
-        batch = MetricBatch(slots, np.full(width, START_NS + i * STEP_NS), np.ascontiguousarray(row))
+        batch = MetricBatch(slots, np.full(width, START_NS + i * step_ns), np.ascontiguousarray(row))
         normal = Normal(metrics=batch, new_series=series if i == 0 else ())
         scored = platform.serving.score("entities", normal).scored
         scores.append(scored.scores)
@@ -100,7 +103,7 @@ def listened(platform: Deployed, number: int, recording: Recording) -> Heard:
             f"{recording.entity}: {len(p)} rows were scored, not {len(values) - 1}; are there metrics in it?"
         )
     strange = -np.log10(np.clip(np.nan_to_num(p[len(recording.train) :], nan=1.0), 1e-300, 1.0))
-    return Heard(strange, tuple(told), time.process_time() - begun)
+    return Heard(strange, tuple(told), time.process_time() - begun, step_ns)
 
 
 def figures(recordings: Sequence[Recording], heard: Sequence[Heard]) -> dict[str, Any]:
@@ -139,7 +142,7 @@ def blamed(pairs: Sequence[tuple[Recording, Heard]]) -> dict[str, Any]:
     for recording, heard in pairs:
         for first, last, metrics in recording.blame:
             segments += 1
-            named = _named(heard.told, first + len(recording.train), last + len(recording.train))
+            named = _named(heard, first + len(recording.train), last + len(recording.train))
             told += bool(named)
             hits_1 += bool(metrics & set(named[:1]))
             hits_3 += bool(metrics & set(named[:3]))
@@ -204,10 +207,10 @@ def write(file: Path, recordings: Sequence[Recording], heard: Sequence[Heard]) -
     pq.write_table(pa.table(table), file, compression="zstd")
 
 
-def _named(told: Sequence[Transition], first: int, last: int) -> list[int]:
+def _named(heard: Heard, first: int, last: int) -> list[int]:
     """Metrics blamed by the alert that began in this segment, or ten points after it, strangest first."""
-    for t in told:
-        if t.firing and first <= (t.at_ns - START_NS) // STEP_NS <= last + 10:
+    for t in heard.told:
+        if t.firing and first <= (t.at_ns - START_NS) // heard.step_ns <= last + 10:
             return [int(b["metric"].removeprefix("metric.")) for b in t.output["blame"]]
     return []
 
