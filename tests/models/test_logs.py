@@ -9,7 +9,7 @@ import pytest
 from tests.models.simulated import START_NS, WINDOW_NS
 
 from mainstay.domain.protocols import Transition
-from mainstay.domain.signals import Normal, TemplateWindow
+from mainstay.domain.signals import LogBatch, Normal, TemplateWindow
 from mainstay.models.logs.templates import TemplateWatch
 from mainstay.models.logs.voice import ERROR, WARN
 
@@ -149,3 +149,125 @@ def test_a_line_not_heard_for_a_week_is_forgotten():
     for w in range(0, 124_000, 100):
         detector.score(normal(w, [window(w, "service:lab/s1", 1, INFO, 1)]))
     assert list(detector._voices) == [("service:lab/s1", 1)]
+
+
+STEADY = {"steady": 60}
+
+
+def steady(w: int, *, says: bool = True, talks: bool = True) -> list[TemplateWindow]:
+    """A heartbeat (template 70) beside busy talk (template 71) of one service."""
+    seen = [window(w, "service:lab/s1", 70, INFO, 2 + w % 2, "heartbeat <*>")] if says else []
+    return seen + ([window(w, "service:lab/s1", 71, INFO, 20)] if talks else [])
+
+
+def test_a_steady_line_that_stops_while_its_entity_talks_is_an_info_and_ends_when_said_again():
+    detector, found = TemplateWatch(STEADY), []
+    for w in range(140):
+        found += [(w, t) for t in detector.score(normal(w, steady(w, says=not 100 <= w < 130))).transitions]
+    (told, start), (_, end) = found
+    assert 110 <= told <= 125
+    assert (start.channel, start.severity, start.name) == ("absent", "info", "log line no longer said")
+    assert "no longer says it" in start.summary
+    assert not end.firing
+    assert "said again" in end.summary
+    for transition in (start, end):
+        assert TemplateWatch(STEADY).decide(json.loads(json.dumps(transition.inputs))) == transition.output
+
+
+def test_silence_of_the_whole_entity_or_of_a_line_not_heard_for_long_is_no_absence():
+    silent, young = TemplateWatch(STEADY), TemplateWatch({})
+    found = []
+    for w in range(160):
+        found += silent.score(normal(w, [*steady(w, says=w < 100, talks=w < 100)])).transitions
+        found += young.score(normal(w, steady(w, says=w < 100))).transitions
+    assert found == []
+
+
+@pytest.mark.parametrize("seed", [5, 6, 7, 8])
+def test_an_hour_of_everyday_talk_misses_nothing(seed):
+    rng, detector, found = np.random.default_rng(seed), TemplateWatch(STEADY), []
+    for w in range(720):
+        found += detector.score(normal(w, everyday(rng, w, 5))).transitions
+    assert [t for t in found if t.channel in ("absent", "sequence")] == []
+
+
+def traces(rng: np.random.Generator, w: int, odd: int = 0) -> Normal:
+    """Twenty traces of four lines, a tenth of them with a retry; `odd` of them jump from the first to the last line."""
+    lines = []
+    for n in range(20):
+        steps = [1, 2, 3, 4] if rng.random() > 0.1 else [1, 2, 2, 3, 4]
+        steps = [1, 4] if n < odd else steps
+        lines += [(step, f"{w}-{n}".encode()) for step in steps]
+    at_ns = START_NS + w * WINDOW_NS + 10**9
+    size = len(lines)
+    batch = LogBatch(
+        ("service:lab/s1",) * size, np.full(size, at_ns), np.full(size, INFO, np.uint8),
+        np.array([step for step, _ in lines], np.uint32), ("x",) * size, tuple(trace for _, trace in lines),
+    )  # fmt: skip
+    return Normal(logs=batch, at_ns=at_ns)
+
+
+def follow(odd, windows: int, seed: int = 1) -> list[tuple[int, Transition]]:
+    rng, detector, found = np.random.default_rng(seed), TemplateWatch({}), []
+    for w in range(windows):
+        found += [(w, t) for t in detector.score(traces(rng, w, odd(w))).transitions]
+        found += [
+            (w, t) for t in detector.score(normal(w, [window(w, "service:lab/s1", 4, INFO, 20, "done")])).transitions
+        ]
+    return found
+
+
+def test_known_lines_in_an_order_that_was_rare_are_told_as_info():
+    found = follow(lambda w: 4 if 100 <= w < 110 else 0, 130)
+    (first, start), (last, end) = found
+    assert 101 <= first <= 103
+    assert (start.channel, start.severity, start.subject) == ("sequence", "info", "log:service:lab/s1#1>4")
+    assert start.labels["text"] == "done"
+    assert not end.firing
+    assert last <= 120
+    for _, transition in found:
+        inputs = json.loads(json.dumps(transition.inputs))
+        assert TemplateWatch({}).decide(inputs) == transition.output
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_half_an_hour_of_everyday_traces_is_silent(seed):
+    assert follow(lambda w: int(w % 50 == 7), 360, seed) == []
+
+
+def test_a_new_line_in_a_trace_is_no_other_order():
+    rng, detector, found = np.random.default_rng(1), TemplateWatch({}), []
+    for w in range(120):
+        seen = traces(rng, w)
+        if w >= 100:
+            seen.logs.template[seen.logs.template == 2] = 9
+        found += detector.score(seen).transitions
+    assert found == []
+
+
+def test_sequences_survive_a_restart_and_a_merge():
+    rng, whole, parts = np.random.default_rng(1), TemplateWatch({}), TemplateWatch({})
+    found_whole, found_parts = [], []
+    for w in range(115):
+        seen = traces(rng, w, 4 if w >= 100 else 0)
+        found_whole += whole.score(seen).transitions
+        found_parts += parts.score(seen).transitions
+        if w % 7 == 0:
+            again = TemplateWatch({})
+            again.restore(parts.snapshot())
+            parts = again
+    assert found_whole == found_parts
+    assert len(found_whole) == 1
+    whole.score(Normal(at_ns=START_NS + 116 * WINDOW_NS, merged_templates=((3, 2),)))
+    assert whole.snapshot() != parts.snapshot()
+
+
+def test_a_template_that_became_part_of_another_is_not_new_under_its_id():
+    detector, rng, found = TemplateWatch({}), np.random.default_rng(1), []
+    for w in range(80):
+        number = 98 if w < 50 else 99
+        merged = ((98, 99),) if w == 50 else ()
+        seen = [*everyday(rng, w, 3), window(w, "service:lab/s1", number, ERROR, 5, "cannot reach <*>")]
+        one = Normal(templates=tuple(seen), at_ns=normal(w, []).at_ns, merged_templates=merged)
+        found += detector.score(one).transitions
+    assert found == []

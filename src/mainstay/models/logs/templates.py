@@ -12,14 +12,19 @@ from mainstay.domain.alerts import Band, Severity
 from mainstay.domain.protocols import Scored, Transition
 from mainstay.domain.signals import Normal, TemplateWindow
 from mainstay.domain.state import pack, unpack
-from mainstay.models.logs.voice import ERROR, WARN, LogParameters, Rate, Voice, gravity, take
+from mainstay.models.logs.sequences import Kept, Pair, Sequences, judged, told
+from mainstay.models.logs.voice import ERROR, WARN, LogParameters, Rate, Voice, gravity, joined, take
 from mainstay.models.passing import WindowClock
 from mainstay.models.tails import poisson
 from mainstay.models.words import clock, short
 
-FORMAT = 1
+FORMAT = 2
 FORGET_NS = 7 * 86_400_000_000_000  # a template not heard for a week is new again
-NAMES = {"new-template": "new log line", "rate": "log line far more often"}
+NAMES = {
+    "new-template": "new log line",
+    "rate": "log line far more often",
+    "absent": "log line no longer said",
+}
 
 
 class Hearing(msgspec.Struct, kw_only=True):
@@ -39,7 +44,8 @@ class TemplateWatch:
     single new error is everyday). Rate: quasi-Poisson tail of 15 s against the learned rate times the entity's own
     traffic factor.
     Lines below WARN never make more than an `info` alert: a deploy that logs differently is harmless.
-    That a line is *not* said any more is not told.
+    Absent: a line said steadily for half an hour (`steady`) is not said any more while its entity talks on; `info`.
+    Sequence: see `Sequences`. When templates turn out to be one, what is known of them is joined.
     """
 
     ALGORITHM: ClassVar[str] = "template-watch"
@@ -52,10 +58,16 @@ class TemplateWatch:
         self._voices: dict[tuple[str, int], Voice] = {}
         self._hearing: dict[str, Hearing] = {}
         self._started_ns = 0
+        self._sequences = Sequences(self._parameters)
 
     def score(self, normal: Normal) -> Scored:
         """Take closed template windows in."""
         found: list[Transition] = []
+        for number, now in normal.merged_templates:
+            self._merged(number, now)
+        for pair, inputs, output in self._sequences.take(normal.logs, normal.at_ns):
+            texts = self._text(pair.entity, pair.before), self._text(pair.entity, pair.after)
+            found.append(told(pair, inputs, output, texts))
         for seen in normal.templates:
             self._started_ns = self._started_ns or seen.since_ns
             found += self._passed(self._clock.saw(seen.since_ns, seen.until_ns))
@@ -65,12 +77,15 @@ class TemplateWatch:
 
     def decide(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """One window (or the passing of one) against the frozen state of its template."""
+        if "sequence" in inputs:
+            return judged(msgspec.convert(inputs["sequence"], Pair), inputs["until_ns"], self._parameters)
         voice = msgspec.convert(inputs["voice"], Voice)
         return _step(voice, _Moment(**inputs["moment"]), self._parameters)
 
     def firing(self) -> tuple[tuple[str, str], ...]:
         """(subject, channel) of what is anomalous now."""
-        return tuple((voice.subject, voice.firing) for voice in self._voices.values() if voice.firing)
+        voices = ((voice.subject, voice.firing) for voice in self._voices.values() if voice.firing)
+        return (*voices, *self._sequences.firing())
 
     def snapshot(self) -> bytes:
         return pack(
@@ -81,6 +96,7 @@ class TemplateWatch:
                 "started_ns": self._started_ns,
                 "voices": list(self._voices.values()),
                 "hearing": self._hearing,
+                "sequences": self._sequences.state(),
             },
         )
 
@@ -90,6 +106,21 @@ class TemplateWatch:
         self._started_ns = kept["started_ns"]
         self._voices = {(v.entity, v.template): v for v in msgspec.convert(kept["voices"], list[Voice])}
         self._hearing = msgspec.convert(kept["hearing"], dict[str, Hearing])
+        self._sequences.load(msgspec.convert(kept["sequences"], Kept))
+
+    def _merged(self, number: int, now: int) -> None:
+        """Two templates are one: a line of the old one is not new, and its rate is part of the other's."""
+        for key in [k for k, voice in self._voices.items() if k[1] == number and not voice.firing]:
+            old = self._voices.pop(key)
+            kept = self._voices.get((old.entity, now))
+            if kept is None:
+                old.template = now
+            self._voices[old.entity, now] = old if kept is None else joined(old, kept)
+        self._sequences.renamed(number, now)
+
+    def _text(self, entity: str, template: int) -> str:
+        voice = self._voices.get((entity, template))
+        return "" if voice is None else voice.text
 
     def _take(self, seen: TemplateWindow) -> list[Transition]:
         key = (seen.entity, seen.template)
@@ -127,13 +158,24 @@ class TemplateWatch:
         """Periods are over: what fires and was not heard in them comes nearer to calm; what is old is forgotten."""
         found: list[Transition] = []
         for until_ns in periods:
-            for voice in [v for v in self._voices.values() if v.firing and v.last_ns < until_ns]:
-                found += self._apply(voice, _Moment(until_ns=until_ns))
+            for voice in [v for v in self._voices.values() if v.last_ns < until_ns and (v.firing or self._misses(v))]:
+                found += self._apply(voice, _Moment(until_ns=until_ns, factor=self._talks(voice.entity, until_ns)))
             if until_ns // self._clock.window_ns % 720 == 0:  # once an hour
                 gone = [key for key, v in self._voices.items() if not v.firing and until_ns - v.last_ns > FORGET_NS]
                 for key in gone:
                     del self._voices[key]
         return found
+
+    def _misses(self, voice: Voice) -> bool:
+        """Whether the silence of a line is worth a look: it was steady."""
+        return voice.rate.windows >= self._parameters.steady and voice.rate.mean >= 0.5
+
+    def _talks(self, entity: str, until_ns: int) -> float:
+        """Which share of its usual lines an entity says now, at most 1; 0 when it is silent or not known."""
+        hearing = self._hearing.get(entity)
+        if hearing is None or not hearing.newest or hearing.rate.mean <= 0 or hearing.open_ns < until_ns:
+            return 0.0
+        return min(sum(hearing.newest) / len(hearing.newest) / hearing.rate.mean, 1.0)
 
     def _apply(self, voice: Voice, moment: _Moment) -> list[Transition]:
         frozen = msgspec.to_builtins(voice)
@@ -171,7 +213,11 @@ class _Moment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _step(voice: Voice, moment: _Moment, parameters: LogParameters) -> dict[str, Any]:
+    if not voice.firing and not moment.count:
+        return _absent(voice, moment, parameters)
     take(voice, moment.until_ns, moment.count, parameters)
+    if voice.firing == "absent":
+        return _heard_again(voice, moment, parameters)
     if voice.firing:
         return _still(voice, parameters)
     if not moment.judged or not moment.count:
@@ -189,6 +235,42 @@ def _new(voice: Voice, moment: _Moment, parameters: LogParameters) -> dict[str, 
     severity: Severity = "minor" if voice.severity < ERROR or count < 2 * needed else "major"
     p_value = poisson(count, parameters.new_rate * parameters.ring)
     return _start(voice, moment, "new-template", severity, (count, 0.0, p_value))
+
+
+def _absent(voice: Voice, moment: _Moment, parameters: LogParameters) -> dict[str, Any]:
+    """A steady line that is not said while its entity talks: the chance of none, overdispersion allowed for."""
+    rate, window_ns = voice.rate, int(parameters.window_s * 1e9)
+    silent = (moment.until_ns - voice.last_ns) // window_ns
+    dispersion = max(1.0, rate.variance / max(rate.mean, 1e-3))
+    expected = rate.mean * silent * moment.factor
+    p_value = math.exp(-expected / dispersion)
+    if silent < parameters.ring or moment.factor < 0.5 or p_value >= parameters.absent_p:
+        return {"firing": False, "event": "none"}
+    voice.firing, voice.since_ns, voice.told = "absent", voice.last_ns, 0
+    text = f"{short(voice.entity)} no longer says it, expected {expected:.0f}, since {clock(voice.last_ns)}: "
+    return {
+        "firing": True, "event": "started", "channel": "absent", "severity": "info", "since_ns": voice.last_ns,
+        "at_ns": moment.until_ns, "count": 0.0, "expected": round(expected, 3), "p_value": p_value,
+        "name": NAMES["absent"], "effect": round(min(expected, 1e3), 2), "summary": text + voice.text[:160],
+        "example": "",
+    }  # fmt: skip
+
+
+def _heard_again(voice: Voice, moment: _Moment, parameters: LogParameters) -> dict[str, Any]:
+    """It ends when the line is said again, or when its silence has become normal."""
+    adopted = voice.last_ns - voice.since_ns > parameters.adopt_s * 1e9
+    if not moment.count and not adopted:
+        return {"firing": True, "event": "none"}
+    voice.firing = ""
+    if adopted:
+        voice.rate = Rate(windows=12, until_ns=voice.last_ns)
+    ends = "now taken as normal" if adopted else f"said again at {clock(voice.last_ns)}"
+    return {
+        "firing": False, "event": "adopted" if adopted else "calm", "channel": "absent", "severity": "info",
+        "since_ns": voice.since_ns, "at_ns": voice.last_ns, "count": float(moment.count), "expected": 0.0,
+        "p_value": None, "name": NAMES["absent"], "effect": 1.0,
+        "summary": f"{short(voice.entity)}, {ends}: {voice.text[:160]}", "example": "",
+    }  # fmt: skip
 
 
 def _more(voice: Voice, moment: _Moment, parameters: LogParameters) -> dict[str, Any]:
@@ -282,7 +364,8 @@ def _still(voice: Voice, parameters: LogParameters) -> dict[str, Any]:
 
 
 def _transition(voice: Voice, inputs: dict[str, Any], output: dict[str, Any]) -> Transition:
-    band = Band(low=0.0, high=output["expected"], value=output["count"], unit="1") if output["firing"] else None
+    is_more = output["firing"] and output["channel"] != "absent"
+    band = Band(low=0.0, high=output["expected"], value=output["count"], unit="1") if is_more else None
     labels = {"template": str(voice.template), "text": voice.text[:200], "log_severity": str(voice.severity)}
     if output["example"]:
         labels["example"] = output["example"]

@@ -23,6 +23,8 @@ class LogParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         new_error, new_warn: Lines within the ring (30 s) that make a new template an alert; below WARN never.
         rate_p: Chance of the pooled count. ratio, least_error, least_warn, least_info: practical effect, lines in 15 s.
         memory: Share of the reference that survives a window.
+        steady: Windows after which a line that is said all the time counts as steady. absent_p: Chance of its silence.
+        step_share, step_least, step_known: Steps within traces, see `Sequences`.
     """
 
     window_s: float = 5.0
@@ -41,6 +43,11 @@ class LogParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     calm_s: float = 25.0
     adopt_s: float = 14_400.0
     memory: float = 0.998
+    steady: int = 360
+    absent_p: float = 1e-12
+    step_share: float = 0.002
+    step_least: int = 5
+    step_known: int = 500
 
 
 class Rate(msgspec.Struct, kw_only=True):
@@ -132,3 +139,21 @@ def _learn(voice: Voice, heard: Heard, window_ns: int, memory: float) -> None:
         rate.silent(max(round((heard.until_ns - rate.until_ns) / window_ns) - 1, 0), memory)
     rate.learn(float(heard.count), memory)
     rate.until_ns = heard.until_ns
+
+
+def joined(one: Voice, other: Voice) -> Voice:
+    """What is known of two templates that are one now, as the second; the first is not told any more."""
+    ring: dict[int, int] = {}
+    for heard in (*one.ring, *other.ring):
+        ring[heard.until_ns] = ring.get(heard.until_ns, 0) + heard.count
+    other.ring = [Heard(until_ns, count) for until_ns, count in sorted(ring.items())]
+    other.first_ns, other.last_ns = min(one.first_ns, other.first_ns), max(one.last_ns, other.last_ns)
+    other.severity = max(one.severity, other.severity)
+    rates = one.rate, other.rate
+    other.rate = Rate(
+        mean=sum(rate.mean for rate in rates),
+        variance=sum(rate.variance for rate in rates),
+        windows=max(rate.windows for rate in rates),
+        until_ns=max(rate.until_ns for rate in rates),
+    )
+    return other

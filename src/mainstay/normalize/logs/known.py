@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from mainstay.normalize.logs.tokens import WILD, Units
+from mainstay.normalize.logs.tokens import MAX_BYTES, WILD, Units
 from mainstay.normalize.logs.wording import ANY, gist, is_name, sentence, variable
 
 MAX_TAIL = 64
@@ -61,14 +61,14 @@ def founded(buffer: Any, units: Units, at: int, line: tuple[int, int]) -> Known:
     The id is a u32 of its words: the same on a fresh machine. 0 is kept for the catch-all.
     """
     first, stop = int(units.first[at]), int(units.first[at + 1])
-    words, gaps, before = [], [], line[0]
-    for k in range(first, stop):
-        start, end = int(units.start[k]), int(units.stop[k])
-        gaps.append(_decoded(buffer, before, start))
-        words.append(_decoded(buffer, start, end))
-        before = end
-    gaps.append(_decoded(buffer, before, min(line[1], before + MAX_TAIL)).split("\n", 1)[0])
-    hashes = [int(word) for word in units.word[first:stop]]
+    since, until = line
+    raw = bytes(buffer[since : min(until, since + MAX_BYTES + MAX_TAIL)])
+    starts = [k - since for k in units.start[first:stop].tolist()]
+    ends = [k - since for k in units.stop[first:stop].tolist()]
+    words = _cut(raw, starts, ends)
+    gaps = _cut(raw, [0, *ends], [*starts, min(until - since, (ends[-1] if ends else 0) + MAX_TAIL)])
+    gaps[-1] = gaps[-1].split("\n", 1)[0]
+    hashes = units.word[first:stop].tolist()
     is_variable = [word == int(WILD) for word in hashes]
     text = sentence(gaps, [ANY if v else word for word, v in zip(words, is_variable, strict=True)])
     return Known(
@@ -77,5 +77,9 @@ def founded(buffer: Any, units: Units, at: int, line: tuple[int, int]) -> Known:
     )  # fmt: skip
 
 
-def _decoded(buffer: Any, start: int, stop: int) -> str:
-    return bytes(buffer[start:stop]).decode(errors="replace")
+def _cut(raw: bytes, starts: list[int], ends: list[int]) -> list[str]:
+    """Pieces of a line as text; the line is decoded once when its bytes are its letters."""
+    if raw.isascii():
+        text = raw.decode()
+        return [text[start:end] for start, end in zip(starts, ends, strict=True)]
+    return [raw[start:end].decode(errors="replace") for start, end in zip(starts, ends, strict=True)]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 ANY = "<*>"
 _PARTS = re.compile(r"([.\-@#$%&/,:;|+\s])")
 _FORMLESS = re.compile(r"""["'/]|.*[\\@]|[A-Za-z][\w+.-]*://""", re.DOTALL)
+_HOST_PORT = re.compile(r"(?:localhost|[\w-]+(?:\.[\w-]+)+):\d+$")
 _NAMED = re.compile(r"[A-Za-z_.\-/]*[A-Za-z]\d{1,3}(?:[A-Za-z_]\w*)?$")
 _VALUES = frozenset({"true", "false", "null", "root", "none", "nil", "nan"})
 _JOINED = re.compile(r"<\*>(?:(?:[.:/@#|]|\#\#)?<\*>)+")
@@ -29,7 +30,9 @@ def variable(raw: str) -> str:
     """
     if _FORMLESS.match(raw):
         return f"{raw[0]}{ANY}{raw[0]}" if raw[0] in "\"'" else ANY
-    parts = [ANY if _varies(part) else part for part in _PARTS.split(raw)]
+    if _HOST_PORT.match(raw):
+        return ANY
+    parts = [ANY if _varies(part) else part for part in _PARTS.split(raw.replace("_-", "_"))]
     text = _SIZE.sub("", "".join(parts))
     text = _JOINED.sub(ANY, text.replace(f"-{ANY}-{ANY}", f"-{ANY}"))
     text = re.sub(rf"{re.escape(ANY)}-{re.escape(ANY)}", ANY, text)

@@ -1,0 +1,203 @@
+"""What the miner may be given: any bytes, any cut, any vocabulary; what it owes: the same ids, in bounded room."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mainstay.normalize.logs.evidence import FULL
+from mainstay.normalize.logs.headline import headline
+from mainstay.normalize.logs.miner import OTHER, Miner
+from mainstay.normalize.logs.openings import FREE
+from mainstay.normalize.logs.tokens import MAX_UNITS, columns, room, split
+from mainstay.normalize.logs.wording import gist, variable
+
+
+def again(miner: Miner) -> Miner:
+    """The miner after a restart."""
+    fresh = Miner(miner.most)
+    fresh.load(msgspec.msgpack.decode(msgspec.msgpack.encode(miner.state())))
+    return fresh
+
+
+def text_of(*lines: str) -> str:
+    """What the last of these lines reads as."""
+    miner = Miner(200)
+    return [miner.text(number) for number in miner.learn_many([line.encode() for line in lines]).tolist()][-1]
+
+
+def units_of(line: str) -> list[str]:
+    buffer, starts, stops = columns([line.encode()])
+    units = room(1, len(buffer))
+    split(buffer, starts, stops, units)
+    return [bytes(buffer[units.start[k] : units.stop[k]]).decode() for k in range(units.first[1])]
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("Receiving block blk_-1608999687919862906 src: /10.250.19.102:54106", "Receiving block <*> src: <*>"),
+        ("session opened for user root by (uid=0)", "session opened for user <*> by (uid=<*>)"),
+        ("store operation.............1", "store operation.............<*>"),
+        ("took 12 ms, 5.2 KB (free 317.5 MB)", "took <*> ms, <*> (free <*>)"),
+        ("open http://a.example.com/x?y=1 failed", "open <*> failed"),
+        ("www.example.com:443 close, 10 bytes sent", "<*> close, <*> bytes sent"),
+        ('lock=5, tag="View Lock", ws=null', 'lock=<*>, tag="<*>", ws=<*>'),
+        ("at 2026-11-22T10:00:03.123Z id 8f14e45f-ceea-467f-a0e6-1b2c3d4e5f60 done", "at <*> id <*> done"),
+        ("delete blk_1234567 blk_2345678 blk_3456789", "delete <*> <*> <*>"),
+        ("don't stop, it's read/write", "don't stop, it's read/write"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_what_varies_by_its_looks(line: str, text: str) -> None:
+    assert text_of(line) == text
+
+
+def test_lists_of_any_length_are_one_template() -> None:
+    assert text_of("got [1, 2, 3] of it", "got [4] of it") == "got [<*>] of it"
+    miner = Miner(100)
+    assert len(set(miner.learn_many([b"ask 7 to delete 1, 2, 3", b"ask 8 to delete 4"]).tolist())) == 1
+
+
+def test_a_name_with_a_digit_is_a_word_when_it_never_changes() -> None:
+    miner = Miner(100)
+    for port in range(9):
+        number = miner.learn(f"accepted from 10.0.0.{port} via eth0")
+    assert miner.text(number) == "accepted from <*> via eth0"
+    miner.learn("accepted from 10.0.0.1 via eth1")
+    assert miner.text(number) == "accepted from <*> via <*>"
+
+
+def test_few_words_are_statements_and_many_are_values() -> None:
+    miner = Miner(100)
+    up, down = miner.learn("link of the card is up"), miner.learn("link of the card is down")
+    assert up != down
+    names = [miner.learn(f"mail for {name} was put aside") for name in ("ann", "bob", "carol", "dave", "erin", "frank")]
+    assert len({miner.current(number) for number in names}) == 1
+    assert miner.current(up) != miner.current(down)
+
+
+def test_words_known_as_values_need_less_evidence_elsewhere() -> None:
+    miner = Miner(100)
+    names = ("ann", "bob", "carol", "dave", "erin")
+    miner.learn_many([f"mail for {name} was put aside".encode() for name in names])
+    ids = miner.learn_many([f"good morning dear {name} again".encode() for name in names[:3]]).tolist()
+    assert len({miner.current(number) for number in ids}) == 1
+
+
+def test_what_says_the_same_in_other_brackets_is_one() -> None:
+    miner = Miner(100)
+    assert miner.learn("lost the peer 17") == miner.learn("lost the peer [18]")
+
+
+def test_free_text_behind_a_colon_is_one_template_at_last() -> None:
+    miner = Miner(100)
+    said = [
+        " ".join(("alpha", "beta", "gamma", "delta", "eps", "zeta", "eta")[k % 5 : k % 5 + 1 + k % 3])
+        for k in range(15)
+    ]
+    ids = [miner.learn(f"the query has failed: {words} {'x' * k}y") for k, words in enumerate(said)]
+    assert len({miner.current(number) for number in ids}) == 1
+    assert miner.text(ids[0]) == "the query has failed: <*>"
+    assert miner.learn("the query has failed: something else altogether, with more words") == miner.current(ids[0])
+    assert len(ids) > FREE
+    assert again(miner).learn("the query has failed: and again") == miner.current(ids[0])
+
+
+def test_parameters_are_where_the_template_varies() -> None:
+    miner = Miner(100)
+    lines = [f"user={name} paid {n} EUR".encode() for n, name in enumerate(("ann", "bob", "carol"))]
+    learned = miner.learn_columns(*columns(lines))
+    last = slice(learned.first[2], learned.first[3])
+    buffer = b"".join(lines)
+    found = [buffer[a:b].decode() for a, b in zip(learned.start[last], learned.stop[last], strict=True)]
+    assert found == ["carol", "2"]
+
+
+def test_huge_lines_cost_what_their_beginning_costs() -> None:
+    miner = Miner(100)
+    noise = random.Random(1).randbytes(1 << 20)
+    words = b" ".join(b"w%d" % n for n in range(100_000))
+    for line in (b"x" * (1 << 20), noise, words, b" " * (1 << 20), b'"' * (1 << 20), b"[" * (1 << 20)):
+        learned = miner.learn_columns(*columns([line, line]))
+        assert learned.template[0] == learned.template[1]
+        assert int(learned.stop.max(initial=0)) <= 2 * len(line)
+    assert len(units_of(" ".join("word" for _ in range(1_000)))) == MAX_UNITS
+    assert all(len(t.text) < 20_000 for t in miner.templates)
+
+
+def test_one_shape_with_endless_words_becomes_few_templates() -> None:
+    miner, rng = Miner(2_000), random.Random(2)
+    for _ in range(4 * FULL):
+        miner.learn(" ".join("".join(rng.choices("abcdefghij", k=6)) for _ in range(5)))
+    assert len(miner) <= FULL + 1
+
+
+def test_more_than_fits_forgets_the_oldest_and_says_so() -> None:
+    miner = Miner(10)
+    first = miner.learn("first of all")
+    for n in range(30):
+        miner.learn("word " * n + "end")
+    assert miner.text(first) == OTHER.text
+    assert len(miner) == 10
+    assert miner.learn("first of all") == first
+
+
+TOKENS = st.sampled_from(
+    ["order", "paid", "failed:", "for", "user", "17", "4.5ms", "10.0.0.1", "timeout", "ok", "<*>", '"x y"', "a=b",
+     "a=c", "(", ")", "ann", "bob", "carol", "UP", "DOWN", "eth0", "é", "\t", "[1,", "2]", "/etc/x", "..."]
+)  # fmt: skip
+LINES = st.lists(st.lists(TOKENS, max_size=7).map(" ".join), max_size=60)
+
+
+@given(LINES, st.lists(st.integers(1, 9), max_size=20), st.integers(0, 60))
+@settings(deadline=None, max_examples=60)
+def test_cuts_and_restarts_change_nothing(lines: list[str], cuts: list[int], at: int) -> None:
+    bodies = [line.encode() for line in lines]
+    whole, parts = Miner(12), Miner(12)
+    expected, got = whole.learn_many(bodies).tolist(), []
+    since = 0
+    for size in [*cuts, len(bodies)]:
+        got += parts.learn_many(bodies[since : since + size]).tolist()
+        since += size
+        if since > at:
+            parts = again(parts)
+    assert got == expected
+    assert parts.templates == whole.templates
+    assert [parts.current(number) for number in expected] == [whole.current(number) for number in expected]
+
+
+@given(st.lists(st.binary(max_size=300), max_size=8))
+@settings(deadline=None, max_examples=60)
+def test_any_bytes_have_a_template_with_a_text(lines: list[bytes]) -> None:
+    miner = Miner(20)
+    for number in miner.learn_many(lines).tolist():
+        assert miner.text(number).strip() == miner.text(number)
+    assert again(miner).templates == miner.templates
+
+
+@given(st.text(max_size=300))
+def test_any_text_has_a_headline_and_a_form(text: str) -> None:
+    assert "\n" not in headline(text)
+    assert variable(text or "x")
+    assert "<*> <*>" not in gist(text)
+
+
+def test_json_and_stack_traces_are_told_by_their_message() -> None:
+    assert headline('{"log": {"x": 1}, "message": "it works"}') == "it works"
+    assert headline('{"a": 1}') == '{"a": 1}'
+    assert headline('{"message": "cut of') == '{"message": "cut of'
+    assert headline("failed\r\n\tat a.b.C(C.java:1)") == "failed"
+    assert headline("[" * 3_000) == "[" * 3_000
+    assert headline('{"a":' * 3_000) == '{"a":' * 3_000
+
+
+def test_counts_are_kept_over_a_merge() -> None:
+    miner = Miner(100)
+    miner.learn_many([b"user=ann left"] * 3 + [b"user=bob left"] * 4)
+    assert np.sort(miner._book.slots.count)[-1] == 7
