@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.history.fake_prometheus import FakePrometheus
 
-from mainstay.domain.errors import BadInput, NotFound, Refused
+from mainstay.domain.errors import BadInput, MainstayError, NotFound, Refused
 from mainstay.history.plan import Plan, external_labels, further, made
 from mainstay.history.prometheus.alerts import turns
 from mainstay.history.prometheus.client import GaveUp, Pace, Prometheus
@@ -119,14 +119,25 @@ def test_going_further_keeps_what_is_there(tmp_path):
     with FakePrometheus(series()).running() as url:
         plan = planned(url, hours=1)
         read_slices(tmp_path, plan, asking(url), silent)
-        longer = further(plan, url, (EVERYTHING,), BEGIN + 2 * HOUR + 59)
+        longer = further(plan, url, (EVERYTHING,), BEGIN + 5, BEGIN + 2 * HOUR + 59)
         longer.save(tmp_path)
         read = read_slices(tmp_path, longer, asking(url), silent)
     assert (read.slices, read.read_now) == (8, 4)
     assert sum(one.samples for one in slices(tmp_path)) == 3 * 2 * HOUR // 15
-    assert further(longer, url, (EVERYTHING,), BEGIN) is longer
+    assert further(longer, url, (EVERYTHING,), BEGIN, BEGIN) is longer
     with pytest.raises(BadInput, match="was begun here"):
-        further(plan, "http://another", (EVERYTHING,), BEGIN)
+        further(plan, "http://another", (EVERYTHING,), BEGIN, BEGIN)
+    with pytest.raises(BadInput, match="begins at 2026-11-18"):
+        further(plan, url, (EVERYTHING,), BEGIN - HOUR, BEGIN)
+
+
+def test_a_full_disk_is_said_with_what_to_do(tmp_path):
+    (tmp_path / "slices").mkdir()
+    plan = planned("http://same")
+    for since, until in plan.slices():
+        (tmp_path / "slices" / f"{since}-{until}.slice.part").mkdir()  # nothing can be written under this name
+    with FakePrometheus(series()).running() as url, pytest.raises(MainstayError, match="run the same command again"):
+        read_slices(tmp_path, plan, asking(url), silent)
 
 
 @settings(max_examples=25, deadline=None)

@@ -14,6 +14,7 @@ from mainstay.app.wiring import wire
 from mainstay.cli.import_ import import_
 from mainstay.domain.errors import Refused
 from mainstay.domain.records import Record
+from mainstay.engine.snapshots import Snapshots
 from mainstay.history.handover import can_take, is_handed_over
 from mainstay.history.importing import Asked, give, import_prometheus, import_tickets, obstacle
 from mainstay.history.prometheus.client import Pace, Prometheus
@@ -163,6 +164,46 @@ def live(at_s):
     labels = {"__name__": "process_resident_memory_bytes", "env": "prod", "instance": "10.0.0.0:80", "job": "api",
               "service": "orders"}  # fmt: skip
     return write_request((labels, [(at_s * 1000, 2e8)])).SerializeToString()
+
+
+def slow_now(begin_s, first_seq):
+    """Eight minutes of live samples of a service that has become slow, and the time passing."""
+    labels = {"env": "prod", "instance": "10.0.0.0:80", "job": "api", "service": "orders"}
+    seq = first_seq
+    for minute in range(8):
+        at_s = begin_s + 60 * minute
+        made = [
+            ({"__name__": f"http_request_duration_seconds_{part}", **labels}, [(at_s * 1000, (minute + 1) * step)])
+            for part, step in (("sum", 1000.0), ("count", 1200.0))
+        ]
+        for source, body in (("remote-write", write_request(*made).SerializeToString()), ("tick", b"")):
+            yield Record(seq, "signals", source, at_s * 10**9, body)
+            seq += 1
+
+
+def test_what_was_learned_judges_the_first_live_minutes(past, tmp_path):
+    """A cold platform has seen too little to say anything about the same samples."""
+    data = copy_of(past[0], tmp_path)
+    give(data)
+    told = {}
+    for name, folder in (("warm", data), ("cold", tmp_path / "cold")):
+        line = wire(folder, Settings(), SystemClock())
+        newest = Snapshots(folder / "state").newest()
+        if newest:
+            line.pipeline.restore(newest[1])
+        known = {alert.id for alert in line.control.alerts(limit=1000)}
+        line.pipeline.run(list(slow_now(UNTIL + 600, line.pipeline.seq + 1)))
+        told[name] = [alert for alert in line.control.alerts(limit=1000) if alert.id not in known]
+        line.close()
+    assert told["cold"] == []
+    assert "service:prod/orders" in {alert.entity for alert in told["warm"]}
+
+
+def test_two_imports_do_not_meet(past, shop):
+    with (past[0] / "history" / "lock").open("r+b") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(Refused, match="another import runs"):
+            imported(shop, past[0])
 
 
 def fresh(folder):

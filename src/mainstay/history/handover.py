@@ -18,11 +18,16 @@ from mainstay.app.clock import SystemClock
 from mainstay.domain.errors import Refused
 from mainstay.domain.ledger import Entry
 from mainstay.store.control import Control
+from mainstay.written import sync_folder
 
 LINE, BEFORE, MARK, DONE = "line", "before", "handing-over", "handed-over"
 TAKEN = ("artefacts", "keys", "telemetry", "state", "control.db")
 """What the rehearsal made and a platform is made of; control last, because it says what was decided."""
 _LOGS = ("control.db-wal", "control.db-shm", "workflows.db-wal", "workflows.db-shm")
+RUNS = (
+    "a platform runs in {}: stop it and run the same command again; it goes on up to that moment and then hands over. "
+    "Prometheus keeps for it what it sends meanwhile"
+)
 SET_ASIDE = (*TAKEN, "inbox", "workflows.db", *_LOGS, "aside")
 
 
@@ -35,19 +40,19 @@ def hand_over(data: Path, history: Path) -> str:
         Refused: It runs, or it has incidents of its own.
     """
     line, before, mark = history / LINE, history / BEFORE, history / MARK
-    with _alone(data):
+    with _platform_stands(data):
         if not mark.exists():
             if (data / "control.db").exists():
                 _check_fresh(data)
                 _take_people_along(data / "control.db", line / "control.db")
             before.mkdir(mode=0o700, exist_ok=True)
             mark.touch(mode=0o600)
-            _sync(history)
+            sync_folder(history)
         if not (before / DONE).exists():
             _move(SET_ASIDE, data, before)
             (before / DONE).touch()
         _move(TAKEN, line, data)
-        _sync(data)
+        sync_folder(data)
         shutil.rmtree(line)
         mark.rename(history / DONE)
     return "handed over: the next `mainstay up` knows this past"
@@ -61,7 +66,7 @@ def is_handed_over(history: Path) -> bool:
 def can_take(data: Path) -> str:
     """Why the platform in this folder could not begin with a past; "" when it can."""
     try:
-        with _alone(data):
+        with _platform_stands(data):
             if (data / "control.db").exists():
                 _check_fresh(data)
     except Refused as refused:
@@ -102,32 +107,27 @@ def _take_people_along(old: Path, new: Path) -> None:
 
 
 @contextlib.contextmanager
-def _alone(data: Path) -> Iterator[None]:
-    """Nobody else has this platform open: the lock is the inbox's own."""
-    lock = data / "inbox" / "lock"
-    if not lock.exists():
-        yield
-        return
-    with lock.open("r+b") as file:
+def alone(lock: Path, says: str) -> Iterator[None]:
+    """Nobody else holds this lock; the file is made when it is missing.
+
+    Raises:
+        Refused: Somebody does; `says` is the message.
+    """
+    with os.fdopen(os.open(lock, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Refused(
-                f"a platform runs in {data}: stop it and run the same command again; it goes on up to that moment and "
-                "then hands over. Prometheus keeps for it what it sends meanwhile"
-            ) from None
+            raise Refused(says) from None
         yield
+
+
+def _platform_stands(data: Path) -> contextlib.AbstractContextManager[None]:
+    """The platform in this folder does not run, and cannot begin to: the lock is its inbox's own."""
+    lock = data / "inbox" / "lock"
+    return alone(lock, RUNS.format(data)) if lock.exists() else contextlib.nullcontext()
 
 
 def _move(names: tuple[str, ...], source: Path, target: Path) -> None:
     for name in names:
         if (source / name).exists():
             (source / name).rename(target / name)
-
-
-def _sync(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -14,7 +14,7 @@ from mainstay.domain.verdicts import Verdict
 from mainstay.history import plan as plans
 from mainstay.history.decided import FILE as DECIDED
 from mainstay.history.decided import Decided
-from mainstay.history.handover import LINE, MARK, can_take, hand_over, is_handed_over
+from mainstay.history.handover import LINE, MARK, alone, can_take, hand_over, is_handed_over
 from mainstay.history.plan import Plan, private_folder
 from mainstay.history.prometheus.client import Prometheus
 from mainstay.history.recording import Told, read_slices, slices
@@ -46,8 +46,14 @@ def import_prometheus(data: Path, prometheus: Prometheus, asked: Asked, settings
     Raises:
         GaveUp: Their Prometheus gave no usable answer in time; what was read is kept.
         BadInput: There is nothing in that time, or another past was begun here.
+        Refused: Another import runs here, or their Prometheus does not let us in.
     """
     history = private_folder(data / FOLDER)
+    with alone(history / "lock", f"another import runs in {history}: wait for it, or stop it"):
+        return _imported(history, prometheus, asked, settings, told)
+
+
+def _imported(history: Path, prometheus: Prometheus, asked: Asked, settings: Settings, told: Told) -> Report:
     if is_handed_over(history) or (history / MARK).exists():
         told("this past was handed over to the platform here; nothing is read again")
         decided = Decided.load(history)
@@ -144,7 +150,7 @@ def moment_s(text: str, now_s: float) -> int:
 def _planned(history: Path, prometheus: Prometheus, asked: Asked, told: Told) -> Plan:
     known = Plan.load(history)
     if known is not None:
-        plan = plans.further(known, prometheus.url, asked.match, asked.until_s)
+        plan = plans.further(known, prometheus.url, asked.match, asked.since_s, asked.until_s)
     elif asked.until_s - asked.since_s < 3600:
         raise BadInput("an hour is the least that can teach anything: give an earlier --since")
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -110,8 +111,8 @@ def made(prometheus: Prometheus, match: Sequence[str], since_s: int, until_s: in
     )
 
 
-def further(plan: Plan, url: str, match: Sequence[str], until_s: int) -> Plan:
-    """The same plan, up to a later end.
+def further(plan: Plan, url: str, match: Sequence[str], since_s: int, until_s: int) -> Plan:
+    """The same plan, up to a later end. It begins where it began: asked again, "14 days ago" is a later moment.
 
     Raises:
         BadInput: Another past was begun in this folder.
@@ -121,6 +122,9 @@ def further(plan: Plan, url: str, match: Sequence[str], until_s: int) -> Plan:
             f"the past of {plan.url} ({' '.join(plan.match)}) was begun here; "
             "give the same address and --match to go on, or remove that folder to begin anew"
         )
+    if since_s < plan.since_s - 60:
+        begin = datetime.fromtimestamp(plan.since_s, UTC)
+        raise BadInput(f"the past here begins at {begin:%Y-%m-%d %H:%M} UTC; remove that folder to begin earlier")
     until_s = until_s // 60 * 60
     if until_s <= plan.untils_s[-1]:
         return plan

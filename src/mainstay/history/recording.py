@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mainstay.domain.errors import NotFound
+from mainstay.domain.errors import MainstayError, NotFound
 from mainstay.domain.records import Record
 from mainstay.history.plan import Plan, private_folder
 from mainstay.history.prometheus.alerts import turns
@@ -37,6 +37,7 @@ def read_slices(folder: Path, plan: Plan, prometheus: Prometheus, told: Told) ->
 
     Raises:
         GaveUp: Their Prometheus gave no usable answer within the patience; what was read is kept.
+        MainstayError: A slice cannot be written.
     """
     began = said = time.monotonic()
     fetching, todo = Fetching(prometheus), plan.slices()
@@ -47,7 +48,7 @@ def read_slices(folder: Path, plan: Plan, prometheus: Prometheus, told: Told) ->
         if path.exists():
             continue
         found = _one(fetching, plan, since_s, until_s)
-        found.save(path)
+        _save(found, path)
         read_now, samples, turned = read_now + 1, samples + found.samples, turned + len(found.turns)
         refused += found.refused
         if time.monotonic() - said > SAYS_EVERY_S:
@@ -91,6 +92,15 @@ def _one(fetching: Fetching, plan: Plan, since_s: int, until_s: int) -> Slice:
     columns = samples_of(fetching, plan.readings, plan.external, since_s, until_s)
     turned = turns(fetching, plan.external, since_s, until_s, plan.tick_s, is_first=since_s == plan.since_s)
     return columns.finished(since_s, until_s, plan.tick_s, turned)
+
+
+def _save(found: Slice, path: Path) -> None:
+    try:
+        found.save(path)
+    except OSError as error:
+        raise MainstayError(
+            f"{path} cannot be written ({error.strerror}): make room and run the same command again"
+        ) from None
 
 
 def _path(place: Path, since_s: int, until_s: int) -> Path:
