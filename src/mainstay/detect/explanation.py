@@ -23,6 +23,9 @@ CHANNELS = {
     "traffic": "calls that stopped",
     "new-template": "a log line that was never said before",
     "rate": "a log line that is said far more often",
+    "absent": "a log line that is usually said and is not",
+    "sequence": "log lines that do not follow one another as they usually do",
+    "relations": "its metrics do not move together as they usually do",
 }
 
 
@@ -50,7 +53,9 @@ def rarity(alert: Alert) -> str:
 
     A series is looked at as often as it is sampled; five seconds is the most often that windows of calls and logs are.
     """
-    of = {"edge": "these calls", "log": "this line", "metric": "this series"}.get(alert.subject.partition(":")[0], "it")
+    of = {"edge": "these calls", "log": "this line", "metric": "this series", "entity": "this entity"}.get(
+        alert.subject.partition(":")[0], "it"
+    )
     if alert.p_value is None:
         return "its detector gives no chance"
     return f"{period(LOOK_S / max(alert.p_value, 1e-300))} for {of}"
