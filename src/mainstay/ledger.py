@@ -35,11 +35,13 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         count: Entries that were checked and hold, before the first bad one.
+        expired: Of these, how many rested on inputs that are no longer kept; their digests are.
         first_bad: The first place in the chain where not the right entry stands; None when the chain holds.
         head: The last good entry.
     """
 
     count: int
+    expired: int = 0
     first_bad: int | None = None
     why: str = ""
     head: Head | None = None
@@ -104,7 +106,10 @@ def hash_of(entry: LedgerEntry) -> str:
 
 
 def verify(
-    entries: Iterable[LedgerEntry], head: Head | None = None, frozen: Callable[[str], bytes | None] | None = None
+    entries: Iterable[LedgerEntry],
+    head: Head | None = None,
+    frozen: Callable[[str], bytes | None] | None = None,
+    expired_ms: int = 0,
 ) -> Verified:
     """Walk the chain from its first entry and name the first one that does not hold.
 
@@ -112,17 +117,25 @@ def verify(
         entries: In the order of their place, from the beginning; may be a stream.
         head: A head exported earlier: it must still be in the chain.
         frozen: Gives the canonical bytes of inputs by digest; when it is given, inputs are verified too.
+        expired_ms: Inputs of entries before this moment may have gone, because they were old.
     """
-    last = Head(0, GENESIS)
+    last, expired = Head(0, GENESIS), 0
     for entry in entries:
-        why = _fault(last, entry, head) or (_inputs_fault(entry, frozen) if frozen else "")
+        why = _fault(last, entry, head)
+        if not why and frozen and entry.inputs_digest:
+            body = frozen(entry.inputs_digest)
+            is_expired = body is None and entry.at_ms < expired_ms
+            expired += is_expired
+            why = "" if is_expired else _inputs_fault(entry, body)
         if why:
-            return Verified(count=last.seq, first_bad=last.seq + 1, why=why, head=last if last.seq else None)
+            good = last if last.seq else None
+            return Verified(count=last.seq, expired=expired, first_bad=last.seq + 1, why=why, head=good)
         last = Head(entry.seq, entry.hash)
     if head and head.seq > last.seq:
         why = f"truncated: entries {last.seq + 1} to {head.seq} were there when the head was exported and are gone"
-        return Verified(count=last.seq, first_bad=last.seq + 1, why=why, head=last if last.seq else None)
-    return Verified(count=last.seq, head=last if last.seq else None)
+        good = last if last.seq else None
+        return Verified(count=last.seq, expired=expired, first_bad=last.seq + 1, why=why, head=good)
+    return Verified(count=last.seq, expired=expired, head=last if last.seq else None)
 
 
 def _fault(last: Head, entry: LedgerEntry, head: Head | None) -> str:
@@ -145,10 +158,7 @@ def _fault(last: Head, entry: LedgerEntry, head: Head | None) -> str:
     return ""
 
 
-def _inputs_fault(entry: LedgerEntry, frozen: Callable[[str], bytes | None]) -> str:
-    if not entry.inputs_digest:
-        return ""
-    body = frozen(entry.inputs_digest)
+def _inputs_fault(entry: LedgerEntry, body: bytes | None) -> str:
     if body is None:
         return f"inputs lost: what entry {entry.seq} ({entry.id}) rested on is not stored any more"
     if hashlib.sha256(body).hexdigest() != entry.inputs_digest:

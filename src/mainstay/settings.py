@@ -47,7 +47,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Every setting of the platform.
 
     Attributes:
-        retention_s: How long telemetry is kept. Decisions and their frozen inputs stay.
+        retention_s: How long telemetry is kept.
+        decisions_retention_s: How long frozen inputs, and incidents, alerts, plans and changes that are over are kept.
+            The ledger's entries, verdicts and labels stay for ever.
         hot_s: How long telemetry stays in the hot database before it is sealed into a Parquet block.
         tick_s: Length of a window for rates, calls and templates.
         snapshot_s: How often the state of the stages is saved; a restart replays what came after.
@@ -65,6 +67,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """
 
     retention_s: float = 7 * 86_400
+    decisions_retention_s: float = 400 * 86_400
     hot_s: float = 3600
     tick_s: float = 5.0
     snapshot_s: float = 15.0

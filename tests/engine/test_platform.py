@@ -9,7 +9,7 @@ from tests.scenarios.recording import START_NS, Recording
 
 from mainstay.app.health import Heartbeat
 from mainstay.app.platform import Platform
-from mainstay.domain.errors import Refused
+from mainstay.domain.errors import NotFound, Refused
 from mainstay.domain.models import VersionRef
 from mainstay.domain.records import Command
 from mainstay.domain.runbooks import Wish
@@ -143,3 +143,9 @@ def test_a_runbook_by_hand_goes_through_the_order_of_records(platform):
     command(platform, "resolve", "INC-1")
     with pytest.raises(Refused, match="INC-1 is resolved"):
         asyncio.run(platform.request("INC-1", wish, rita))
+    diagnosis = next(e for e in platform.control.ledger(limit=1000) if e.kind == "diagnosis")
+    assert platform.reperform(diagnosis.id).is_same
+    platform.control.expire(diagnosis.at_ms + 2 * 86_400_000, diagnosis.at_ms)
+    with pytest.raises(NotFound, match=f"have expired: they are kept for 400 days. .* {diagnosis.inputs_digest}"):
+        platform.reperform(diagnosis.id)
+    assert platform.control.verify_ledger().is_whole

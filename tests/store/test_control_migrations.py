@@ -55,13 +55,17 @@ def test_from_revision_1_with_what_was_in_it(tmp_path: Path) -> None:
     with old.writing() as connection:
         write = Transaction(connection, "default")
         write.save(doc.INCIDENT, [some.incident()])
-        write.append([some.entry(1), some.entry(2)])
+        write.append([some.entry(1, inputs=None), some.entry(2, inputs=None)])
+        connection.exec_driver_sql("INSERT INTO frozen (tenant, digest, body) VALUES ('default', 'ab', x'00')")
         write.set_meta("decided_seq", "9")
     old.close()
     control = Control(path, FixedClock())
     assert control.incident("INC-1") == some.incident()
     assert control.decided_seq == 9
     assert control.verify_ledger().count == 2
+    with control.database.reading() as connection:
+        kept_ms = connection.exec_driver_sql("SELECT at_ms FROM frozen").scalar()
+    assert kept_ms == some.entry(2).at_ms, "nobody knows how old it is: it stays as long as the newest"
     control.people.save_user("ada", "admin", by="t")
     control.close()
 

@@ -42,6 +42,9 @@ from mainstay.store.backup import backup
 from mainstay.store.control import Control
 from mainstay.store.inbox import Inbox
 
+EXPIRE_EVERY_NS = 3_600 * 10**9
+"""Old decisions go a thousand rows a table at a time: an hour's worth of the busiest day, and no batch waits long."""
+
 
 class Platform:
     """Everything that runs, in one folder.
@@ -98,6 +101,7 @@ class Platform:
         self.health = Health(self.line, self.inbox, self.engine, self.ingest_door, self.clock)
         self._heartbeat = Heartbeat(self.health.is_ok, self._cry)
         self._tasks: list[asyncio.Task[None]] = []
+        self._expire_at_ns = 0
 
     # -- life
 
@@ -131,6 +135,10 @@ class Platform:
         now_ns = self.clock.now_ns()
         self.line.telemetry.seal(now_ns)
         self.line.telemetry.expire(now_ns)
+        if now_ns >= self._expire_at_ns:
+            self._expire_at_ns = now_ns + EXPIRE_EVERY_NS
+            now_ms = now_ns // 1_000_000
+            self.control.expire(now_ms - int(self.settings.decisions_retention_s * 1000), now_ms)
 
     def _last_heard_ms(self, entity: str) -> int | None:
         return self.line.normalizer.last_heard_ms(entity)
@@ -197,6 +205,12 @@ class Platform:
         inputs = self.control.frozen(entry.inputs_digest) if entry is not None else None
         if entry is None:
             raise NotFound(f"there is no ledger entry {entry_id[:80]}")
+        if inputs is None and entry.inputs_digest:
+            kept_days = self.settings.decisions_retention_s / 86_400
+            raise NotFound(
+                f"the inputs of {entry.id} have expired: they are kept for {kept_days:g} days. Their sha256 was "
+                f"{entry.inputs_digest}; a backup of that time holds them"
+            )
         if inputs is None:
             raise NotFound(f"{entry.id} is a {entry.kind}: it froze no inputs, so there is nothing to take again")
         ref = VersionRef.parse(entry.actor)

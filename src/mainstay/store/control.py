@@ -29,7 +29,7 @@ from mainstay.domain.verdicts import Label, Verdict
 from mainstay.domain.views import Funnel, IncidentLine
 from mainstay.ledger import Head, Verified, verify
 from mainstay.store import documents as doc
-from mainstay.store import schema
+from mainstay.store import retention, schema
 from mainstay.store import transaction as tx
 from mainstay.store.database import Database
 from mainstay.store.feed import Feed
@@ -338,7 +338,8 @@ class Control:
         with self.database.reading() as connection:
             ahead: dict[str, bytes] = {}
             chain = tx.stream(connection, self.tenant, ahead)
-            return verify(chain, head, lambda digest: tx.thawed(ahead.get(digest), digest))
+            gone_ms = int(tx.meta(connection, self.tenant, retention.MARK) or 0)
+            return verify(chain, head, lambda digest: tx.thawed(ahead.get(digest), digest), gone_ms)
 
     # -- the rest
 
@@ -351,6 +352,11 @@ class Control:
         """Keep a small value under a name."""
         with self._writing() as write:
             write.set_meta(name, value)
+
+    def expire(self, before_ms: int, now_ms: int) -> dict[str, int]:
+        """Let go what is over and older than that, a thousand rows a table at most; the ledger stays whole."""
+        with self._writing() as write:
+            return retention.expire(write, before_ms, now_ms)
 
     def close(self) -> None:
         """Let go of the file, and of everybody who listens."""

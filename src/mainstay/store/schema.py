@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, SmallInteger, String, Table, Text
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """Number of the last migration. A store with a higher one was written by a newer Mainstay and is refused."""
 
 metadata = MetaData()
@@ -126,7 +126,15 @@ ledger = Table(
     Index("ledger_subject", "tenant", "subject", "seq"),
     Index("ledger_kind", "tenant", "kind", "seq"),
 )
-frozen = Table("frozen", metadata, _key("tenant"), _key("digest"), Column("body", LargeBinary, nullable=False))
+frozen = Table(
+    "frozen",
+    metadata,
+    _key("tenant"),
+    _key("digest"),
+    Column("body", LargeBinary, nullable=False),
+    Column("at_ms", BigInteger, nullable=False, server_default="0"),
+    Index("frozen_at", "tenant", "at_ms"),
+)
 meta = Table("meta", metadata, _key("tenant"), _key("name"), Column("value", Text, nullable=False))
 
 users = _documents("users", _key("name"))

@@ -98,11 +98,26 @@ class Transaction:
             self.connection.execute(insert(schema.meta), [row])
 
     def _freeze(self, entries: Iterable[Entry]) -> None:
-        frozen = [canonical(entry.inputs) for entry in entries if entry.inputs is not None]
+        newest_ms = 0
+        frozen: dict[str, bytes] = {}
+        for entry in entries:
+            if entry.inputs is not None:
+                body = canonical(entry.inputs)
+                frozen[sha256(body).hexdigest()] = body
+                newest_ms = max(newest_ms, entry.at_ms)
         rows = [
-            {"tenant": self.tenant, "digest": sha256(body).hexdigest(), "body": zlib.compress(body)} for body in frozen
+            {"tenant": self.tenant, "digest": digest, "body": zlib.compress(body), "at_ms": newest_ms}
+            for digest, body in frozen.items()
         ]
         insert_new(self.connection, schema.frozen, rows)
+        self._rest_on_again(frozen, newest_ms)
+
+    def _rest_on_again(self, digests: Iterable[str], at_ms: int) -> None:
+        """Inputs that were frozen before stay as long as the newest entry that rests on them."""
+        kept = schema.frozen.c
+        for part in in_parts(sorted(digests)):
+            older = (kept.tenant == self.tenant, kept.digest.in_(part), kept.at_ms < at_ms)
+            self.connection.execute(update(schema.frozen).where(*older).values(at_ms=at_ms))
 
     def _tell(self, kind: Kind[T], documents: Sequence[T]) -> None:
         if kind.event:
