@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mainstay.normalize.logs.evidence import FULL
-from mainstay.normalize.logs.headline import headline
+from mainstay.normalize.logs.headline import headline, spoken
 from mainstay.normalize.logs.miner import OTHER, Miner
 from mainstay.normalize.logs.openings import FREE
 from mainstay.normalize.logs.tokens import MAX_UNITS, columns, room, split
@@ -195,6 +195,13 @@ def test_json_and_stack_traces_are_told_by_their_message() -> None:
     assert headline("failed\r\n\tat a.b.C(C.java:1)") == "failed"
     assert headline("[" * 3_000) == "[" * 3_000
     assert headline('{"a":' * 3_000) == '{"a":' * 3_000
+
+
+def test_what_was_masked_varies_like_the_number_that_it_was() -> None:
+    miner = Miner(100)
+    one = miner.learn_many([spoken("block blk_<card> is added"), spoken("block blk_17 is added")]).tolist()
+    assert one[0] == one[1]
+    assert miner.text(one[0]) == "block <*> is added"
 
 
 def test_counts_are_kept_over_a_merge() -> None:

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 import msgspec
 
+from mainstay.normalize.masking import CARD, SECRET
+
 MESSAGES = ("message", "msg", "event", "log", "body", "text", "short_message", "@message")
 """Fields that logging libraries put the message in, the usual one first (ECS, bunyan, structlog, Docker, GELF)."""
 _TRACES = ("Traceback (most recent call last)", "Exception in thread ", "goroutine ")
+
+
+def spoken(body: str) -> bytes:
+    """What the miner is given of a masked body: its headline, with what was masked read as a number.
+
+    >>> spoken("paid with <card> by user-<card>")
+    b'paid with 0 by user-0'
+    """
+    return headline(body).replace(CARD, "0").replace(SECRET, "0").encode(errors="replace")
 
 
 def headline(body: str) -> str:

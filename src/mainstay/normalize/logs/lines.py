@@ -11,7 +11,7 @@ import numpy as np
 
 from mainstay.domain.signals import LogBatch, RawLogs, TemplateWindow
 from mainstay.normalize.entities.directory import Directory
-from mainstay.normalize.logs.headline import headline
+from mainstay.normalize.logs.headline import spoken
 from mainstay.normalize.logs.miner import Miner
 from mainstay.normalize.masking import mask_to
 from mainstay.normalize.metrics.samples import NEWEST_NS, OLDEST_NS
@@ -59,7 +59,7 @@ class Logs:
         bodies = [mask_to(_whole(raw, at), MAX_BODY) for at in rows]
         severities = [int(raw.severity[at]) or _severity(body) for at, body in zip(rows, bodies, strict=True)]
         entities = [owner[int(raw.resource[at])] for at in rows]
-        templates = self.miner.learn_many([headline(body).encode(errors="replace") for body in bodies])
+        templates = self.miner.learn_many([spoken(body) for body in bodies])
         for said in zip(entities, templates.tolist(), severities, bodies, strict=True):
             self._count(*said)
         batch = LogBatch(
