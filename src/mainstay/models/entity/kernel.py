@@ -14,6 +14,7 @@ import math
 import numpy as np
 from numba import njit, types
 
+NOTHING, RELATIONS, EVERYTHING = 0, 1, 2  # what a row may teach
 _LARGEST = 1e100  # squares of it are still numbers
 _f1, _f2, _f3 = types.float64[::1], types.float64[:, ::1], types.float64[:, :, ::1]
 _block = types.Tuple(  # type: ignore[no-untyped-call]
@@ -100,9 +101,10 @@ def covaried(cov, delta, seen, memory):  # type: ignore[no-untyped-def]  # noqa:
             cov[j, k], cov[k, j] = together, together
 
 
-@njit(types.void(_block, _f1, _f1, types.boolean), cache=True, nogil=True)
+@njit(types.void(_block, _f1, _f1, types.int64), cache=True, nogil=True)
 def learn(block, values, settings, teaches):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN001
-    """Take a row in: recent means always; means, covariances and usual sizes only when it `teaches`."""
+    """Take a row in: recent means always; what a row `teaches` is nothing (0), relations (1: means, covariances), or
+    the usual sizes of residuals too (2)."""  # noqa: D205, D209
     seen, mean, cov, slow, _, scale, _, ewma, usual, judged, _, _ = block
     d, memory = len(values), settings[0]
     delta = np.zeros((2, 2, d))
@@ -114,15 +116,15 @@ def learn(block, values, settings, teaches):  # type: ignore[no-untyped-def]  # 
             mean[0, j], slow[j] = x, x
         delta[0, 0, j], delta[1, 0, j], delta[:, 1, j] = x - mean[0, j], x - slow[j] - mean[1, j], 1.0
         slow[j] += settings[1] * (x - slow[j])
-        if not teaches:
+        if teaches == NOTHING:
             continue
         seen[j] += 1.0
         mean[:, j] += delta[:, 0, j] / min(seen[j], memory)
-        if scale[0, j] > 0.0:
+        if teaches == EVERYTHING and scale[0, j] > 0.0:
             judged[j] += 1.0
             rate = max(2.0 / (judged[j] + 1.0), 1.0 / memory)  # the first fits were poor: what came later counts more
             usual[:, j] += rate * (np.abs(ewma[:, j]) - usual[:, j])
-    if teaches:
+    if teaches != NOTHING:
         covaried(cov[0], delta[0], seen, memory)
         covaried(cov[1], delta[1], seen, memory)
 

@@ -112,12 +112,14 @@ class EntityRelations:
         scores.append(p_value)
         entity.began_ns = entity.began_ns or at_ns
         is_settled = at_ns - entity.began_ns >= p.settle_s * 1e9
-        teaches = not (entity.story.away or (is_settled and p_value <= p.teach_p))
-        if is_known and teaches and not is_settled:
+        is_usual = p_value > p.teach_p if is_settled else not entity.story.firing
+        lesson = self._kernel.RELATIONS if is_settled else self._kernel.EVERYTHING
+        teaches = lesson if is_usual else self._kernel.NOTHING
+        if is_known and is_usual and not is_settled:
             entity.counts[bin_of(score)] += 1.0
         self._kernel.learn(block, values, self._settings, teaches)
         entity.rows += 1
-        entity.story.gated = max(entity.story.gated + (-1 if teaches else 1), 0)
+        entity.story.gated = max(entity.story.gated + (-1 if is_usual else 1), 0)
         if entity.story.gated >= p.adopt_rows and not entity.story.firing:
             begin_anew(entity, p)
         elif entity.rows >= entity.next_fit:
