@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,8 @@ def with_client(command: F) -> F:
 
     @functools.wraps(command)
     def call(*args: Any, data: Path, url: str, token: str, **rest: Any) -> Any:
-        return command(Client(data, url, token), *args, **rest)
+        with contextlib.closing(Client(data, url, token)) as client:
+            return command(client, *args, **rest)
 
     for option in (
         click.option("--token", default="", help="Token of a user (or MAINSTAY_TOKEN)."),
