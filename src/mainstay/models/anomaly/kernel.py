@@ -21,7 +21,7 @@ import numba as nb
 
 from mainstay.models.anomaly.records import follow, remember, strangeness
 from mainstay.models.anomaly.season import HOUR_NS, learn_season, season_near, slot_at, steps_of
-from mainstay.models.anomaly.state import DRIFT, LEVEL, LIMIT, MOST_COUNT, SEASONAL, STRONG
+from mainstay.models.anomaly.state import DRIFT, LEVEL, LIMIT, MOST_COUNT, SEASONAL, STRONG, UNSEEN
 
 U, XI = 3.0, 0.1
 HUGE = 1e30  # clamped values, their differences and products stay finite in single precision
@@ -34,14 +34,14 @@ P, LOW, HIGH, CHANNEL, EXPECTED, STRANGENESS, STATISTIC = 0, 1, 2, 3, 4, 5, 6
 TOLD = 7
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _tail(z: float, rate: float, mean: float) -> Any:
     if z <= U:
         return rate ** (z / U)
     return rate * (1.0 + XI * (z - U) / mean) ** (-1.0 / XI)
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _critical(p: float, rate: float, mean: float) -> Any:
     """The z beyond which the tail holds less than p."""
     if p >= rate:
@@ -49,7 +49,7 @@ def _critical(p: float, rate: float, mean: float) -> Any:
     return U + mean / XI * ((p / rate) ** (-XI) - 1.0)
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _popcount(bits: int) -> int:
     count = 0
     while bits:
@@ -58,7 +58,7 @@ def _popcount(bits: int) -> int:
     return count
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _first(s: Any, at_ns: int, x: float) -> None:
     s.level = s.fast = s.slow = s.last = s.high = s.low = x
     s.last_ns, s.first_s = at_ns, at_ns // SECOND
@@ -66,13 +66,13 @@ def _first(s: Any, at_ns: int, x: float) -> None:
     s.count = 1
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _share(times: float) -> float:
     """1 − exp(−times), to 1 % below a share of a third, and never above 1: no exponential for every sample."""
     return min(times / (1.0 + 0.5 * times), 1.0)
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _learn_level(s: Any, tau_s: float, sample: tuple[float, float, float, float], slowed: float) -> None:
     """Level, scale and tail; `slowed` < 1 while the sample is suspicious."""
     x, dt, m, least = sample
@@ -86,7 +86,7 @@ def _learn_level(s: Any, tau_s: float, sample: tuple[float, float, float, float]
         s.tail_mean = min(max(s.tail_mean + 0.05 * slowed * (min(z - U, 20.0) - s.tail_mean), 0.5), 10.0)
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _learn_slow(s: Any, slow_s: float, sample: tuple[float, float, float, float], rest: float) -> None:
     """The long memory; its scale may grow by little at a time, so that a ramp does not pass for noise."""
     _, dt, _, least = sample
@@ -97,7 +97,7 @@ def _learn_slow(s: Any, slow_s: float, sample: tuple[float, float, float, float]
     s.slow_scale += beta * (min(abs(rest), most) - s.slow_scale)
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _channel(s: Any, rule: Any, x: float, view: tuple[float, float, float, float], ease: float) -> int:
     """Which channel sees this sample outside its band times `ease` (hysteresis), 0 for none."""
     d, w, drift, least = view
@@ -115,7 +115,7 @@ def _channel(s: Any, rule: Any, x: float, view: tuple[float, float, float, float
     return found
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _is_strong(s: Any, rule: Any, x: float, m: float) -> bool:
     """So many times the expected value (or its inverse), or the resource is nearly used up."""
     if s.limit > 0.0 and rule.near > 0.0 and x >= rule.near * s.limit:
@@ -125,7 +125,7 @@ def _is_strong(s: Any, rule: Any, x: float, m: float) -> bool:
     return bool(abs(x) * rule.strong_ratio <= abs(m))
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _burning(s: Any, rule: Any, at_ns: int, out: int) -> int:
     """A series that fires: the event of this sample, 0 for none."""
     if out:
@@ -138,7 +138,7 @@ def _burning(s: Any, rule: Any, at_ns: int, out: int) -> int:
     return CALM if s.run >= 3 and at_ns - s.since_ns - s.out_ms * MS >= rule.calm_s * SECOND else 0
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _suspected(s: Any, rule: Any, at_ns: int, out: int) -> int:
     """A series that does not fire yet: it must be outside for some time, in most samples, at least three."""
     s.bits = ((s.bits << 1) | out) & 0xFFFF
@@ -157,7 +157,7 @@ def _suspected(s: Any, rule: Any, at_ns: int, out: int) -> int:
     return 0
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _judge(s: Any, rule: Any, at_ns: int, channel: int, strong: bool) -> int:
     """Persistence and hysteresis: the event of this sample, 0 for none."""
     out = 1 if channel > 0 else 0
@@ -173,7 +173,7 @@ def _judge(s: Any, rule: Any, at_ns: int, channel: int, strong: bool) -> int:
     return event
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _adopt(s: Any, season: float) -> None:
     """After hours outside, what was strange is how it is now."""
     s.scale = max(s.scale, 0.1 * abs(s.fast - season - s.level))
@@ -182,13 +182,13 @@ def _adopt(s: Any, season: float) -> None:
     s.count = min(s.count, 60)
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _band(s: Any, rule: Any, sigma: float, least: float) -> float:
     """Half the width of what is expected."""
     return float(max(_critical(rule.p_fire, s.tail_rate, s.tail_mean) * sigma, least))
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _look(s: Any, rule: Any, at_ns: int, view: tuple[float, float, float, float], told: Any) -> int:
     """Judge one sample by what was known before it. The half width is only computed where it can matter."""
     x, m, season, least = view
@@ -214,7 +214,7 @@ def _look(s: Any, rule: Any, at_ns: int, view: tuple[float, float, float, float]
     return event
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _step(s: Any, rule: Any, season: Any, at_ns: int, x: float, told: Any) -> int:
     """One sample of one watched series; the result is the event."""
     told[STRANGENESS] = told[P] = told[LOW] = told[HIGH] = told[EXPECTED] = math.nan
@@ -222,14 +222,14 @@ def _step(s: Any, rule: Any, season: Any, at_ns: int, x: float, told: Any) -> in
         _first(s, at_ns, x)
         return 0
     dt, event = (at_ns - s.last_ns) / SECOND, 0
-    hour = season_near(season, s.unit, at_ns, x - s.slow)
+    known = steps_of(season, slot_at(at_ns // HOUR_NS))
+    hour = 0.0 if known == UNSEEN else known * s.unit
     added = season_near(season, s.unit, at_ns, x - s.level) if s.ways & SEASONAL else 0.0
     rest, m = x - s.slow - hour, s.level + added
     least = max(rule.rel * abs(m), rule.abs)
     s.fast += 0.25 * (x - s.fast)
     follow(s, x, rest)
     if s.count >= rule.min_samples and at_ns // SECOND - s.first_s >= rule.min_s:
-        known = steps_of(season, slot_at(at_ns // HOUR_NS))
         told[STRANGENESS], told[STATISTIC] = strangeness(s, x, rest, known)
         event = _look(s, rule, at_ns, (x, m, added, least), told)
     remember(s, x, rest)
@@ -246,7 +246,7 @@ def _step(s: Any, rule: Any, season: Any, at_ns: int, x: float, told: Any) -> in
     return event
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def run(
     tables: tuple[Any, Any, Any],
     batch: tuple[Any, Any, Any],

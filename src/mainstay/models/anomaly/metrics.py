@@ -53,6 +53,8 @@ class RobustSeason:
 
     def score(self, normal: Normal) -> Scored:
         """Score one batch; samples of ignored or unknown series, repeats and NaN score NaN."""
+        if normal.new_series:
+            self._rows = grown(self._rows, 1 + max(series.slot for series in normal.new_series))
         for series in normal.new_series:
             self._watch(series)
         batch = normal.metrics
@@ -97,7 +99,6 @@ class RobustSeason:
     def _watch(self, series: Series) -> None:
         """A series comes (or, after a restart, comes again); another one in its slot has left its state behind."""
         before = self._watched.get(series.slot)
-        self._rows = grown(self._rows, series.slot + 1)
         if before is not None and before.id != series.id:
             self._rows[series.slot] = new_rows(1)[0]
         self._watched.add(series)

@@ -2,7 +2,7 @@
 
 For each of four statistics v the row keeps the band of what it has reached, [low, high], that slowly closes:
 
-- high ← high + (centre − high) / n, and when v > high: high ← high + ¼ (v − high); low likewise; n = 4,000 samples.
+- high ← high + (centre − high) / n, and when v > high: high ← high + ⅕ (v − high); low likewise; n = 4,000 samples.
 - e = |v − middle of the band| / half its width: 1 is "as far as ever in n samples".
 - Beyond the largest of n samples the tail is taken as exponential (the Gumbel domain of extreme value theory: a level
   reached once in n has p = 1/n, and ln p falls linearly beyond it; Coles, "An Introduction to Statistical Modeling of
@@ -10,7 +10,7 @@ For each of four statistics v the row keeps the band of what it has reached, [lo
 
 The statistics: the sample itself; its rest after the slow reference and the hour; the mean of the last ~36 rests; the
 mean of the last ~36 steps from sample to sample. The two means answer late and for long, so beyond 1 their e counts as
-√e. The strangest speaks for all. A quarter at a time: one wild sample does not deafen the series, and what goes on
+√e. The strangest speaks for all. A fifth at a time: one wild sample does not deafen the series, and what goes on
 becomes less strange by itself.
 """
 
@@ -20,29 +20,31 @@ import math
 from typing import Any
 
 import numba as nb
+import numpy as np
 
 from mainstay.models.anomaly.state import UNSEEN
 
 MEMORY = 4000.0
-LEARN = 0.25
+LEARN = 0.2
 PACE = 1.0 / 36.0
 FULL = 400  # so many samples are full evidence; before, a record means less
 FARTHEST = 30.0
-LN_MEMORY, LN_FULL = math.log(MEMORY + 1.0), math.log(FULL + 1.0)
+LN_MEMORY = math.log(MEMORY + 1.0)
+EVIDENCE = np.minimum(np.log(np.arange(FULL + 1) + 1.0) / math.log(FULL + 1.0), 1.0)
 VALUE, SEASON, DRIFTED, UNREST = 1, 2, 3, 4
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _beyond(v: float, low: float, high: float, least: float) -> float:
     return abs(2.0 * v - high - low) / max(high - low, least)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _late(e: float) -> float:
     return math.sqrt(e) if e > 1.0 else e
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def strangeness(s: Any, x: float, rest: float, known: int) -> tuple[float, int]:
     """−ln p of the sample before anything is learned of it, and which statistic says so.
 
@@ -60,11 +62,10 @@ def strangeness(s: Any, x: float, rest: float, known: int) -> tuple[float, int]:
     other = _late(s.unrest / max(s.unrest_most, least))
     if other > e:
         e, which = other, UNREST
-    e = min(e, FARTHEST) * LN_MEMORY
-    return (e if s.count >= FULL else e * math.log(s.count + 1.0) / LN_FULL), which
+    return min(e, FARTHEST) * LN_MEMORY * EVIDENCE[min(s.count, FULL)], which
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def follow(s: Any, x: float, rest: float) -> None:
     """The two means take up the sample, before it is judged."""
     pace = max(PACE, 1.0 / (s.count + 1.0))
@@ -72,7 +73,7 @@ def follow(s: Any, x: float, rest: float) -> None:
     s.unrest += pace * (abs(x - s.last) - s.unrest)
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def remember(s: Any, x: float, rest: float) -> None:
     """The bands close a little, and open for what is beyond them."""
     s.high += (s.slow - s.high) / MEMORY

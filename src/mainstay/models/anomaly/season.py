@@ -14,14 +14,14 @@ EDGE_NS = 300 * SECOND  # jobs do not begin on the second: five minutes round a 
 LEAST_SHARE = 0.2  # an old hour still moves by this share towards its newest visit
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def slot_at(hour: int) -> int:
     """The slot of an hour since 1970, which began on a Thursday: days 2 and 3 of seven are Saturday and Sunday."""
     day = (hour // HOURS) % 7
     return int(hour % HOURS + (HOURS if day == 2 or day == 3 else 0))  # noqa: PLR1714 (numba compares integers)
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def steps_of(season: Any, slot: int) -> int:
     """What is known of a slot, of the same hour on the other kind of day if need be; `UNSEEN` if nothing."""
     if season[slot] != UNSEEN:
@@ -29,7 +29,7 @@ def steps_of(season: Any, slot: int) -> int:
     return int(season[(slot + HOURS) % SLOTS])
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def season_near(season: Any, unit: float, at_ns: int, rest: float) -> float:
     """What the hour adds; near a full hour that of the two which explains the rest better."""
     early, late = (at_ns - EDGE_NS) // HOUR_NS, (at_ns + EDGE_NS) // HOUR_NS
@@ -43,9 +43,9 @@ def season_near(season: Any, unit: float, at_ns: int, rest: float) -> float:
     return value
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def learn_season(s: Any, season: Any, season_s: float, at_ns: int, rest: float) -> None:
-    """An hour ends: its slot moves towards the hour's mean, less with each day that is known, so one day teaches little.
+    """An hour ends: its slot moves towards the hour's mean, less with each day that is known, one day teaches little.
 
     From `season_s` on the level is read without it.
     """
@@ -61,7 +61,7 @@ def learn_season(s: Any, season: Any, season_s: float, at_ns: int, rest: float) 
     s.visit = s.visit + (rest - s.visit) / s.visits if s.visits > 1 else rest
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _visited(s: Any, season: Any, slot: int, days: float) -> None:
     known, mean = steps_of(season, slot), float(s.visit)
     value = mean
@@ -79,7 +79,7 @@ def _visited(s: Any, season: Any, slot: int, days: float) -> None:
     _refine(s, season)
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _rescale(s: Any, season: Any, by: int) -> None:
     """A step is worth so many times more: everything known is said in the new steps."""
     s.unit *= by
@@ -88,7 +88,7 @@ def _rescale(s: Any, season: Any, by: int) -> None:
             season[i] = round(season[i] / by)
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _refine(s: Any, season: Any) -> None:
     """Nothing needs a quarter of the range (an outlier has faded): a step is worth half from now on."""
     for i in range(SLOTS):
