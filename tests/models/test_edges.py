@@ -180,4 +180,4 @@ def test_an_edge_not_used_for_a_day_is_forgotten():
         used = EdgeWindow("", "service:lab/a", until - WINDOW_NS, until, 1, 0, np.ones(1), np.ones(1))
         once = EdgeWindow("", "service:lab/job", until - WINDOW_NS, until, 1, 0, np.ones(1), np.ones(1))
         detector.score(Normal(edges=(used, once) if w == 0 else (used,)))
-    assert list(detector._edges) == [("", "service:lab/a")]
+    assert list(detector._edges) == [("", "service:lab/a", "")]

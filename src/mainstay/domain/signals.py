@@ -219,11 +219,25 @@ class SpanBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Exemplar:
+    """One call that a person can look at: its trace, how long it took, and whether it failed."""
+
+    trace: bytes
+    ms: float
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class EdgeWindow:
     """What callers saw of one callee in one closed window. `caller` "" is the outside world (a root server span).
 
     `latency_ms` holds up to 256 durations kept by a deterministic reservoir; `own_ms` is the callee's own time
     (server span less its children): as many as are known, up to 256, not paired with `latency_ms`.
+
+    Attributes:
+        operation: "" for a whole edge; else this is one operation of the callee, whoever called it (`caller` is "").
+        exemplars: At most three: the slowest call, a failing one, one of usual length.
+        calls: Of an operation: what it called in turn, and how often, by callee.
     """
 
     caller: str
@@ -234,6 +248,9 @@ class EdgeWindow:
     errors: int
     latency_ms: F64
     own_ms: F64
+    operation: str = ""
+    exemplars: tuple[Exemplar, ...] = ()
+    calls: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +282,7 @@ class Normal:
     alerts: tuple[Alert, ...] = ()
     changes: tuple[Change, ...] = ()
     edges: tuple[EdgeWindow, ...] = ()
+    operations: tuple[EdgeWindow, ...] = ()
     templates: tuple[TemplateWindow, ...] = ()
     new_series: tuple[Series, ...] = ()
     new_templates: tuple[Template, ...] = ()

@@ -25,7 +25,7 @@ from mainstay.normalize.metrics.streams import Streams
 from mainstay.normalize.spans.identify import Spans
 from mainstay.normalize.spans.red import Red
 
-FORMAT = 2
+FORMAT = 3
 EDGE_KEPT_MS = 24 * 3600 * 1000
 MAX_PENDING = 256
 
@@ -95,12 +95,14 @@ class Normalizer:
         since_ns = self._ticked_ns if 0 < self._ticked_ns < at_ns else at_ns - 5_000_000_000
         self._ticked_ns = at_ns
         edges = self._spans.calls.close(since_ns, at_ns)
+        operations = self._spans.calls.operations.close(since_ns, at_ns)
         self._remember(edges, at_ns // 1_000_000)
         metrics: MetricBatch | None = self._red.close(since_ns, at_ns)
         return Normal(
             metrics=metrics,
             at_ns=at_ns,
             edges=edges,
+            operations=operations,
             templates=self._logs.close(since_ns, at_ns),
             changes=self._found_at_last(),
             new_series=self._series.take_new(),

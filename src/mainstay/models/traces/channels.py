@@ -10,28 +10,10 @@ import msgspec
 from mainstay.domain.alerts import Severity
 from mainstay.models.tails import binomial
 from mainstay.models.traces.edge import EdgeState, Reference, Window, own_share
+from mainstay.models.traces.finding import Finding
 from mainstay.models.traces.histogram import above, pooled, quantile, total
 from mainstay.models.traces.parameters import EdgeParameters
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """What a channel found in the ring: since when, how rare, how large, in numbers that can be shown.
-
-    Attributes:
-        value, low, high: In the unit of the channel (ms, share of calls, calls per window).
-        factor: Times the usual value.
-    """
-
-    since_ns: int
-    p_value: float
-    value: float
-    low: float
-    high: float
-    factor: float
-    severity: Severity
-    statistic: str = ""
-    own_share: float | None = None
-
+from mainstay.models.traces.structure import is_still_restructured, restructured
 
 Channel = Callable[[EdgeState, EdgeParameters], Finding | None]
 
@@ -65,6 +47,12 @@ SLOW_TESTS = (
     (TAIL, 6, 12, 1.0, 2e-6),
     (TAIL, 6, 20, 1e-4, 5e-5),
 )
+# Operations are many and each has few calls: a harmless start makes two windows slow, and a pause makes the third.
+OPERATION_TESTS = (
+    (MIDDLE, 3, 6, 1e-2, 1e-4),
+    (MIDDLE, 6, 6, 1e-2, 1e-4),
+    (TAIL, 6, 20, 1e-4, 2e-6),
+)
 
 
 def slower(state: EdgeState, parameters: EdgeParameters) -> Finding | None:
@@ -72,7 +60,7 @@ def slower(state: EdgeState, parameters: EdgeParameters) -> Finding | None:
     reference = state.reference
     if not reference.latency:
         return None
-    for way, size, least_calls, strictness, window_p in SLOW_TESTS:
+    for way, size, least_calls, strictness, window_p in OPERATION_TESTS if state.operation else SLOW_TESTS:
         pool, limit = _newest(state.ring, size), way.limit_ms(reference, parameters)
         if not pool or not way.holds(pool[-1], limit) or sum(w.timed for w in pool) < least_calls:
             continue
@@ -81,7 +69,7 @@ def slower(state: EdgeState, parameters: EdgeParameters) -> Finding | None:
         # Everyday pauses come in twos and threes: one window in fifty may be slow even on an edge that never was.
         if binomial(windows, len(pool), max((usual + 1.0) / (reference.judged + 25.0), 0.02)) >= window_p:
             continue
-        p_value = _slow_p(reference, pool, limit, way.needed)
+        p_value = _slow_p(state, pool, limit, way.needed)
         if p_value < strictness * parameters.latency_p:
             return _latency(state, pool, way, (limit, p_value), parameters)
     return None
@@ -177,6 +165,12 @@ CHANNELS: dict[str, tuple[Channel, Callable[[EdgeState, EdgeParameters], bool]]]
     "errors": (failing, is_still_failing),
     "traffic": (gone, is_still_gone),
 }
+OPERATION_CHANNELS: dict[str, tuple[Channel, Callable[[EdgeState, EdgeParameters], bool]]] = {
+    "latency": (slower, is_still_slow),
+    "errors": (failing, is_still_failing),
+    "structure": (restructured, is_still_restructured),
+}
+"""An operation may fall out of use at any time: that it is not asked for is not told."""
 
 
 def _newest(ring: list[Window], size: int) -> list[Window]:
@@ -185,14 +179,16 @@ def _newest(ring: list[Window], size: int) -> list[Window]:
     return held[-size:] if held and held[-1] is ring[-1] and len(held) >= min(size, 3) else []
 
 
-def _slow_p(reference: Reference, pool: list[Window], limit: float, needed: float) -> float:
+def _slow_p(state: EdgeState, pool: list[Window], limit: float, needed: float) -> float:
     """Chance of so many calls above the limit; 1.0 when they are too few to matter."""
     counts = pooled(w.latency for w in pool)
     calls, slow = int(total(counts)), int(above(counts, limit))
     if slow < max(4.0, needed * calls):
         return 1.0
     # The +1 of 50 keeps a young reference modest: an edge that was never slow may be slow 2 % of the time.
-    usual = (above(reference.latency, limit) + 1.0) / (total(reference.latency) + 50.0)
+    usual = (above(state.reference.latency, limit) + 1.0) / (total(state.reference.latency) + 50.0)
+    if state.mix:  # users ask for other things than before: that is no slowness
+        usual = min(max(usual, 1.25 * above(state.mix, limit) / total(state.mix)), 0.99)
     return binomial(slow, calls, usual)
 
 

@@ -13,7 +13,12 @@ from mainstay.models.traces.parameters import EdgeParameters
 
 
 class Window(msgspec.Struct, kw_only=True):
-    """One closed window. `timed` is how many durations were kept; `strange`: it must not be learned."""
+    """One closed window. `timed` is how many durations were kept; `strange`: it must not be learned.
+
+    Attributes:
+        seen: Calls to look at: (trace as hex, ms, failed).
+        made: Of an operation: how often it called whom.
+    """
 
     until_ns: int
     calls: int = 0
@@ -24,13 +29,15 @@ class Window(msgspec.Struct, kw_only=True):
     own_ms: float = 0.0
     owned: int = 0
     strange: bool = False
+    seen: list[tuple[str, float, bool]] = []
+    made: dict[str, int] = {}
 
 
 class Reference(msgspec.Struct, kw_only=True):
     """What is usual: decayed counts of latencies, calls and errors, calls per window and how they scatter.
 
     `judged` counts windows with calls, `slow_*` those of them that were slow all the same: pauses hit the calls of a
-    window together, so calls alone would be believed too much.
+    window together, so calls alone would be believed too much. `paths`: calls made by `asked` requests, by callee.
     """
 
     latency: Counts = {}
@@ -46,6 +53,8 @@ class Reference(msgspec.Struct, kw_only=True):
     judged: float = 0.0
     slow_middle: float = 0.0
     slow_tail: float = 0.0
+    asked: float = 0.0
+    paths: dict[str, float] = {}
 
 
 class Firing(msgspec.Struct, kw_only=True):
@@ -57,10 +66,17 @@ class Firing(msgspec.Struct, kw_only=True):
 
 
 class EdgeState(msgspec.Struct, kw_only=True):
-    """All that is remembered of one edge; `firing` by channel."""
+    """All that is remembered of one edge, or of one operation of a callee; `firing` by channel.
+
+    `usual` is the trace (hex) of the last calm call of ordinary length: what a strange one is compared with. `mix` is
+    what calls would take now if every operation took what it usually takes; empty when that is not known.
+    """
 
     caller: str
     callee: str
+    operation: str = ""
+    usual: str = ""
+    mix: Counts = {}
     last_ns: int = 0
     silent: int = 0
     reference: Reference
@@ -69,6 +85,8 @@ class EdgeState(msgspec.Struct, kw_only=True):
 
     @property
     def subject(self) -> str:
+        if self.operation:
+            return f"operation:{self.callee}#{self.operation}"
         return f"edge:{self.caller}>{self.callee}"
 
 
@@ -84,6 +102,8 @@ def window_of(seen: EdgeWindow) -> Window:
         latency_ms=_sum(latencies),
         own_ms=_sum(own),
         owned=len(own),
+        seen=[(one.trace.hex(), round(min(one.ms, 1e9), 3), one.is_error) for one in seen.exemplars],
+        made=dict(seen.calls),
     )
 
 

@@ -20,6 +20,8 @@ class EdgeParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         calm_windows: Windows without evidence before it is calm again.
         memory: Share of the reference that survives one window (0.999 at 5 s: half of it after an hour).
         adopt_s: After this long it is the new normal.
+        path_requests, path_pool: Requests of an operation that must be known, and be in the ring, before a change of
+            what they call is told; path_adopt_s: after this long the new way is the usual one.
     """
 
     ring: int = 6
@@ -38,4 +40,7 @@ class EdgeParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     calm_windows: int = 3
     memory: float = 0.999
     adopt_s: float = 14_400.0
+    path_requests: float = 200.0
+    path_pool: int = 20
+    path_adopt_s: float = 600.0
     window_s: float = 5.0

@@ -20,8 +20,9 @@ from typing import Any
 import msgspec
 
 from mainstay.domain.signals import EdgeWindow
+from mainstay.normalize.spans.operations import Operations, window_of
 from mainstay.normalize.spans.peers import Peers
-from mainstay.normalize.spans.reservoir import Reservoir
+from mainstay.normalize.spans.tally import Tally
 
 INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = 1, 2, 3, 4, 5
 HOLD_NS = 2_500_000_000  # SDKs here export each second; half of a tick more
@@ -29,6 +30,7 @@ LONG_HOLD_NS = 12_000_000_000  # the SDKs' own default is a batch every 5 s, on 
 KEEP_NS = 20_000_000_000
 MAX_SPANS = 60_000
 MAX_EDGES = 10_000
+MOST_DEEP = 30
 
 Key = tuple[bytes, bytes]
 
@@ -49,20 +51,11 @@ class Seen(msgspec.Struct, array_like=True, gc=False):
     peer: str
     address: str
     is_counted: bool = False
+    operation: str = ""
 
     @property
     def ms(self) -> float:
         return max(self.end_ns - self.start_ns, 0) / 1e6
-
-
-class Tally:
-    """One edge in the open window."""
-
-    __slots__ = ("count", "errors", "latency", "own")
-
-    def __init__(self) -> None:
-        self.count = self.errors = 0
-        self.latency, self.own = Reservoir(), Reservoir()
 
 
 class Calls:
@@ -76,6 +69,7 @@ class Calls:
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._called: set[str] = set()
         self.brokers: dict[tuple[str, str], None] = {}
+        self.operations = Operations(counts)
 
     def add(self, seen: Seen) -> bool:
         """Take up a span; False when it is here already (a sender's retry)."""
@@ -105,9 +99,7 @@ class Calls:
             self._drop_oldest()
         tallies, self._tallies = self._tallies, {}
         return tuple(
-            EdgeWindow(caller, callee, since_ns, until_ns, t.count, t.errors, t.latency.values(), t.own.values())
-            for (caller, callee), t in sorted(tallies.items())
-            if t.count
+            window_of(ends, tally, since_ns, until_ns) for ends, tally in sorted(tallies.items()) if tally.count
         )
 
     def _join_server(self, seen: Seen, now_ns: int) -> None:
@@ -170,12 +162,40 @@ class Calls:
 
     def _observe(self, caller: str, callee: str, felt: Seen, server: Seen | None) -> None:
         tally = self._tally(caller, callee)
+        is_error = felt.is_error or (server is not None and server.is_error)
         tally.count += 1
-        tally.errors += int(felt.is_error or (server is not None and server.is_error))
+        tally.errors += int(is_error)
         tally.latency.add(felt.span, felt.ms)
+        tally.exemplars.add(felt.trace, felt.ms, is_error=is_error)
         if server is not None:
-            tally.own.add(server.span, self._own_ms(server))
+            own_ms = self._own_ms(server)
+            tally.own.add(server.span, own_ms)
+            self._served(felt, server, own_ms)
             self._settle(server)
+        if caller:
+            self.operations.called(caller, self._asked(caller, felt), callee)
+
+    def _served(self, felt: Seen, server: Seen, own_ms: float) -> None:
+        """A request, counted for its operation as well, as long as its caller felt it."""
+        tally = self.operations.tally(server.entity, server.operation, server.heard_ns)
+        if tally is not None:
+            is_error = felt.is_error or server.is_error
+            tally.count += 1
+            tally.errors += int(is_error)
+            tally.latency.add(server.span, felt.ms)
+            tally.own.add(server.span, own_ms)
+            tally.exemplars.add(server.trace, felt.ms, is_error=is_error)
+
+    def _asked(self, caller: str, felt: Seen) -> str:
+        """For which operation of the caller this call was made; "" when its span is not here."""
+        span: Seen | None = felt
+        for _ in range(MOST_DEEP):
+            if span is None:
+                break
+            if span.entity == caller and span.kind in (SERVER, CONSUMER):
+                return span.operation
+            span = self._spans.get((span.trace, span.parent))
+        return ""
 
     def _tally(self, caller: str, callee: str) -> Tally:
         key = (caller, callee)
@@ -222,7 +242,8 @@ class Calls:
             "spans": list(self._spans.values()),
             "waiting": list(self._waiting),
             "called": sorted(self._called),
-            "tallies": [(k, t.count, t.errors, t.latency.state(), t.own.state()) for k, t in self._tallies.items()],
+            "tallies": [(ends, tally.state()) for ends, tally in self._tallies.items()],
+            "operations": self.operations.state(),
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -233,8 +254,5 @@ class Calls:
                 self._children.setdefault((seen.trace, seen.parent), []).append(seen)
         self._waiting = {(trace, span): self._spans[trace, span] for trace, span in state["waiting"]}
         self._called = set(state["called"])
-        self._tallies = {}
-        for (caller, callee), count, errors, latency, own in state["tallies"]:
-            tally = self._tallies[caller, callee] = Tally()
-            tally.count, tally.errors = count, errors
-            tally.latency, tally.own = Reservoir.of(latency), Reservoir.of(own)
+        self._tallies = {(caller, callee): Tally.of(kept) for (caller, callee), kept in state["tallies"]}
+        self.operations.load(state["operations"])

@@ -59,9 +59,10 @@ class Spans:
             attributes = dict(raw.attributes[at])
             address = mask_to(address_of(attributes), MAX_NAME)
             peer = self.peers.stated(attributes, environment)
+        operation = self._name(raw.name[at]) if kind in (SERVER, CONSUMER) else ""
         return Seen(
             raw.trace_id[at], raw.span_id[at], parent, entity, environment, kind, bool(raw.status[at] == ERROR),
-            int(raw.start_ns[at]), int(raw.end_ns[at]), received_ns, peer, address,
+            int(raw.start_ns[at]), int(raw.end_ns[at]), received_ns, peer, address, operation=operation,
         )  # fmt: skip
 
     def _batch(self, raw: RawSpans, kept: list[int], seen: list[Seen]) -> SpanBatch:
