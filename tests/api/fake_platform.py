@@ -25,6 +25,7 @@ from mainstay.ledger import Head, Verified
 from mainstay.mlops import Keys
 from mainstay.mlops.heads import SignedHead, opened_head, sign_head
 from mainstay.mlops.recall import Recall, recall
+from mainstay.mlops.registry import Audited
 from mainstay.mlops.signing import Envelope
 from mainstay.settings import Settings
 from mainstay.store.backup import Manifest, backup
@@ -120,6 +121,12 @@ class FakePlatform:
 
     def verify_ledger(self, head: Head | None, envelope: Envelope | None) -> Verified:
         return self.control.verify_ledger(opened_head(envelope, self.keys) if envelope else head)
+
+    def audit_models(self) -> list[Audited]:
+        return [Audited(version=v.ref, is_served=False, says="not signed") for v in self.control.versions()]
+
+    def rotate_key(self, by: User) -> str:
+        return self.keys.rotate()
 
     def recall(self, ref: VersionRef, limit: int) -> Recall:
         return recall(self.control.ledger_stream(), ref, limit)

@@ -46,7 +46,15 @@ def test_lists_and_their_filters(viewer: Client) -> None:
     [row] = viewer.get("incidents")
     assert row["suspects"][0]["cause"] == "deploy"
     assert not {"groupings", "evidence", "timeline", "summary", "impact"} & set(row)
-    for words, count in (("payments", 1), ("PAYMENTS  slow", 1), ("payments fast", 0), ("%", 0), ("_", 0), ("e1", 1), ("status", 0)):
+    for words, count in (
+        ("payments", 1),
+        ("PAYMENTS  slow", 1),
+        ("payments fast", 0),
+        ("%", 0),
+        ("_", 0),
+        ("e1", 1),
+        ("status", 0),
+    ):
         assert len(viewer.get("incidents", q=words)) == count, words
     assert viewer.get("incidents", q="payments", before="INC-1") == []
     assert viewer.get("incidents", before="INC-1") == []
@@ -159,6 +167,13 @@ def test_what_a_version_caused(viewer: Client) -> None:
     assert found["version"] == {"model": "metrics", "version": 1}
     assert sum(found["counts"].values()) == len(found["entries"])
     assert viewer.ask("GET", "/api/v1/models/metrics/versions/99/recall").status_code == 404
+
+
+def test_versions_under_scrutiny_and_a_new_key(clients: dict[str, Client], platform: FakePlatform) -> None:
+    assert {one["is_served"] for one in clients["viewer"].get("models-audit")} == {False}
+    before = platform.keys.keyid
+    assert clients["responder"].ask("POST", "/api/v1/models-key").status_code == 403
+    assert clients["admin"].post("models-key", {}, 201)["keyid"] == platform.keys.keyid != before
 
 
 def test_every_version_has_been_judged(viewer: Client) -> None:

@@ -52,6 +52,21 @@ def test_an_edited_record_is_not_served(ours, keeper, change):
         ours.load(LOGS)
 
 
+def test_an_audit_names_what_is_not_served_and_why(ours, keeper):
+    ours.register_shipped("edges")
+    altered(keeper, why="better")
+    found = {str(one.version): one for one in ours.audit()}
+    assert (found["edges@1"].is_served, found["logs@1"].is_served) == (True, False)
+    assert "why is not what was signed" in found["logs@1"].says
+
+
+def test_a_new_key_signs_and_the_old_word_holds(ours, keeper):
+    entry = ours.rotate_key("user:ada")
+    assert entry.output["before"] != entry.output["now"]
+    ours.register_shipped("edges")
+    assert [one.is_served for one in ours.audit()] == [True, True]
+
+
 def test_an_unsigned_version_is_not_served(ours, keeper):
     altered(keeper, attestation="")
     with pytest.raises(Refused, match="not signed"):

@@ -14,6 +14,7 @@ from mainstay.api.platform import PlatformApi
 from mainstay.domain.errors import NotFound, Refused
 from mainstay.domain.models import Deployment, ModelVersion, VersionRef
 from mainstay.domain.records import Command
+from mainstay.mlops.registry import Audited
 
 
 class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +117,18 @@ async def roll_back(platform: Platform, request: Asking, name: FromPath[str]) ->
     return await _tell(platform, request, "rollback", name, {"kind": kind})
 
 
+@get("/models-audit", role="viewer", sync_to_thread=True)
+def audit(platform: Platform) -> list[Audited]:
+    """Every version: signed by whom this platform trusts, and still what was signed; else why it is not served."""
+    return platform.audit_models()
+
+
+@post("/models-key", role="admin", status_code=201, sync_to_thread=True)
+def rotate_key(platform: Platform, request: Asking) -> dict[str, str]:
+    """Sign with a new key from now on; what the old one signed stays trusted."""
+    return {"keyid": platform.rotate_key(request.user)}
+
+
 @get("/models/{name:str}/versions/{number:int}/recall", role="viewer", sync_to_thread=True)
 def recall(platform: Platform, name: FromPath[str], number: FromPath[int], limit: Limit = 1000) -> dict[str, Any]:
     """Every alert, grouping, incident, plan, step and page that this version caused; all counted, `limit` listed."""
@@ -133,4 +146,4 @@ async def _tell(
     return Accepted(seq=await platform.command(command))
 
 
-ROUTES = [list_models, show_model, vary, deploy, roll_back, recall]
+ROUTES = [list_models, show_model, vary, deploy, roll_back, audit, rotate_key, recall]

@@ -28,6 +28,7 @@ from mainstay.domain.views import Explained, LogLine, Reperformed, SpanLine, Sta
 from mainstay.ledger import Head, Verified
 from mainstay.mlops.heads import SignedHead
 from mainstay.mlops.recall import Recall
+from mainstay.mlops.registry import Audited
 from mainstay.mlops.signing import Envelope
 from mainstay.settings import Settings
 from mainstay.store.backup import Manifest
@@ -136,6 +137,14 @@ class PlatformApi(Protocol):
 
     def verify_ledger(self, head: Head | None, envelope: Envelope | None) -> Verified:
         """Walk the chain and the frozen inputs; `envelope` is a signed head, `Refused` when a stranger signed it."""
+        ...
+
+    def audit_models(self) -> list[Audited]:
+        """Whether each version is signed by whom we trust, and is what was signed."""
+        ...
+
+    def rotate_key(self, by: User) -> str:
+        """Sign with a new key from now on; returns its id."""
         ...
 
     def recall(self, ref: VersionRef, limit: int) -> Recall:

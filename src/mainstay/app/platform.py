@@ -34,6 +34,7 @@ from mainstay.ingest import IngestDoor
 from mainstay.ledger import Head, Verified, canonical
 from mainstay.mlops.heads import SignedHead, opened_head, sign_head
 from mainstay.mlops.recall import Recall, recall
+from mainstay.mlops.registry import Audited
 from mainstay.mlops.signing import Envelope
 from mainstay.outbox import Outbox, notification
 from mainstay.outbox.heartbeat import stalled
@@ -235,6 +236,16 @@ class Platform:
     def verify_ledger(self, head: Head | None, envelope: Envelope | None) -> Verified:
         """Walk the whole chain, against a head that was exported if there is one."""
         return self.control.verify_ledger(opened_head(envelope, self.line.keys) if envelope else head)
+
+    def audit_models(self) -> list[Audited]:
+        """Whether each version could be served."""
+        return self.line.registry.audit()
+
+    def rotate_key(self, by: User) -> str:
+        """A new signing key; returns its id."""
+        entry = self.line.registry.rotate_key(f"user:{by.name}")
+        self.control.append(entry)
+        return str(entry.output["now"])
 
     def recall(self, ref: VersionRef, limit: int) -> Recall:
         """Everything that a version caused."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import click
 
@@ -83,3 +84,20 @@ def recall(client: Client, version: str, as_json: bool) -> None:
     show(found["entries"], columns, as_json=False, empty=f"{version} has caused nothing")
     if found["counts"]:
         click.echo("in all: " + ", ".join(f"{count} {kind}" for kind, count in found["counts"].items()))
+
+
+@models.command("verify")
+@as_json
+@with_client
+def verify(client: Client, as_json: bool) -> None:
+    """Check every version's signature, record and artefact; exit 1 when one of them could not be served."""
+    found = client.get("models-audit")
+    show(found, {"VERSION": "version", "SERVED": "is_served", "SAYS": "says"}, as_json, "there is no version")
+    sys.exit(0 if all(one["is_served"] for one in found) else 1)
+
+
+@models.command("rotate-key")
+@with_client
+def rotate_key(client: Client) -> None:
+    """Sign new versions with a new key; what the old one signed stays trusted (`keys/trusted/`)."""
+    click.echo(f"signing with {client.post('models-key')['keyid'][:16]} from now on")

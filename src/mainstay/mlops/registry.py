@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import msgspec
 
 import mainstay
-from mainstay.domain.errors import BadInput, Corrupt, NotFound, Refused
+from mainstay.domain.errors import BadInput, Corrupt, MainstayError, NotFound, Refused
 from mainstay.domain.ledger import Entry
 from mainstay.domain.models import Deployment, ModelKind, ModelVersion, VersionRef
 from mainstay.domain.protocols import Clock
@@ -31,6 +31,14 @@ class Keeps(Protocol):
     def save_version(self, version: ModelVersion, entries: Iterable[Entry] = ()) -> None: ...
     def deployments(self, kind: ModelKind | None = None) -> Sequence[Deployment]: ...
     def save_deployment(self, deployment: Deployment, entries: Iterable[Entry] = ()) -> None: ...
+
+
+class Audited(msgspec.Struct, frozen=True, kw_only=True):
+    """One version under scrutiny."""
+
+    version: VersionRef
+    is_served: bool
+    says: str
 
 
 class Registry:
@@ -168,6 +176,24 @@ class Registry:
         if not version.attestation:
             raise Refused(f"{version.ref} is not signed: not served; register it again")
         return check(version, self.artefacts.read(version.attestation), self._keys)
+
+    def audit(self) -> list[Audited]:
+        """Every version: could it be served now, and if not, why not."""
+        return [self._audited(version) for version in self.versions()]
+
+    def rotate_key(self, by: str) -> Entry:
+        """Sign with a new key from now on; the ledger's word for it. What the old key signed stays trusted."""
+        before = self._keys.keyid
+        output = {"before": before, "now": self._keys.rotate()}
+        entry_id = f"signing-key-{output['now'][:16]}"
+        return Entry(id=entry_id, kind="policy", at_ms=self._now_ms(), actor=by, subject="signing-key", output=output)
+
+    def _audited(self, version: ModelVersion) -> Audited:
+        try:
+            self.load(version.ref)
+        except MainstayError as error:
+            return Audited(version=version.ref, is_served=False, says=str(error))
+        return Audited(version=version.ref, is_served=True, says="signed, and as it was signed")
 
     def _entry(self, version: ModelVersion) -> Entry:
         return Entry(
