@@ -182,6 +182,12 @@ def test_a_page_that_proved_right_gives_its_place_back(line: Line) -> None:
     assert line.used() == 0
 
 
+def test_a_rehearsal_of_the_past_leaves_every_place_free(line: Line) -> None:
+    at_ms = line.exhausted()
+    line.stage.forgive()
+    assert not line.start("live", at_ms).suppressed
+
+
 def test_a_page_that_opened_no_incident_gives_its_place_back(line: Line) -> None:
     line.models.say("edges", turn(True, p_value=WEAK))
     applied(line.stage)
