@@ -32,7 +32,7 @@ from mainstay.domain.models import Deployment, ModelVersion, VersionRef
 from mainstay.domain.runbooks import Approval, Plan, Runbook, Step, StepResult, Verify
 from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
-from mainstay.domain.views import Funnel, SourceHealth, StageHealth, Status, Watching
+from mainstay.domain.views import Funnel, SourceHealth, SpanLine, StageHealth, Status, Watching
 
 __all__ = [
     "AGREEMENT",
@@ -68,6 +68,7 @@ class World:
     runbooks: list[Runbook] = field(default_factory=list)
     users: list[User] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)
+    traces: dict[str, list[SpanLine]] = field(default_factory=dict)
     writes: list[tuple[str, object]] = field(default_factory=list)
 
 

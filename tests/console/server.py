@@ -55,6 +55,8 @@ class Answers:
             case ["series", series, "points"]:
                 about = {"id": series, "entity": fixture.service("payments"), "metric": fixture.LATENCY, "unit": "s"}
                 return about | fixture.points(self.world.now_ms)
+            case ["traces", trace]:
+                return self.world.traces[trace]
             case [kind, name]:
                 one = {"incidents": self.incident, "entities": self.entity, "models": self.model, "ledger": self.entry,
                        "alerts": self.alert}  # fmt: skip

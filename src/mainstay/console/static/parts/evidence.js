@@ -1,5 +1,6 @@
 /** Evidence: each piece has an id that suspects and summary cite, and a picture where there is one. */
-import { quantity } from '../js/format.js';
+import { useState } from 'preact/hooks';
+import { entityName, quantity } from '../js/format.js';
 import { html } from '../js/html.js';
 import { to } from '../js/router.js';
 import { useData } from '../js/store.js';
@@ -77,6 +78,24 @@ function Seen({ incident, alerts, changes }) {
     <span class="muted at"><${At} ms=${alert.since_ms} seconds=${true} /></span></div><${SeriesChart} series=${alert.subject.replace('metric:', '')} incident=${incident} changes=${changes} /></li>`;
 }
 
+/** One call as a waterfall of its spans. @param {{trace: string, kind: string}} props */
+function Waterfall({ trace, kind }) {
+  const { data, error } = useData(`/traces/${trace}`);
+  if (!data) return html`<p class="small muted">${error ? `The ${kind} call has expired.` : '…'}</p>`;
+  const spans = /** @type {any[]} */ (data), from = spans[0].start_ms;
+  const all = Math.max(...spans.map((s) => s.start_ms + s.duration_ms)) - from || 1;
+  return html`<table class="small"><caption>${kind}: ${quantity(all, 'ms')}</caption><tbody>${spans.slice(0, 30).map((s) => html`<tr><td><${Text} value=${`${entityName(s.entity)} ${s.name}`} max=${48} expand=${false} />${s.is_error && html` <b>failed</b>`}</td>
+    <td><svg width="200" height="8" aria-hidden="true"><rect x=${((s.start_ms - from) / all) * 200} width=${Math.max(1, (s.duration_ms / all) * 200)} height="8" fill="currentColor" /></svg></td><td>${quantity(s.duration_ms, 'ms')}</td></tr>`)}</tbody></table>`;
+}
+
+/** Calls to look at, and one from before to compare with. @param {{row: Evidence[], alerts: Map<string, Alert>}} props */
+function Calls({ row, alerts }) {
+  const labels = row.map((e) => alerts.get(e.ref)?.labels).find((l) => l?.trace_slow || l?.trace_failing) ?? {};
+  const kinds = ['slow', 'failing', 'usual'].filter((kind) => labels[`trace_${kind}`]);
+  const [open, setOpen] = useState(false);
+  return kinds.length ? html`<details onToggle=${() => setOpen(true)}><summary>calls: ${kinds.join(', ')}</summary>${open && kinds.map((kind) => html`<${Waterfall} trace=${labels[`trace_${kind}`]} kind=${kind} />`)}</details>` : null;
+}
+
 /** At most six charts: a tired person reads no more. @param {{incident: Incident, alerts: Alert[], changes: import('../../types.d.ts').Change[]}} props */
 export function EvidenceList({ incident, alerts, changes }) {
   const byId = new Map(alerts.map((a) => [a.id, a]));
@@ -90,6 +109,6 @@ export function EvidenceList({ incident, alerts, changes }) {
     const charts = series && drawn.size < 6;
     if (charts) drawn.add(series);
     return html`<li key=${row[0].id} data-row tabindex="-1">${row.map((e, i) => html`<${Line} key=${e.id} evidence=${e} alert=${byId.get(e.ref)} again=${i > 0} />`)}
-      ${charts && html`<${SeriesChart} series=${series} incident=${incident} changes=${near} />`}</li>`;
+      ${charts && html`<${SeriesChart} series=${series} incident=${incident} changes=${near} />`}<${Calls} row=${row} alerts=${byId} /></li>`;
   })}${!anySeries && html`<${Seen} key="seen" incident=${incident} alerts=${alerts} changes=${near} />`}</ul>`;
 }
