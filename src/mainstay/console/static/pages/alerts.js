@@ -29,7 +29,7 @@ const Undo = ({ bar }) => html`<button class="button small" disabled=${!may('res
 function Team({ team }) {
   const { stands, observed } = team;
   return html`<tr><td class="strong"><${Text} value=${team.team} max=${60} /></td><td data-label="promised">at most ${value(stands.promised)} a week</td>
-    <td data-label="observed">${value(observed.per_week)} a week <span class="muted small">[${value(observed.low)}–${observed.high < 0 ? '∞' : value(observed.high)}] in ${value(observed.weeks)} weeks</span></td>
+    <td data-label="observed">${observed.weeks < 1 / 7 ? html`<span class="muted">too early: less than a day</span>` : html`${value(observed.per_week)} a week <span class="muted small">[${value(observed.low)}–${observed.high < 0 ? '∞' : value(observed.high)}] in ${value(observed.weeks)} weeks</span>`}</td>
     <td data-label="judged">${count(observed.wrong)} false, ${count(observed.right)} right, ${count(observed.unlabelled)} unlabelled</td>
     <td data-label="not limited">${count(observed.always)} critical, ${count(observed.rules)} by your rules</td>
     <td data-label="places">${stands.used} of ${stands.places} taken${stands.trust < 1 ? html` <span class="chip" title="more rare pages were false than their chances allow">trust ${value(stands.trust)}</span>` : ''}</td></tr>`;
