@@ -1,4 +1,4 @@
-"""Behind an anomalous call stand calls to look at: a slow one and one from before, as waterfalls, asked for when wanted."""
+"""Behind an anomalous call stand calls to look at: a slow one and one from before, as waterfalls, fetched on demand."""
 
 from __future__ import annotations
 
@@ -34,9 +34,8 @@ def test_slow_and_usual_calls_are_drawn_beside_the_evidence(page: Page, now_ms: 
         page.shows("usual: 180 ms")
         page.shows("The failing call has expired.")
         page.shows("checkout POST /checkout")
-        bars = page.js(
-            "[...document.querySelectorAll('.evidence rect')].map(r => [+r.getAttribute('x'), +r.getAttribute('width')])"
-        )
+        ends = "+r.getAttribute('x'), +r.getAttribute('width')"
+        bars = page.js(f"[...document.querySelectorAll('.evidence rect')].map(r => [{ends}])")
         assert bars == [[0, 200], [100, 100], [0, 200], [100, 100]]
         assert page.js("window.__hacked") is None
 
