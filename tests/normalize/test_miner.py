@@ -109,6 +109,15 @@ def test_free_text_behind_a_colon_is_one_template_at_last() -> None:
     assert again(miner).learn("the query has failed: and again") == miner.current(ids[0])
 
 
+def test_beginnings_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mainstay.normalize.logs.openings.MAX_BEGINNINGS", 2)
+    miner = Miner(200)
+    for verb in ("read", "write", "open"):
+        ids = [miner.learn(f"could not {verb} it: {'x' * (k + 1)} {'y ' * (k % 3)}end") for k in range(12)]
+        assert miner.text(ids[-1]) == f"could not {verb} it: <*>"
+    assert len(miner._openings.texts) == 2
+
+
 def test_parameters_are_where_the_template_varies() -> None:
     miner = Miner(100)
     lines = [f"user={name} paid {n} EUR".encode() for n, name in enumerate(("ann", "bob", "carol"))]

@@ -53,7 +53,7 @@ class Book:
     def add(self, new: Known, form: Any, value: Any) -> None:
         """A template of its own; when there is no room, the one not seen for longest makes it."""
         if not self._free:
-            self.forget(min(self.known.values(), key=lambda k: int(self.slots.seen[k.slot])))
+            self.forget(self.known[int(np.argmin(self.slots.seen))])
         slot, slots = self._free.pop(), self.slots
         new.slot = slot
         slots.form[slot, : len(form)], slots.value[slot, : len(value)] = form, value
@@ -114,14 +114,15 @@ class Book:
 
     def _name(self, new: Known) -> None:
         """An id for a new template: the one of what says the same, or its own, or the next that is not taken."""
-        same = self.gists.get(new.gist())
+        gist = new.gist()
+        same = self.gists.get(gist)
         number = same if same is not None else new.id
         while same is None and (number in self.ids or number in self.aliases):
             number = number % 0xFFFFFFFF + 1
         new.id = number
         self.number[new.slot] = number
         self.ids.setdefault(number, []).append(new.slot)
-        self.gists[new.gist()] = number
+        self.gists[gist] = number
         self.changed[number] = None
 
     def _say(self, known: Known) -> None:

@@ -42,10 +42,18 @@ class Openings:
                 del self._waiting[text]
                 kept = waiting[0]
                 self._open[text], self.texts[kept] = kept, f"{text} {ANY}"
+                self._bounded()
                 return kept, waiting[1:]
         while len(self._waiting) > MAX_BEGINNINGS:
             self._waiting.popitem(last=False)
         return None
+
+    def _bounded(self) -> None:
+        """The beginning that was found first is forgotten when there are too many."""
+        while len(self._open) > MAX_BEGINNINGS:
+            number = self._open.pop(next(iter(self._open)))
+            if number not in self._open.values():
+                self.texts.pop(number, None)
 
     def renamed(self, number: int, now: int) -> None:
         """A template became part of another."""
