@@ -87,7 +87,7 @@ def damaged(body: bytes, chance: Random) -> bytes:
 def same(one: Any, other: Any) -> bool:
     """Whether two decoded bodies are equal on every field, NaN to the bit; not by what their streams are found by."""
     if isinstance(one, np.ndarray):
-        return one.dtype == other.dtype and one.tobytes() == other.tobytes()
+        return bool(one.dtype == other.dtype and one.tobytes() == other.tobytes())
     if is_dataclass(one):
         names = [part.name for part in fields(one) if part.name != "keys"]
         return type(one) is type(other) and all(same(getattr(one, name), getattr(other, name)) for name in names)
@@ -112,7 +112,7 @@ def _records(items: int, now_ns: int) -> bytes:
         record = scope.log_records.add(
             time_unix_nano=now_ns - number,
             observed_time_unix_nano=now_ns,
-            severity_number=9,  # type: ignore[arg-type]
+            severity_number=9,
             severity_text="INFO",
             trace_id=(number + 1).to_bytes(16, "big"),
             span_id=(number + 1).to_bytes(8, "big"),
@@ -136,7 +136,7 @@ def _spans(items: int, now_ns: int) -> bytes:
             span_id=(number + 1).to_bytes(8, "big"),
             parent_span_id=number.to_bytes(8, "big") if number % 4 else b"",
             name="GET /größe",
-            kind=2 + number % 2,  # type: ignore[arg-type]
+            kind=2 + number % 2,
             start_time_unix_nano=now_ns - 5_000_000,
             end_time_unix_nano=now_ns + number % 97 * 10_000,
             flags=257,

@@ -81,7 +81,7 @@ def _kept(folder: Path, load: Load, *, exact: bool) -> dict[str, Any]:
     """What is there after the end, and what it takes: as it was left, and sealed."""
     telemetry = Telemetry(folder, retention_s=10 * 365 * 86_400.0, hot_s=1.0)
     try:
-        stored = telemetry.count("points")
+        stored = telemetry.count_of("bench_metric_*")
         hot = telemetry.disk_bytes()
         telemetry.seal(time.time_ns() + 3600 * 10**9)
         sealed = {name: _bytes(folder / "blocks", f"{name}-*.parquet") for name in ("points", "bands")}

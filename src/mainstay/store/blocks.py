@@ -109,10 +109,9 @@ class Blocks:
     ) -> Block:
         first, last, count = extent
         temporary = self.folder / f".{table.name}.tmp"
-        columns = ", ".join(name for name, _, _ in table.columns)
         target = str(temporary).replace("'", "''")
         connection.execute(
-            f"COPY (SELECT {columns} {where} ORDER BY {table.sort}) TO '{target}'"
+            f"COPY (SELECT {table.sealed} {where} ORDER BY {table.sort}) TO '{target}'"
             " (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE 61440)"
         )
         with temporary.open("rb") as file:

@@ -81,6 +81,17 @@ class Reads:
         query = f"SELECT ({hot}) + ({sealed})"
         return int(self._ask(lambda cursor: cursor.execute(query, [table]).fetchall())[0][0])
 
+    def count_of(self, metric: str) -> int:
+        """How many samples the series of a metric have (`*` stands for anything), hot and sealed."""
+
+        def ask(cursor: duckdb.DuckDBPyConnection) -> int:
+            query = self._query(
+                cursor, POINTS, "series", "series IN (SELECT id FROM series WHERE metric GLOB $1)", None
+            )
+            return int(cursor.execute(f"SELECT count(*) FROM ({query})", [metric]).fetchall()[0][0])  # noqa: S608
+
+        return self._ask(ask)
+
     def _select(
         self, table: Table, columns: str, series_id: int, extent: tuple[int, int]
     ) -> dict[str, npt.NDArray[Any]]:
@@ -127,7 +138,7 @@ class Reads:
         ).fetchall()
         files = [self._path(name) for (name,) in found if name not in self._missing]
         if files:
-            sealed = f"read_parquet([{', '.join(files)}])"
+            sealed = table.opened(f"read_parquet([{', '.join(files)}])")
             query += f" UNION ALL SELECT {columns} FROM {sealed} WHERE {within}"  # noqa: S608
         return query
 

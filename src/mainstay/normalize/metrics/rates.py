@@ -59,7 +59,7 @@ def step(streams: Streams, arrived: Arrived) -> Steps:
     increase, seconds = np.empty(len(kept)), np.empty(len(kept))
     samples = arrived.number, arrived.at_ns, arrived.start_ns, arrived.value
     before = streams.mode, streams.last_at, streams.last_value, streams.start
-    count, late, repeated, resets = _walk(*samples, *before, kept, increase, seconds)
+    count, late, repeated, resets = _walk(samples, before, (kept, increase, seconds))
     if count == len(kept):
         columns = arrived.order, arrived.number, arrived.at_ns, arrived.value
     else:
@@ -69,11 +69,11 @@ def step(streams: Streams, arrived: Arrived) -> Steps:
 
 
 @nb.njit(cache=True, nogil=True)
-def _walk(
-    number: Any, at_ns: Any, start_ns: Any, value: Any, modes: Any, last_at: Any, last_value: Any, last_start: Any,
-    kept: Any, increase: Any, seconds: Any,
-) -> Any:  # fmt: skip
+def _walk(samples: Any, before_all: Any, out: Any) -> Any:
     """(how many are kept, late, repeated, resets); writes which are kept, and their increase and seconds."""
+    number, at_ns, start_ns, value = samples
+    modes, last_at, last_value, last_start = before_all
+    kept, increase, seconds = out
     count = late = repeated = 0
     resets: Any = 0
     for i in range(len(number)):

@@ -44,31 +44,17 @@ class Sightings:
     def find(self, keys: StreamKeys) -> I64:
         """The number of each stream: `UNSEEN` when its bytes are new here, `NO_ROOM` when it was refused."""
         numbers = np.empty(len(keys.hash), np.int64)
-        data = np.frombuffer(keys.data, np.uint8)
-        _find(
-            data,
-            keys.start,
-            keys.end,
-            keys.hash,
-            self._table,
-            self._hash,
-            self._end,
-            self._number,
-            self._arena,
-            numbers,
-        )
+        _find(_columns(keys), self._columns(), numbers)
         return numbers
 
     def put(self, keys: StreamKeys, which: I64, numbers: I64) -> None:
         """Remember streams that were `UNSEEN`."""
         size = int((keys.end[which] - keys.start[which]).sum())
-        if not self._make_room(len(which), size):
-            return
-        data = np.frombuffer(keys.data, np.uint8)
-        self._count = _put(
-            data, keys.start, keys.end, keys.hash, which, numbers, self._count,
-            self._table, self._hash, self._end, self._number, self._arena,
-        )  # fmt: skip
+        if self._make_room(len(which), size):
+            self._count = _put(_columns(keys), which, numbers, self._count, self._columns())
+
+    def _columns(self) -> tuple[Any, ...]:
+        return self._table, self._hash, self._end, self._number, self._arena
 
     def _make_room(self, count: int, size: int) -> bool:
         """Grow, by a half, or begin anew; False when so much has no room at all."""
@@ -93,10 +79,14 @@ class Sightings:
         return True
 
 
+def _columns(keys: StreamKeys) -> tuple[Any, ...]:
+    return np.frombuffer(keys.data, np.uint8), keys.start, keys.end, keys.hash
+
+
 @nb.njit(cache=True, nogil=True)
-def _find(
-    data: Any, start: Any, end: Any, hashes: Any, table: Any, known: Any, ends: Any, number: Any, arena: Any, out: Any
-) -> None:
+def _find(keys: Any, columns: Any, out: Any) -> None:
+    data, start, end, hashes = keys
+    table, known, ends, number, arena = columns
     mask = len(table) - 1
     for one in range(len(hashes)):
         place = np.int64(hashes[one] & np.uint64(mask))
@@ -121,10 +111,9 @@ def _is(data: Any, start: Any, end: Any, ends: Any, row: Any, arena: Any) -> Any
 
 
 @nb.njit(cache=True, nogil=True)
-def _put(
-    data: Any, start: Any, end: Any, hashes: Any, which: Any, numbers: Any, count: int,
-    table: Any, known: Any, ends: Any, number: Any, arena: Any,
-) -> int:  # fmt: skip
+def _put(keys: Any, which: Any, numbers: Any, count: Any, columns: Any) -> Any:
+    data, start, end, hashes = keys
+    table, known, ends, number, arena = columns
     at = ends[count - 1] if count else 0
     for turn in range(len(which)):
         one = which[turn]
