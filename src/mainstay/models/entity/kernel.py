@@ -14,7 +14,7 @@ import math
 import numpy as np
 from numba import njit, types
 
-NOTHING, RELATIONS, EVERYTHING = 0, 1, 2  # what a row may teach
+NOTHING, LEVELS, EVERYTHING = 0, 1, 2  # what a row may teach
 _LARGEST = 1e100  # squares of it are still numbers
 _f1, _f2, _f3 = types.float64[::1], types.float64[:, ::1], types.float64[:, :, ::1]
 _block = types.Tuple(  # type: ignore[no-untyped-call]
@@ -103,8 +103,8 @@ def covaried(cov, delta, seen, memory):  # type: ignore[no-untyped-def]  # noqa:
 
 @njit(types.void(_block, _f1, _f1, types.int64), cache=True, nogil=True)
 def learn(block, values, settings, teaches):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN001
-    """Take a row in: recent means always; what a row `teaches` is nothing (0), relations (1: means, covariances), or
-    the usual sizes of residuals too (2)."""  # noqa: D205, D209
+    """Take a row in: recent means always; what a row `teaches` is nothing (0), where the metrics stand (1: means),
+    or everything (2: covariances and the usual sizes of residuals too)."""  # noqa: D205, D209
     seen, mean, cov, slow, _, scale, _, ewma, usual, judged, _, _ = block
     d, memory = len(values), settings[0]
     delta = np.zeros((2, 2, d))
@@ -124,7 +124,7 @@ def learn(block, values, settings, teaches):  # type: ignore[no-untyped-def]  # 
             judged[j] += 1.0
             rate = max(2.0 / (judged[j] + 1.0), 1.0 / memory)  # the first fits were poor: what came later counts more
             usual[:, j] += rate * (np.abs(ewma[:, j]) - usual[:, j])
-    if teaches != NOTHING:
+    if teaches == EVERYTHING:
         covaried(cov[0], delta[0], seen, memory)
         covaried(cov[1], delta[1], seen, memory)
 

@@ -113,7 +113,7 @@ class EntityRelations:
         entity.began_ns = entity.began_ns or at_ns
         is_settled = at_ns - entity.began_ns >= p.settle_s * 1e9
         is_usual = p_value > p.teach_p if is_settled else not entity.story.firing
-        lesson = self._kernel.RELATIONS if is_settled else self._kernel.EVERYTHING
+        lesson = self._kernel.LEVELS if is_settled else self._kernel.EVERYTHING
         teaches = lesson if is_usual else self._kernel.NOTHING
         if is_known and is_usual and not is_settled:
             entity.counts[bin_of(score)] += 1.0
