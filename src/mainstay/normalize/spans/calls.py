@@ -22,6 +22,7 @@ import msgspec
 from mainstay.domain.signals import EdgeWindow
 from mainstay.normalize.spans.operations import Operations, window_of
 from mainstay.normalize.spans.peers import Peers
+from mainstay.normalize.spans.reservoir import spread
 from mainstay.normalize.spans.tally import Tally
 
 INTERNAL, SERVER, CLIENT, PRODUCER, CONSUMER = 1, 2, 3, 4, 5
@@ -168,22 +169,22 @@ class Calls:
         tally.latency.add(felt.span, felt.ms)
         tally.exemplars.add(felt.trace, felt.ms, is_error=is_error)
         if server is not None:
-            own_ms = self._own_ms(server)
-            tally.own.add(server.span, own_ms)
-            self._served(felt, server, own_ms)
+            key, own_ms = spread(server.span), self._own_ms(server)
+            tally.own.put(key, own_ms)
+            self._served(felt, server, key, own_ms)
             self._settle(server)
         if caller:
             self.operations.called(caller, self._asked(caller, felt), callee)
 
-    def _served(self, felt: Seen, server: Seen, own_ms: float) -> None:
+    def _served(self, felt: Seen, server: Seen, key: int, own_ms: float) -> None:
         """A request, counted for its operation as well, as long as its caller felt it."""
         tally = self.operations.tally(server.entity, server.operation, server.heard_ns)
         if tally is not None:
             is_error = felt.is_error or server.is_error
             tally.count += 1
             tally.errors += int(is_error)
-            tally.latency.add(server.span, felt.ms)
-            tally.own.add(server.span, own_ms)
+            tally.latency.put(key, felt.ms)
+            tally.own.put(key, own_ms)
             tally.exemplars.add(server.trace, felt.ms, is_error=is_error)
 
     def _asked(self, caller: str, felt: Seen) -> str:

@@ -29,7 +29,11 @@ class Reservoir:
         self._kept: list[tuple[int, float]] = []
 
     def add(self, identity: bytes, value: float) -> None:
-        self._kept.append((spread(identity), value))
+        self.put(spread(identity), value)
+
+    def put(self, key: int, value: float) -> None:
+        """As `add`, for who knows the spread of the identity already."""
+        self._kept.append((key, value))
         if len(self._kept) >= 4 * SIZE:
             self._shrink()
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mainstay.domain.signals import Exemplar
-from mainstay.normalize.spans.reservoir import Reservoir, spread
+from mainstay.normalize.spans.reservoir import Reservoir
 
 CANDIDATES = 8
+_ODD, _MASK = 0x9E3779B97F4A7C15, (1 << 64) - 1  # trace ids are drawn; one that counts up is spread by this
 
 
 class Exemplars:
@@ -16,23 +17,28 @@ class Exemplars:
     What is kept does not depend on the order of arrival.
     """
 
-    __slots__ = ("_drawn", "_failing", "_slow")
+    __slots__ = ("_below", "_drawn", "_failing", "_slow")
 
     def __init__(self) -> None:
         self._slow: tuple[float, bytes, bool] | None = None
         self._failing: tuple[float, bytes, bool] | None = None
         self._drawn: list[tuple[int, float, bytes]] = []
+        self._below = _MASK + 1  # what is drawn above this cannot stay
 
     def add(self, trace: bytes, ms: float, *, is_error: bool) -> None:
         """One call."""
-        one = (ms, trace, is_error)
-        self._slow = max(self._slow, one) if self._slow else one
+        slow = self._slow
+        if slow is None or ms >= slow[0]:
+            self._slow = max(slow, (ms, trace, is_error)) if slow else (ms, trace, is_error)
         if is_error:
-            self._failing = max(self._failing, one) if self._failing else one
+            failing = (ms, trace, True)
+            self._failing = max(self._failing, failing) if self._failing else failing
             return
-        self._drawn.append((spread(trace), ms, trace))
-        if len(self._drawn) >= 4 * CANDIDATES:
-            self._shrink()
+        key = (int.from_bytes(trace[-8:], "big") * _ODD) & _MASK
+        if key < self._below:
+            self._drawn.append((key, ms, trace))
+            if len(self._drawn) >= 4 * CANDIDATES:
+                self._shrink()
 
     def chosen(self, usual_ms: float) -> tuple[Exemplar, ...]:
         """At most three, each trace once: the slowest, a failing one, and the one that took nearest to the usual."""
@@ -46,6 +52,8 @@ class Exemplars:
     def _shrink(self) -> None:
         self._drawn.sort()
         del self._drawn[CANDIDATES:]
+        if len(self._drawn) == CANDIDATES:
+            self._below = self._drawn[-1][0] + 1
 
     def state(self) -> list[Any]:
         return [self._slow, self._failing, self._drawn]
