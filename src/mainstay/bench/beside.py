@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from mainstay.bench.load import Load, headers_of
+from mainstay.bench.load import SAMPLES_PER_REQUEST, Load, headers_of
 from mainstay.client import Client
 
 QUERIES_PER_S = 10
@@ -35,6 +35,7 @@ def beside(client: Client, token: str, load: Load, seconds: float) -> dict[str, 
     return {
         "beside_samples_per_s": round(load.series / PACE_S),
         "beside_requests": len(answered),
+        "beside_samples": sum(min(SAMPLES_PER_REQUEST, load.series - first) for first in _firsts(load, len(answered))),
         "ack_p50_ms": share(answered, 0.50),
         "ack_p99_ms": share(answered, 0.99),
         "queries": len(asked),
@@ -54,6 +55,12 @@ def share(values_ms: Sequence[float], part: float) -> float:
         return round(sum(values_ms), 1)
     cuts = statistics.quantiles(values_ms, n=100, method="inclusive")
     return round(cuts[round(part * 100) - 1], 1)
+
+
+def _firsts(load: Load, requests: int) -> list[int]:
+    """The first series of each of so many requests: one round after the other."""
+    firsts = range(0, load.series, SAMPLES_PER_REQUEST)
+    return [firsts[at % len(firsts)] for at in range(requests)]
 
 
 def _send(url: str, token: str, load: Load, seconds: float) -> list[float]:

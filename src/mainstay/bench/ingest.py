@@ -74,10 +74,10 @@ def _mainstay(folder: Path, load: Load, parts: Parts, beside_s: float) -> dict[s
             figures |= beside(client, token, load, beside_s)
     finally:
         platform.stop()
-    return figures | _kept(platform.data / "telemetry", load, exact=not beside_s)
+    return figures | _kept(platform.data / "telemetry", load.samples + figures.get("beside_samples", 0))
 
 
-def _kept(folder: Path, load: Load, *, exact: bool) -> dict[str, Any]:
+def _kept(folder: Path, acknowledged: int) -> dict[str, Any]:
     """What is there after the end, and what it takes: as it was left, and sealed."""
     telemetry = Telemetry(folder, retention_s=10 * 365 * 86_400.0, hot_s=1.0)
     try:
@@ -87,12 +87,12 @@ def _kept(folder: Path, load: Load, *, exact: bool) -> dict[str, Any]:
         sealed = {name: _bytes(folder / "blocks", f"{name}-*.parquet") for name in ("points", "bands")}
     finally:
         telemetry.close()
-    figures = {
+    return {
+        "lost_samples": acknowledged - stored,
         "bytes_per_sample_unsealed": round(hot / stored, 2),
         "bytes_per_sample_sealed": round(sum(sealed.values()) / stored, 2),
         "bytes_per_sample_sealed_points": round(sealed["points"] / stored, 2),
     }
-    return figures | ({"lost_samples": load.samples - stored} if exact else {})
 
 
 def _bytes(folder: Path, pattern: str) -> int:
