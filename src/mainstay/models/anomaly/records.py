@@ -11,7 +11,8 @@ For each of four statistics v the row keeps the band of what it has reached, [lo
 The statistics: the sample itself; its rest after the slow reference and the hour; the mean of the last ~36 rests; the
 mean of the last ~36 steps from sample to sample. The two means answer late and for long, so beyond 1 their e counts as
 √e. The strangest speaks for all. A fifth at a time: one wild sample does not deafen the series, and what goes on
-becomes less strange by itself.
+becomes less strange by itself. Beyond 1, e − 1 is taken times (0.8/β)^⅓ with the series' own mean excess β over three
+deviations (peaks over threshold): who lives for spikes breaks records without meaning much by it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from mainstay.models.anomaly.state import UNSEEN
 
 MEMORY = 4000.0
 LEARN = 0.2
+LIGHT, HEAVY = 0.8, 1.0 / 3.0  # mean excess of a calm tail; how much less a heavier one lets a record mean
 PACE = 1.0 / 36.0
 FULL = 400  # so many samples are full evidence; before, a record means less
 FARTHEST = 30.0
@@ -62,6 +64,8 @@ def strangeness(s: Any, x: float, rest: float, known: int) -> tuple[float, int]:
     other = _late(s.unrest / max(s.unrest_most, least))
     if other > e:
         e, which = other, UNREST
+    if e > 1.0:
+        e = 1.0 + (e - 1.0) * (LIGHT / s.tail_mean) ** HEAVY
     return min(e, FARTHEST) * LN_MEMORY * EVIDENCE[min(s.count, FULL)], which
 
 

@@ -115,7 +115,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     rules: tuple[Rule, ...]
     scopes: tuple[Scope, ...] = ()
-    p_flag: float = 4e-6
+    p_flag: float = 1e-5
 
 
 class Choice:
