@@ -19,6 +19,9 @@ from mainstay.client import ADDRESS_FILE, TOKEN_FILE
 from mainstay.domain.errors import BadInput
 from mainstay.settings import Settings
 
+log = logging.getLogger(__name__)
+OPENING_PAUSES_S = (1, 2, 4, 8, 16)
+
 
 def serve(data: Path, settings: Settings, host: str, port: int) -> None:
     """Run the platform in `data` until SIGTERM or Ctrl-C; state is saved on the way out.
@@ -63,6 +66,20 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+async def _open(platform: Platform) -> None:
+    """Begin to run plans and to deliver pages. A disk that is full just now has room in a moment, or it is no disk."""
+    for pause_s in OPENING_PAUSES_S:
+        try:
+            await platform.start_async()
+        except Exception:
+            log.exception("plans cannot run yet; tried again in %d s", pause_s)
+            await platform.executor.close()
+            await asyncio.sleep(pause_s)
+        else:
+            return
+    await platform.start_async()
+
+
 async def _serve(platform: Platform, listener: socket.socket, address: Path, url: str) -> None:
     server = _Server(
         uvicorn.Config(
@@ -83,7 +100,7 @@ async def _serve(platform: Platform, listener: socket.socket, address: Path, url
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
-    opening = asyncio.create_task(platform.start_async())  # the door need not wait until plans can run
+    opening = asyncio.create_task(_open(platform))  # the door need not wait until plans can run
     opening.add_done_callback(lambda done: end() if not done.cancelled() and done.exception() else None)
     part = address.with_suffix(".part")
     part.write_text(url)
