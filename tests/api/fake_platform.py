@@ -20,12 +20,21 @@ from mainstay.domain.records import Command
 from mainstay.domain.runbooks import Approval, Plan, Runbook, Wish
 from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
-from mainstay.domain.views import Explained, LogLine, Reperformed, SourceHealth, SpanLine, StageHealth, Status, Watching
+from mainstay.domain.views import (
+    Audited,
+    Explained,
+    LogLine,
+    Reperformed,
+    SourceHealth,
+    SpanLine,
+    StageHealth,
+    Status,
+    Watching,
+)
 from mainstay.ledger import Head, Verified
 from mainstay.mlops import Keys
 from mainstay.mlops.heads import SignedHead, opened_head, sign_head
 from mainstay.mlops.recall import Recall, recall
-from mainstay.mlops.registry import Audited
 from mainstay.mlops.signing import Envelope
 from mainstay.settings import Settings
 from mainstay.store.backup import Manifest, backup

@@ -66,7 +66,8 @@ def test_every_decision_names_its_version(whole):
     [incident] = decided["incidents"]
     for part in (incident, *incident["groupings"], *incident["suspects"], *decided["plans"]):
         assert part["decided_by"]["model"]
-    decisions = [e for e in entries if e.kind in {"alert", "grouping", "diagnosis", "plan"}]
+    taken_back = {e.id for e in entries if e.output.get("status") == "withdrawn"}  # by the stage, when a cause has gone
+    decisions = [e for e in entries if e.kind in {"alert", "grouping", "diagnosis", "plan"} and e.id not in taken_back]
     assert decisions
     assert all("@" in e.actor for e in decisions)
 

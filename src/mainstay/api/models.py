@@ -14,7 +14,7 @@ from mainstay.api.platform import PlatformApi
 from mainstay.domain.errors import NotFound, Refused
 from mainstay.domain.models import Deployment, ModelVersion, VersionRef
 from mainstay.domain.records import Command
-from mainstay.mlops.registry import Audited
+from mainstay.domain.views import Audited
 
 
 class ModelPage(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,11 +24,10 @@ from mainstay.domain.runbooks import Approval, Plan, Runbook, Wish
 from mainstay.domain.signals import F64, I64
 from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
-from mainstay.domain.views import Explained, LogLine, Reperformed, SpanLine, Status
+from mainstay.domain.views import Audited, Explained, LogLine, Reperformed, SpanLine, Status
 from mainstay.ledger import Head, Verified
 from mainstay.mlops.heads import SignedHead
 from mainstay.mlops.recall import Recall
-from mainstay.mlops.registry import Audited
 from mainstay.mlops.signing import Envelope
 from mainstay.settings import Settings
 from mainstay.store.backup import Manifest

@@ -25,7 +25,7 @@ from mainstay.domain.runbooks import Approval, Plan, Runbook, Wish
 from mainstay.domain.signals import F64, I64
 from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
-from mainstay.domain.views import Explained, LogLine, Reperformed, SpanLine, Status
+from mainstay.domain.views import Audited, Explained, LogLine, Reperformed, SpanLine, Status
 from mainstay.engine.aside import Aside
 from mainstay.engine.local import LocalEngine, Pace
 from mainstay.engine.snapshots import Snapshots
@@ -34,7 +34,6 @@ from mainstay.ingest import IngestDoor
 from mainstay.ledger import Head, Verified, canonical
 from mainstay.mlops.heads import SignedHead, opened_head, sign_head
 from mainstay.mlops.recall import Recall, recall
-from mainstay.mlops.registry import Audited
 from mainstay.mlops.signing import Envelope
 from mainstay.outbox import Outbox, notification
 from mainstay.outbox.heartbeat import stalled

@@ -137,6 +137,14 @@ class Explained(msgspec.Struct, frozen=True, kw_only=True):
     says: str
 
 
+class Audited(msgspec.Struct, frozen=True, kw_only=True):
+    """One model version under scrutiny: whether it is signed by whom we trust and is what was signed, or why not."""
+
+    version: VersionRef
+    is_served: bool
+    says: str
+
+
 class Reperformed(msgspec.Struct, frozen=True, kw_only=True):
     """A decision taken again from its frozen inputs by the version that took it."""
 

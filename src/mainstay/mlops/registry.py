@@ -13,6 +13,7 @@ from mainstay.domain.errors import BadInput, Corrupt, MainstayError, NotFound, R
 from mainstay.domain.ledger import Entry
 from mainstay.domain.models import Deployment, ModelKind, ModelVersion, VersionRef
 from mainstay.domain.protocols import Clock
+from mainstay.domain.views import Audited
 from mainstay.mlops.artefacts import Artefacts, canonical
 from mainstay.mlops.bill import bill
 from mainstay.mlops.signing import Keys
@@ -31,14 +32,6 @@ class Keeps(Protocol):
     def save_version(self, version: ModelVersion, entries: Iterable[Entry] = ()) -> None: ...
     def deployments(self, kind: ModelKind | None = None) -> Sequence[Deployment]: ...
     def save_deployment(self, deployment: Deployment, entries: Iterable[Entry] = ()) -> None: ...
-
-
-class Audited(msgspec.Struct, frozen=True, kw_only=True):
-    """One version under scrutiny."""
-
-    version: VersionRef
-    is_served: bool
-    says: str
 
 
 class Registry:
