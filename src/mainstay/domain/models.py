@@ -42,7 +42,7 @@ class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
         artefact: sha256 of the artefact's bytes; the same training on the same snapshot gives the same digest.
         algorithm: Name in the registry of algorithms, e.g. `robust-season`; says which class loads the artefact.
         dataset: Digest of the data it was fitted on; "" for a version of hand-set priors.
-        attestation: Digest of the signed statement that binds this record to its artefact; without one it is not served.
+        attestation: Digest of the signed statement that binds this record to its artefact; unsigned is not served.
     """
 
     ref: VersionRef
