@@ -20,7 +20,7 @@ from mainstay.models.checks import Streaming
 
 STEP_NS = 15_000_000_000
 START_NS = 1_767_225_600_000_000_000
-WARM, TICKS = 16, 8  # the first are not judged yet
+WARM, TICKS = 40, 8  # the first are not judged yet, and a young series still finds much that is new
 SHADOW_SHARE = 0.05
 METRICS = (("http.server.request.duration.p95", "s"), ("process.cpu.utilization", "1"), ("queue.depth", ""), ("x", ""))
 NEIGHBOURS = 50  # series of one entity: they come together and lie side by side

@@ -80,7 +80,10 @@ def _learn_level(s: Any, tau_s: float, sample: tuple[float, float, float, float]
     sigma, d = max(1.2533 * s.scale, least / 16.0), x - m
     s.level += alpha * (min(max(d, -2.5 * sigma), 2.5 * sigma) if s.count >= 4 else d)
     s.scale += alpha * (min(abs(d), 3.0 * s.scale + least / 32.0 if s.count >= 12 else abs(d)) - s.scale)
-    z, rare = abs(d) / max(1.2533 * s.scale, least / 8.0), slowed * max(1.0 / (s.count + 200.0), 0.001)
+    z, rare = (
+        abs(d) / max(1.2533 * s.scale, least / 8.0),
+        slowed * (0.001 if s.count >= 800 else 1.0 / (s.count + 200.0)),
+    )
     s.tail_rate = min(max(s.tail_rate + rare * ((1.0 if z > U else 0.0) - s.tail_rate), 1e-3), 0.2)
     if z > U:
         s.tail_mean = min(max(s.tail_mean + 0.05 * slowed * (min(z - U, 20.0) - s.tail_mean), 0.5), 10.0)
@@ -260,7 +263,7 @@ def run(
         tables: Rows, parameter table, the rows' `season` field.
         batch: series u32[n], at_ns i64[n], value f64[n].
         start: (position to begin at, bands found before), as the last call returned them.
-        out: p-values f64[n], NaN before; positions u32[n] and (low, high) f64[n, 2] of bands worth keeping;
+        out: ln p f64[n], NaN before; positions u32[n] and (low, high) f64[n, 2] of bands worth keeping;
             what is known of the sample of a transition f64[TOLD].
         frozen: One row: the state before the sample of the transition.
 
@@ -287,7 +290,7 @@ def run(
             frozen[0] = rows[i]
         event = _step(s, rule, seasons[i], at[k], x, told)
         if not math.isnan(told[STRANGENESS]):
-            scores[k] = math.exp(-told[STRANGENESS])
+            scores[k] = -told[STRANGENESS]
         if not math.isnan(told[HIGH]):
             at_band = start[1] + found
             kept[at_band] = k

@@ -26,6 +26,7 @@ import numpy as np
 from mainstay.models.anomaly.state import UNSEEN
 
 MEMORY = 4000.0
+CLOSE = 1.0 / MEMORY
 LEARN = 0.2
 LIGHT, HEAVY = 0.8, 1.0 / 3.0  # mean excess of a calm tail; how much less a heavier one lets a record mean
 PACE = 1.0 / 36.0
@@ -72,7 +73,7 @@ def strangeness(s: Any, x: float, rest: float, known: int) -> tuple[float, int]:
 @nb.njit(cache=True, nogil=True, error_model="numpy")
 def follow(s: Any, x: float, rest: float) -> None:
     """The two means take up the sample, before it is judged."""
-    pace = max(PACE, 1.0 / (s.count + 1.0))
+    pace = PACE if s.count >= 35 else 1.0 / (s.count + 1.0)
     s.drift += pace * (rest - s.drift)
     s.unrest += pace * (abs(x - s.last) - s.unrest)
 
@@ -80,12 +81,12 @@ def follow(s: Any, x: float, rest: float) -> None:
 @nb.njit(cache=True, nogil=True, error_model="numpy")
 def remember(s: Any, x: float, rest: float) -> None:
     """The bands close a little, and open for what is beyond them."""
-    s.high += (s.slow - s.high) / MEMORY
-    s.low += (s.slow - s.low) / MEMORY
-    s.rest_high -= s.rest_high / MEMORY
-    s.rest_low -= s.rest_low / MEMORY
-    s.drift_most -= s.drift_most / MEMORY
-    s.unrest_most -= s.unrest_most / MEMORY
+    s.high += (s.slow - s.high) * CLOSE
+    s.low += (s.slow - s.low) * CLOSE
+    s.rest_high -= s.rest_high * CLOSE
+    s.rest_low -= s.rest_low * CLOSE
+    s.drift_most -= s.drift_most * CLOSE
+    s.unrest_most -= s.unrest_most * CLOSE
     s.high += LEARN * max(x - s.high, 0.0)
     s.low += LEARN * min(x - s.low, 0.0)
     s.rest_high += LEARN * max(rest - s.rest_high, 0.0)
