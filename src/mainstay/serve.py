@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 
 from mainstay.api import create_app
 from mainstay.app.platform import Platform
@@ -71,7 +72,7 @@ async def _open(platform: Platform) -> None:
     for pause_s in OPENING_PAUSES_S:
         try:
             await platform.start_async()
-        except Exception:
+        except (OSError, SQLAlchemyError):
             log.exception("plans cannot run yet; tried again in %d s", pause_s)
             await platform.executor.close()
             await asyncio.sleep(pause_s)
