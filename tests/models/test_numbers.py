@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainstay.domain.errors import BadInput, Corrupt, MainstayError
+from mainstay.domain.words import clock, quantity, short, span
 from mainstay.models.passing import PATIENCE, WindowClock
 from mainstay.models.tails import binomial, poisson
 from mainstay.models.traces.histogram import BINS, above, bin_of, blended, counted, pooled, quantile, total
-from mainstay.models.words import clock, quantity, short, span
 
 W = 5
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mainstay.domain.words import clock, quantity, short, span
 from mainstay.models.anomaly.rules import Rule, unit_of
 from mainstay.models.anomaly.state import STRANGE, STRONG
-from mainstay.models.words import clock, quantity, short, span
 
 EVENTS = ("none", "started", "calm", "adopted", "worse")
 SAYS = {"drift": " (creeping)", "limit": " (near its limit)"}

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from mainstay.domain.alerts import Severity
 from mainstay.domain.protocols import Signal
-from mainstay.models.words import BYTES, SECONDS
+from mainstay.domain.words import BYTES, SECONDS
 
 _FIELDS = (
     "rel",

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
+from mainstay.domain.words import clock, quantity, short
 from mainstay.models.entity.block import Story
 from mainstay.models.entity.parameters import EntityParameters
 from mainstay.models.entity.tail import Tail
-from mainstay.models.words import clock, quantity, short
 
 REMEMBERED = 0xFF  # the last eight rows
 NAMED, LISTED = 2, 10  # metrics in the summary, and in the output

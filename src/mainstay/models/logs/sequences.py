@@ -10,9 +10,9 @@ import msgspec
 
 from mainstay.domain.protocols import Transition
 from mainstay.domain.signals import LogBatch
+from mainstay.domain.words import clock, short
 from mainstay.models.logs.voice import LogParameters
 from mainstay.models.tails import binomial
-from mainstay.models.words import clock, short
 
 MAX_TRACES, MAX_PAIRS = 20_000, 20_000
 NAME = "log lines in another order"

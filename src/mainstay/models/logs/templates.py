@@ -12,11 +12,11 @@ from mainstay.domain.alerts import Band, Severity
 from mainstay.domain.protocols import Scored, Transition
 from mainstay.domain.signals import Normal, TemplateWindow
 from mainstay.domain.state import pack, unpack
+from mainstay.domain.words import clock, short
 from mainstay.models.logs.sequences import Kept, Pair, Sequences, judged, told
 from mainstay.models.logs.voice import ERROR, WARN, LogParameters, Rate, Voice, gravity, joined, take
 from mainstay.models.passing import WindowClock
 from mainstay.models.tails import poisson
-from mainstay.models.words import clock, short
 
 FORMAT = 2
 FORGET_NS = 7 * 86_400_000_000_000  # a template not heard for a week is new again

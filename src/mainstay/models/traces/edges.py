@@ -11,6 +11,7 @@ from mainstay.domain.alerts import SEVERITIES, Band
 from mainstay.domain.protocols import Scored, Signal, Transition
 from mainstay.domain.signals import EdgeWindow, Normal
 from mainstay.domain.state import pack, unpack
+from mainstay.domain.words import clock, quantity, short, span
 from mainstay.models.passing import WindowClock
 from mainstay.models.traces.channels import CHANNELS, OPERATION_CHANNELS, noted
 from mainstay.models.traces.edge import EdgeState, Firing, Reference, Window, is_warm, learn, window_of
@@ -18,7 +19,6 @@ from mainstay.models.traces.finding import Finding
 from mainstay.models.traces.mix import is_suspected, mix_of
 from mainstay.models.traces.parameters import EdgeParameters
 from mainstay.models.traces.structure import learn_paths
-from mainstay.models.words import clock, quantity, short, span
 
 FORMAT = 2
 FORGET_AFTER = 17_280  # windows without a call after which an edge is forgotten: a day of 5 s
