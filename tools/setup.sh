@@ -11,8 +11,15 @@ stamp=.venv/.made-from
 want=$(cat requirements.txt pyproject.toml tools/setup.sh | cksum)
 [ "$lock" = requirements-dev.txt ] && want="dev $(cat requirements-dev.txt | cksum) $want"
 have=$(cat "$stamp" 2>/dev/null || true)
+# A compiled kernel notices that its own file changed, not a file that it takes code from: what is older than the newest
+# of them goes, and is compiled again here.
+newest=$(grep -rl --include='*.py' njit src | xargs ls -t | head -n 1)
+stale=$(find src -name '*.nb[ic]' ! -newer "$newest" -print -delete)
 case "$have" in
-    "$want" | *" $want") exit 0 ;;
+    "$want" | *" $want")
+        [ -z "$stale" ] || .venv/bin/python -m mainstay.warm
+        exit 0
+        ;;
 esac
 
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
