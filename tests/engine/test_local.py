@@ -1,6 +1,8 @@
 """The engine: order, restarts, and what happens when a stage or a store fails."""
 
-from tests.engine.line import QUOTA, Rig, eventually
+import time
+
+from tests.engine.line import QUOTA, Rig, Tape, eventually
 
 from mainstay.domain.records import SET_ASIDE
 from mainstay.engine import aside
@@ -129,6 +131,19 @@ def test_a_lane_that_fills_is_saved_and_emptied_early(tmp_path):
             rig.until(rig.send(f"{number:0100d}"))
         assert rig.snapshots.newest() is not None
         assert len(rig.pipeline.bodies) == 40
+
+
+def test_a_state_that_is_slow_to_save_is_saved_less_often(tmp_path):
+    class Slow(Tape):
+        def snapshot(self):
+            time.sleep(0.5)
+            return super().snapshot()
+
+    with Rig(tmp_path, Slow(), pace=Pace(tick_s=1000, snapshot_s=0.0)) as rig:
+        rig.until(rig.send("a"))
+        first = eventually(rig.snapshots.newest)
+        rig.until(rig.send("b", "c"))
+        assert rig.snapshots.newest() == first  # the next one is due after nine times half a second
 
 
 def test_a_calm_lane_is_not_saved_early(tmp_path):

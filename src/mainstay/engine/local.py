@@ -47,6 +47,10 @@ class Runs(Protocol):
     def restore(self, state: bytes) -> None: ...
 
 
+REST_PER_SAVE = 9
+"""Saving a large state takes at most a tenth of the pipeline's time; a restart then has that much more to replay."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How often time passes and state is saved, in seconds."""
@@ -213,8 +217,10 @@ class LocalEngine:
         return any(lane["waiting_bytes"] * 2 > lane["quota_bytes"] for lane in lanes)
 
     def _save(self) -> None:
+        began = time.monotonic()
         if self._pipeline.seq > self._saved_seq:
             self._snapshots.save(self._pipeline.seq, self._pipeline.snapshot())
             self._saved_seq = self._pipeline.seq
             self._inbox.applied(self._snapshots.oldest_seq())
-        self._next_snapshot = time.monotonic() + self._pace.snapshot_s
+        ended = time.monotonic()
+        self._next_snapshot = ended + max(self._pace.snapshot_s, (ended - began) * REST_PER_SAVE)
