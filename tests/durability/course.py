@@ -46,8 +46,8 @@ class Course:
         for number in range(self.kills):
             control.save_plan(plan(number))
         with control._writing() as write:
-            write.save(ALERT, [ALARM])
-            write.save(INCIDENT, [TROUBLE])
+            write.save(ALERT, [alarm(number) for number in range(self.kills)])
+            write.save(INCIDENT, [trouble(number) for number in range(self.kills)])
         control.close()
 
     def run(self):
@@ -130,23 +130,32 @@ class Course:
         assert sum(sent.values()) - len(sent) <= self.kills, sent
 
 
-ALARM = Alert(
-    id="ALARM", fingerprint="ALARM", entity="service:test/x", name="Down", severity="critical", status="firing",
-    since_ms=1, at_ms=1, decided_by=VersionRef("rule/Down", 0),
-)  # fmt: skip
-TROUBLE = Incident(
-    id="INC-0", status="open", severity="critical", title="x is down", since_ms=1, opened_ms=1, updated_ms=1,
-    decided_by=VersionRef("correlator", 1), entities=("service:test/x",),
-    groupings=(Grouping(alert="ALARM", at_ms=1, why="first", decided_by=VersionRef("correlator", 1)),),
-)  # fmt: skip
+def target(number):
+    """Each plan has a target and an incident of its own: of plans that touch the same, one at a time is approved."""
+    return f"service:test/x{number}"
+
+
+def alarm(number):
+    return Alert(
+        id=f"ALARM-{number}", fingerprint=f"ALARM-{number}", entity=target(number), name="Down", severity="critical",
+        status="firing", since_ms=1, at_ms=1, decided_by=VersionRef("rule/Down", 0),
+    )  # fmt: skip
+
+
+def trouble(number):
+    grouping = Grouping(alert=f"ALARM-{number}", at_ms=1, why="first", decided_by=VersionRef("correlator", 1))
+    return Incident(
+        id=f"INC-{number}", status="open", severity="critical", title=f"x{number} is down", since_ms=1, opened_ms=1,
+        updated_ms=1, decided_by=VersionRef("correlator", 1), entities=(target(number),), groupings=(grouping,),
+    )  # fmt: skip
 
 
 def plan(number):
     step = Step(name="tell", action="notify", with_={"text": f"plan {number}"})
     return Plan(
-        id=f"PLAN-{number}", incident="INC-0", runbook="tell", title="tell", parameters={}, targets=("service:test/x",),
-        steps=(step,), undo=(), verify=Verify(within_s=1, quiet_s=0), risk_class="standard",
-        decided_by=VersionRef("planner", 1), created_ms=time.time_ns() // 1_000_000,
+        id=f"PLAN-{number}", incident=f"INC-{number}", runbook="tell", title="tell", parameters={},
+        targets=(target(number),), steps=(step,), undo=(), verify=Verify(within_s=1, quiet_s=0),
+        risk_class="standard", decided_by=VersionRef("planner", 1), created_ms=time.time_ns() // 1_000_000,
     )  # fmt: skip
 
 
