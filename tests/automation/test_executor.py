@@ -134,16 +134,37 @@ def test_a_second_start_of_one_approval_runs_nothing_twice(world):
         await executor.open()  # starts what is approved
         try:
             for _ in range(3):
-                with contextlib.suppress(Refused):
-                    await executor.start(made.id)
-            await executor.result(made.id)
-            with pytest.raises(Refused):
                 await executor.start(made.id)
+            await executor.result(made.id)
+            used = await executor.start(made.id)
+            assert (used.by, used.used_ms is not None) == ("ada", True)
         finally:
             await executor.close()
 
     asyncio.run(go())
     assert world.spy.calls == ["restart payments"]
+
+
+def test_a_yes_while_plans_cannot_run_yet_starts_once_and_is_no_error(world):
+    """`open` finds it and starts it; whoever said yes waits, and hears under which approval it runs."""
+    world.heal_after(4)
+
+    async def go():
+        made = world.keep(plan())
+        said = world.approvals.approve(made.id, ADA, made.digest)
+        executor = world.executor()
+        waiting = asyncio.create_task(executor.start(made.id))
+        await asyncio.sleep(0)
+        await executor.open()
+        try:
+            started = await waiting
+            ended = await executor.result(made.id)
+        finally:
+            await executor.close()
+        return said, started, ended
+
+    said, started, ended = asyncio.run(go())
+    assert (started.id, ended.status, world.spy.calls) == (said.id, "succeeded", ["restart payments"])
 
 
 def test_an_approval_given_before_a_restart_starts_after_it_unless_it_has_expired(world):

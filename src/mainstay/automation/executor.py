@@ -123,11 +123,16 @@ class Executor:
     async def start(self, plan_id: str) -> Approval:
         """Start an approved plan; returns the approval under which it runs.
 
+        A yes that was given while we opened may have been found and started by `open` itself: then it runs already.
+
         Raises:
             Refused: There is no approval under which it may run now.
             NotFound: There is no such plan.
         """
         await self._is_open.wait()
+        decisions = sorted(self._control.approvals(plan_id), key=lambda approval: approval.at_ms)
+        if decisions and decisions[-1].decision == "approved" and await self._durable.is_known(decisions[-1].id):
+            return decisions[-1]
         return await self._start(plan_id)
 
     async def _start(self, plan_id: str) -> Approval:
