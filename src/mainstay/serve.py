@@ -68,17 +68,18 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 async def _open(platform: Platform) -> None:
-    """Begin to run plans and to deliver pages. A disk that is full just now has room in a moment, or it is no disk."""
+    """Deliver pages at once, and run plans as soon as can be: a disk that is full has room in a moment, or is none."""
+    platform.start_delivering()
     for pause_s in OPENING_PAUSES_S:
         try:
-            await platform.start_async()
+            await platform.executor.open()
         except (OSError, SQLAlchemyError):
             log.exception("plans cannot run yet; tried again in %d s", pause_s)
             await platform.executor.close()
             await asyncio.sleep(pause_s)
         else:
             return
-    await platform.start_async()
+    await platform.executor.open()
 
 
 async def _serve(platform: Platform, listener: socket.socket, address: Path, url: str) -> None:

@@ -116,9 +116,8 @@ class Platform:
         self.inbox.close()
         self.line.close()
 
-    async def start_async(self) -> None:
-        """Take up plans that were cut off; begin to deliver pages."""
-        await self.executor.open()
+    def start_delivering(self) -> None:
+        """Begin to deliver pages, and to say so when the pipeline stands still; once, on the running event loop."""
         self._tasks = [asyncio.create_task(self.outbox.run()), asyncio.create_task(self._heartbeat.run())]
 
     async def stop_async(self) -> None:
