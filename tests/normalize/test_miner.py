@@ -217,3 +217,59 @@ def test_counts_are_kept_over_a_merge() -> None:
     miner = Miner(100)
     miner.learn_many([b"user=ann left"] * 3 + [b"user=bob left"] * 4)
     assert np.sort(miner._book.slots.count)[-1] == 7
+
+
+def test_what_says_the_same_may_become_part_of_something_else() -> None:
+    miner = Miner()
+    for line in ("job 17 state beta ok", "job 17 state alpha ok", "job [17] state alpha ok"):
+        miner.learn(line)
+    for word in ("gamma", "delta", "epsilon"):
+        miner.learn(f"job 17 state {word} ok")
+    numbers = [miner.learn(f"job ({name}) state alpha ok") for name in ("ann", "bob", "carl", "dora", "emma")]
+    assert {miner.text(number) for number in numbers} == {"job <*> state <*> ok"}
+    assert_whole(miner)
+
+
+def test_the_id_of_free_text_follows_a_merge() -> None:
+    miner = Miner(200)
+    oldest, *_ = [miner.learn(f"the {word} has failed: x") for word in ("alpha", "beta", "gamma")]
+    said = [miner.learn(f"the query has failed: {'x ' * (k + 1)}".strip()) for k in range(FREE)]
+    assert miner.current(said[-1]) == said[0] != oldest
+    assert miner.learn("the delta has failed: x") == oldest == miner.current(said[0])
+    assert miner.learn("the query has failed: at last") == oldest
+    assert_whole(miner)
+
+
+def assert_whole(miner: Miner) -> None:
+    """What the tables say of each other agrees."""
+    book = miner._book
+    assert {book.gists[known.gist()] for known in book.known.values()} == set(book.gists.values())
+    assert set(book.gists.values()) <= set(book.ids)
+    assert all(book.gists[known.gist()] == book.number[slot] for slot, known in book.known.items())
+    assert not set(book.ids) & set(book.aliases)
+    assert not set(miner._openings.texts) & set(book.aliases)
+    assert sorted(slot for slots in book.ids.values() for slot in slots) == sorted(book.known)
+
+
+SAID = st.builds(
+    "{} {} {} {} {}".format,
+    st.sampled_from(["job", "the job is"]),
+    st.sampled_from(["17", "[17]", "(17)", "'17'", "(ann)", "(bob)", "(carl)", "(dora)", "(emma)", "ann"]),
+    st.sampled_from(["state", "has failed:", "="]),
+    st.sampled_from(["alpha", "beta", "gamma", "delta", "epsilon", "zeta", "[8]", "x=1", "x=UP", "x=no"]),
+    st.sampled_from(["ok", "ok!", "(ok)", ""]),
+)  # fmt: skip
+
+
+@given(st.lists(SAID, max_size=120), st.integers(3, 40), st.sets(st.integers(0, 120), max_size=6))
+@settings(deadline=None, max_examples=150)
+def test_the_tables_agree_whatever_is_learned_forgotten_and_merged(said: list[str], most: int, stops: set[int]) -> None:
+    miner = Miner(most)
+    for number, line in enumerate(said):
+        found = miner.learn(line)
+        assert miner.current(found) == found
+        assert_whole(miner)
+        if number in stops:
+            miner = again(miner)
+            assert_whole(miner)
+            miner.take_merged()

@@ -25,7 +25,7 @@ from mainstay.normalize.metrics.streams import Streams
 from mainstay.normalize.spans.identify import Spans
 from mainstay.normalize.spans.red import Red
 
-FORMAT = 3
+FORMAT = 4
 EDGE_KEPT_MS = 24 * 3600 * 1000
 MAX_PENDING = 256
 

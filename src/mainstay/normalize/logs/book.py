@@ -24,6 +24,7 @@ class Book:
     Attributes:
         known: Templates by slot, in the order of their founding. number: u32[most], the id of each slot.
         families: Those of one shape. ids: Slots by id, the oldest first.
+        gists: The id of what is said: that of every slot that says it, so never one that became another.
         aliases: Ids that mean another now. changed, merged: What is to be told (see `Miner`).
     """
 
@@ -34,6 +35,7 @@ class Book:
         self.known: dict[int, Known] = {}
         self.ids: dict[int, list[int]] = {}
         self.gists: dict[str, int] = {}
+        self._says: dict[int, str] = {}
         self.families: dict[int, Family] = {}
         self.aliases: OrderedDict[int, int] = OrderedDict()
         self.changed: dict[int, None] = {}
@@ -85,16 +87,20 @@ class Book:
         family.words[family.members.index(kept)] = row_of(kept)
         self._enter(kept, family)
         self._say(kept)
-        self.changed[self.current(kept.id)] = None
+        self.changed[int(self.number[kept.slot])] = None
         return kept
 
     def rename(self, number: int, now: int) -> None:
         """All slots of an id get another id, and the old one means it from now on."""
         if number == now:
             return
-        for slot in self.ids.pop(number, ()):
+        slots = self.ids.pop(number, [])
+        for slot in slots:
             self.number[slot] = now
-            self.ids[now] = sorted([*self.ids.get(now, ()), slot], key=lambda s: self.known[s].order)
+            if slot in self._says:
+                self.gists[self._says[slot]] = now
+        if slots:
+            self.ids[now] = sorted([*self.ids.get(now, ()), *slots], key=lambda slot: self.known[slot].order)
         self.aliases[number] = now
         self.changed[number] = None
         self.merged.append((number, now))
@@ -109,7 +115,6 @@ class Book:
         self._guided(known.shape, family)
         if not family.members:
             del self.families[known.shape]
-        self._unsaid(known)
         self._release(known)
 
     def _name(self, new: Known) -> None:
@@ -122,7 +127,7 @@ class Book:
         new.id = number
         self.number[new.slot] = number
         self.ids.setdefault(number, []).append(new.slot)
-        self.gists[gist] = number
+        self.gists[gist], self._says[new.slot] = number, gist
         self.changed[number] = None
 
     def _say(self, known: Known) -> None:
@@ -133,20 +138,17 @@ class Book:
             older, younger = sorted((same, mine), key=lambda number: self.known[self.ids[number][0]].order)
             self.rename(younger, older)
             mine = older
-            self.gists.update((text, older) for text, number in list(self.gists.items()) if number == younger)
-        self.gists[gist] = mine
+        self.gists[gist], self._says[known.slot] = mine, gist
 
     def _unsaid(self, known: Known) -> None:
-        """Its gist is nobody's, unless another slot says it."""
-        gist, number = known.gist(), int(self.number[known.slot])
-        others = [self.known[slot] for slot in self.ids.get(number, ()) if slot != known.slot]
-        if self.gists.get(gist) == number and all(other.gist() != gist for other in others):
+        """Its gist is nobody's, unless another slot says it: that slot has the same id."""
+        gist = self._says.pop(known.slot, None)
+        if gist is not None and all(self._says.get(slot) != gist for slot in self.ids[int(self.number[known.slot])]):
             del self.gists[gist]
 
     def _release(self, known: Known) -> None:
         number = int(self.number[known.slot])
-        if known.gist() in self.gists:
-            self._unsaid(known)
+        self._unsaid(known)
         self.ids[number].remove(known.slot)
         if not self.ids[number]:
             del self.ids[number]
@@ -193,7 +195,6 @@ class Book:
             "known": [msgspec.to_builtins(known) for known in self.known.values()],
             "slots": [column[slots].tobytes() for column in self.slots],
             "number": self.number[slots].tobytes(),
-            "gists": self.gists,
             "families": [[m.slot for m in family.members] for family in self.families.values()],
             "aliases": list(self.aliases.items()),
             "changed": list(self.changed),
@@ -212,7 +213,8 @@ class Book:
         for members in state["families"]:
             for slot in members:
                 self._into_family(self.known[slot])
-        self.gists = dict(state["gists"])
+        self._says = {slot: known.gist() for slot, known in self.known.items()}
+        self.gists = {gist: int(self.number[slot]) for slot, gist in self._says.items()}
         self.aliases = OrderedDict((number, now) for number, now in state["aliases"])
         self.changed = dict.fromkeys(state["changed"])
         self.merged = [(number, now) for number, now in state["merged"]]

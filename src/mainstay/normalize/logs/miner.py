@@ -122,6 +122,13 @@ class Miner:
         free = self._openings.of(new)
         if free is not None:
             return free
+        told = len(self._book.merged)
+        number = self._founded(new, units, at)
+        for old, now in self._book.merged[told:]:
+            self._openings.renamed(old, now)
+        return self._book.current(number)
+
+    def _founded(self, new: Known, units: Units, at: int) -> int:
         first, stop = units.first[at], units.first[at + 1]
         family = self._book.families.get(new.shape)
         found = None if family is None else evidence.joined(family, new, units.word[first:stop], self._values)
@@ -132,9 +139,8 @@ class Miner:
         if opened is not None:
             for number in opened[1]:
                 self._book.rename(number, opened[0])
-                self._openings.renamed(number, opened[0])
             self._book.changed[opened[0]] = None
-        return self._book.current(new.id)
+        return new.id
 
     def _join(self, family: evidence.Family, new: Known, mask: int, inside: list[int]) -> int:
         """The new line is the evidence that members of its family are one template, which it is a line of."""
