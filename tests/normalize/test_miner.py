@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 import msgspec
 import numpy as np
@@ -15,7 +16,7 @@ from mainstay.normalize.logs.headline import headline, spoken
 from mainstay.normalize.logs.miner import OTHER, Miner
 from mainstay.normalize.logs.openings import FREE
 from mainstay.normalize.logs.tokens import MAX_UNITS, columns, room, split
-from mainstay.normalize.logs.wording import gist, variable
+from mainstay.normalize.logs.wording import _LOOSE, gist, variable
 
 
 def again(miner: Miner) -> Miner:
@@ -195,6 +196,23 @@ def test_any_text_has_a_headline_and_a_form(text: str) -> None:
     assert "\n" not in headline(text)
     assert variable(text or "x")
     assert "<*> <*>" not in gist(text)
+
+
+@given(
+    st.lists(st.sampled_from(["<*>", "a", "_", "=", "<", "*", ">", " ", "()", "é", "[", "7"]), max_size=30).map("".join)
+)
+def test_a_gist_is_what_the_words_and_the_places_of_variables_are(text: str) -> None:
+    loose = re.compile(r"[\W_]*<\*>(?:[\W_]*<\*>)*[\W_]*")
+    assert gist(text) == loose.sub(" <*> ", text.replace("()", " no "))
+
+
+def test_a_gist_reads_each_letter_once() -> None:
+    """Of a million signs every letter is read once; read from each place on, they would be 10¹² and never end."""
+    rules = "=" * 1_000_000
+    assert gist(f"{rules} aaa") == f"{rules} aaa"
+    assert gist(f"a {rules} <*> b") == "a <*> b"
+    assert [run.span() for run in _LOOSE.finditer(f"{rules} aaa")] == [(0, 1_000_001)]
+    assert text_of(f"{rules[:4_000]} aaa").endswith("= aaa")
 
 
 def test_json_and_stack_traces_are_told_by_their_message() -> None:

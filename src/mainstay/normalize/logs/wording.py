@@ -18,7 +18,7 @@ _VALUES = frozenset({"true", "false", "null", "root", "none", "nil", "nan"})
 _JOINED = re.compile(r"<\*>(?:(?:[.:/@#|]|\#\#)?<\*>)+")
 _MARKED = re.compile(r"""(?<=\s)(?:"<\*>"|'<\*>'|\#<\*>\#?)(?=\s)""")
 _SIZE = re.compile(r"(?<=<\*>) ?(?:[KMGTk]?B|[KMGT]iB)\b")
-_LOOSE = re.compile(r"[\W_]*<\*>(?:[\W_]*<\*>)*[\W_]*")
+_LOOSE = re.compile(r"[\W_]+")  # whole runs, each read once: a pattern with `<*>` in it tries every place of a run
 _SPACES = re.compile(r"\s+")
 
 
@@ -69,7 +69,12 @@ def gist(text: str) -> str:
     >>> gist("took [<*>, <*>] ms"), gist("took '<*>' ms")
     ('took <*> ms', 'took <*> ms')
     """
-    return _LOOSE.sub(f" {ANY} ", text.replace("()", " no "))
+    return _LOOSE.sub(_between, text.replace("()", " no "))
+
+
+def _between(run: re.Match[str]) -> str:
+    """What stands between words: a variable whatever is around it, or itself."""
+    return f" {ANY} " if ANY in run[0] else run[0]
 
 
 def _varies(part: str) -> bool:
