@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mainstay.domain.effects import Effects
-from mainstay.domain.errors import MainstayError, Overloaded
+from mainstay.domain.errors import Corrupt, MainstayError, Overloaded
 from mainstay.domain.records import Lane, Record
 from mainstay.engine.aside import Aside
 from mainstay.engine.snapshots import Snapshots
@@ -19,7 +19,7 @@ from mainstay.engine.snapshots import Snapshots
 log = logging.getLogger(__name__)
 
 BATCH_RECORDS = 256
-BATCH_BYTES = 16 << 20
+BATCH_BYTES = 4 << 20
 BATCH_EVERY_S = 0.2
 """A batch is one transaction in each store: large enough to make its milliseconds cheap, small enough to be soon."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 30.0
@@ -105,11 +105,14 @@ class LocalEngine:
         ]
 
     def start(self) -> None:
-        """Restore the last state and go on where it was."""
+        """Restore the last state and go on where it was.
+
+        Raises:
+            Corrupt: It was saved by another version of Mainstay; nothing was changed, and what to do.
+        """
         newest = self._snapshots.newest()
         if newest is not None:
-            self._pipeline.restore(newest[1])
-            self._saved_seq = newest[0]
+            self._take_up(*newest)
         else:
             self._first_state = self._pipeline.snapshot()
         for thread in self._threads:
@@ -119,9 +122,22 @@ class LocalEngine:
         """Finish the batch at hand, save the state, end."""
         self._stop.set()
         for thread in self._threads:
-            thread.join(timeout=30)
+            if thread.is_alive():
+                thread.join(timeout=30)
         if not self._is_torn:
             self._save()
+
+    def _take_up(self, seq: int, state: bytes) -> None:
+        try:
+            self._pipeline.restore(state)
+        except Corrupt as error:
+            self._is_torn = True  # `stop` must not save half of it
+            raise Corrupt(
+                f"the state saved in this data folder was written by another version of Mainstay ({error}): nothing was "
+                "changed; start with a new --data, or read the old folder with its own version or, if it was kept with "
+                "`keep_inbox: true`, with `mainstay replay`"
+            ) from None
+        self._saved_seq = seq
 
     def decided(self, seq: int) -> Future[None]:
         """Done when the record with this number has been taken and its decisions are committed."""
@@ -149,7 +165,7 @@ class LocalEngine:
 
     def _take(self) -> list[Record]:
         records = self._inbox.take(BATCH_RECORDS, BATCH_BYTES, 0.2)
-        self._is_full = len(records) >= BATCH_RECORDS
+        self._is_full = len(records) >= BATCH_RECORDS or sum(len(one.body) for one in records) >= BATCH_BYTES
         return [self.aside.instead(record) for record in records if record.seq > self._pipeline.seq]
 
     def _batch(self, records: Sequence[Record]) -> None:
