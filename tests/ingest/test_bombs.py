@@ -9,6 +9,11 @@ from tests.ingest.test_otlp import gauge, request
 
 from mainstay.domain.errors import BadInput
 from mainstay.ingest import decode
+from mainstay.ingest.columnar import entries
+from mainstay.ingest.columnar import remote_write as samples
+from mainstay.ingest.columnar.ready import READY, SEED, bytes_of
+from mainstay.ingest.limits import LATEST_NS, MOST_ITEMS
+from mainstay.ingest.otlp import logs
 from mainstay.ingest.otlp.requests import SLICE_BYTES
 from mainstay.ingest.wire import written
 
@@ -26,6 +31,55 @@ def test_a_quarter_of_a_million_empty_items_are_too_many(sender, kept, signal):
     assert answer.status == 413
     assert b"more than 250000 items" in answer.body
     assert kept.records == []
+
+
+RECORD = nested(written(2, b"\x09" + NOW.to_bytes(8, "little")))
+TOO_MANY = {
+    "resources": RECORD + b"\x0a\x00" * 600_000,
+    "scopes of one resource": RECORD + written(1, EMPTY * 600_000),
+    "scopes of many resources": RECORD + written(1, EMPTY * 10_000) * 60,
+}
+
+
+@pytest.mark.parametrize("name", ["resources", "scopes of one resource", "scopes of many resources"])
+def test_resources_and_scopes_are_counted_before_anything_is_made_room_for(name: str) -> None:
+    is_good, owner, places, heads, scopes = entries.items(bytes_of(TOO_MANY[name]), MOST_ITEMS, 7)
+    assert not is_good
+    assert len(owner) == len(places) == len(heads) == len(scopes) == 0
+
+
+@pytest.mark.parametrize("name", TOO_MANY)
+def test_one_record_beside_a_great_many_empty_messages(sender, kept, name):
+    READY.wait()
+    answer = sender.post("/v1/logs", TOO_MANY[name], PROTOBUF)
+    if name == "scopes of many resources":
+        assert answer.status == 200, "in slices that are bounded"
+    else:
+        assert answer.status == 413
+        assert b"send smaller batches" in answer.body
+        assert kept.records == []
+
+
+def test_fields_between_items_are_counted_over_the_whole_request():
+    body = RECORD + written(1, b"\x1a\x00" * 1_100_000) * 2
+    with pytest.raises(BadInput, match="more than 2000000 fields"):
+        logs.decode_messages(body, NOW)
+
+
+def test_just_as_many_resources_as_may_be():
+    body = RECORD + b"\x0a\x00" * (MOST_ITEMS - 1)
+    is_good, owner, _, heads, _ = entries.items(bytes_of(body), MOST_ITEMS, 7)
+    assert (is_good, len(owner), len(heads)) == (True, 1, MOST_ITEMS)
+    assert not entries.items(bytes_of(body + b"\x0a\x00"), MOST_ITEMS, 7)[0]
+
+
+def test_empty_series_are_counted_before_anything_is_made_room_for(sender, kept):
+    body = bytes_of(b"\x0a\x00" * 600_000)
+    is_good, *columns = samples.read(body, SEED, 0, LATEST_NS // 1_000_000, MOST_ITEMS)
+    assert not is_good
+    assert [len(column) for column in columns] == [0] * 6
+    with pytest.raises(BadInput, match="more than 250000 series"):
+        decode("remote-write", bytes(body), NOW)
 
 
 def test_one_metric_cannot_be_larger_than_a_metric_may_be(sender, kept):
@@ -80,7 +134,7 @@ def test_two_scopes_and_two_resources_in_slices():
     one, two = request("logs", lines, "one"), request("logs", lines, "two")
     body = one.SerializeToString() + two.SerializeToString()
     assert len(body) > SLICE_BYTES
-    logs = decode("otlp-logs", body, NOW).logs
-    assert [dict(resource)["service.name"] for resource in logs.resources] == ["one", "two"]
-    assert logs.resource.tolist() == [0] * 1500 + [1] * 1500
-    assert plain(logs.body[:1500]) == plain(logs.body[1500:])
+    found = decode("otlp-logs", body, NOW).logs
+    assert [dict(resource)["service.name"] for resource in found.resources] == ["one", "two"]
+    assert found.resource.tolist() == [0] * 1500 + [1] * 1500
+    assert plain(found.body[:1500]) == plain(found.body[1500:])

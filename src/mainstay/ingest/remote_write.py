@@ -121,7 +121,9 @@ class _Columns:
 def decode_messages(body: bytes, received_ns: int = 0) -> Decoded:
     """The same, field by field: what is bad is refused with its reason, the rest is kept."""
     gate, columns = Gate(received_ns), _Columns()
-    for found in fields(body, 0, len(body)):
+    for count, found in enumerate(fields(body, 0, len(body)), start=1):
+        if count > MOST_ITEMS:
+            raise Rejected(413, f"more than {MOST_ITEMS} series in one request: send smaller batches")
         if found.number == 1 and found.wire_type == BYTES:
             _series(body, found.start, found.end, columns, gate)
     return gate.sign(Decoded(metrics=_finished(columns)))

@@ -22,12 +22,15 @@ def items(data: Any, most: Any, width: Any) -> Any:
     """(is it understood, owner, places, resources, scopes): where each item stands, and whose it is.
 
     Places are i64[n, width, 2], of which the first column is written; resources and scopes i64[m, 2]. `owner[i]` is the
-    place of the item's resource in `resources`; its start is -1 where nothing was said of one.
+    place of the item's resource in `resources`; its start is -1 where nothing was said of one. More than `most` items,
+    resources or scopes are odd: an empty one takes two bytes to send, and nothing is made room for before they are
+    counted.
     """
     end = len(data)
-    resources, scopes, count = _count(data, end)
-    is_good = 0 <= count <= most
+    resources, scopes, count = _count(data, end, most)
+    is_good = count >= 0
     room = count if is_good else 0
+    resources, scopes = (resources, scopes) if is_good else (0, 0)
     owner, places = np.empty(room, np.uint32), np.zeros((room, width, 2), np.int64)
     heads, scope_heads = np.full((resources, 2), -1, np.int64), np.zeros((scopes, 2), np.int64)
     entry: Any = 0
@@ -56,8 +59,8 @@ def items(data: Any, most: Any, width: Any) -> Any:
 
 
 @nb.njit(cache=True, nogil=True)
-def _count(data: Any, end: Any) -> Any:
-    """(resources, scopes, items) of a request; items is -1 when something does not fit."""
+def _count(data: Any, end: Any, most: Any) -> Any:
+    """(resources, scopes, items) of a request; items is -1 when something does not fit, or there are too many."""
     resources = scopes = items = 0
     at: Any = 0
     while at < end:
@@ -76,6 +79,8 @@ def _count(data: Any, end: Any) -> Any:
                     if leaf < 0:
                         return resources, scopes, -1
                     items += number == 2
+        if resources > most or scopes > most or items > most:
+            return resources, scopes, -1
     return resources, scopes, items
 
 

@@ -25,11 +25,13 @@ MILLISECOND = 1_000_000
 def read(data: Any, seed: Any, earliest_ms: Any, latest_ms: Any, most: Any) -> Any:
     """(is it understood, label start, label end, label hash, stream of each sample, at_ns, value as bits).
 
-    `data` is u8[n], the body; more than `most` samples are odd.
+    `data` is u8[n], the body; more than `most` samples or series are odd (an empty series takes two bytes to send).
     """
     end = len(data)
-    series = _count(data, end)
-    room = min(end // LEAST_SAMPLE + 1, most)
+    series = _count(data, end, most)
+    is_good = series <= most
+    series = series if is_good else 0
+    room = min(end // LEAST_SAMPLE + 1, most) if is_good else 0
     start, stop, hashes = np.empty(series, np.int64), np.empty(series, np.int64), np.empty(series, np.uint64)
     stream, at_ns, bits = np.empty(room, np.uint32), np.empty(room, np.int64), np.empty(room, np.uint64)
     places = 16
@@ -39,7 +41,6 @@ def read(data: Any, seed: Any, earliest_ms: Any, latest_ms: Any, most: Any) -> A
     streams: Any = 0
     samples: Any = 0
     at: Any = 0
-    is_good = series >= 0
     while is_good and at < end:
         number, kind, at, behind = field(data, at, end)
         if behind < 0 or (number == 1 and kind != BYTES):
@@ -73,11 +74,11 @@ def read(data: Any, seed: Any, earliest_ms: Any, latest_ms: Any, most: Any) -> A
 
 
 @nb.njit(cache=True, nogil=True)
-def _count(data: Any, end: Any) -> Any:
-    """How many series there are; 0 when the body is cut off (the caller finds out where)."""
+def _count(data: Any, end: Any, most: Any) -> Any:
+    """How many series there are, up to one too many; fewer when the body is cut off (the caller finds out where)."""
     series: Any = 0
     at: Any = 0
-    while at < end:
+    while at < end and series <= most:
         number, _, _, at = field(data, at, end)
         if at < 0:
             return series

@@ -23,10 +23,11 @@ from mainstay.domain.errors import BadInput
 from mainstay.ingest.documents import json_of
 from mainstay.ingest.limits import MOST_ITEMS, Gate
 from mainstay.ingest.rejections import Rejected
-from mainstay.ingest.wire import BYTES, fields, written
+from mainstay.ingest.wire import BYTES, Field, fields, written
 
 SLICE_BYTES = 1 << 20
 MOST_ITEM_BYTES = 4 << 20  # one metric of 40,000 points; more than a log line may have
+MOST_FIELDS = 8 * MOST_ITEMS  # of one request, above and between items: an empty one takes two bytes and a microsecond
 HEX_IDS = ("traceId", "spanId", "parentSpanId")
 
 
@@ -75,24 +76,46 @@ def resources_of(shape: Shape, body: bytes, gate: Gate) -> Iterator[Any]:
         else:
             yield from next((value for _, value in request.ListFields()), ())
             return
-    _check_wire(body)
-    for field in fields(body, 0, len(body)):
+    walk = _Walk()
+    for start, end in _resources(body, walk):
+        for head, items in _slices(body[start:end], gate, walk):
+            yield from _parsed(shape, head, items, gate)
+
+
+class _Walk:
+    """Walks fields and counts them over the whole request.
+
+    Raises:
+        Rejected: 413, when they are more than any sender needs.
+    """
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def __call__(self, message: bytes) -> Iterator[Field]:
+        for field in fields(message, 0, len(message)):
+            self._count += 1
+            if self._count > MOST_FIELDS:
+                raise Rejected(413, f"more than {MOST_FIELDS} fields in one request: send smaller batches")
+            yield field
+
+
+def _resources(body: bytes, walk: _Walk) -> list[tuple[int, int]]:
+    """Where resources stand. A body that is cut off is refused before anything of it counts."""
+    found = []
+    for field in walk(body):
         if field.number == 1 and field.wire_type == BYTES:
-            for head, items in _slices(body[field.start : field.end], gate):
-                yield from _parsed(shape, head, items, gate)
+            found.append((field.start, field.end))
+            if len(found) > MOST_ITEMS:
+                raise Rejected(413, f"more than {MOST_ITEMS} resources in one request: send smaller batches")
+    return found
 
 
-def _check_wire(body: bytes) -> None:
-    """A body that is cut off is refused before anything of it counts."""
-    for _ in fields(body, 0, len(body)):
-        pass
-
-
-def _slices(resource: bytes, gate: Gate) -> Iterator[tuple[tuple[bytes, bytes], list[bytes]]]:
+def _slices(resource: bytes, gate: Gate, walk: _Walk) -> Iterator[tuple[tuple[bytes, bytes], list[bytes]]]:
     """What stands above items (of the resource, of the scope) with at most about a slice of items at a time."""
-    resource_head, scopes = _split(resource)
+    resource_head, scopes = _split(resource, walk)
     for scope in scopes:
-        scope_head, items = _split(scope)
+        scope_head, items = _split(scope, walk)
         if len(resource_head) + len(scope_head) > SLICE_BYTES:
             gate.refuse(f"resource or scope larger than {SLICE_BYTES} bytes", len(items))
             continue
@@ -110,10 +133,10 @@ def _slices(resource: bytes, gate: Gate) -> Iterator[tuple[tuple[bytes, bytes], 
             yield (resource_head, scope_head), slice_
 
 
-def _split(message: bytes) -> tuple[bytes, list[bytes]]:
+def _split(message: bytes, walk: _Walk) -> tuple[bytes, list[bytes]]:
     """A resource's (or scope's) own fields, and the values of its field 2: scopes (or items)."""
     own, inner = bytearray(), []
-    for field in fields(message, 0, len(message)):
+    for field in walk(message):
         if field.number == 2 and field.wire_type == BYTES:
             inner.append(message[field.start : field.end])
             if len(inner) > MOST_ITEMS:
