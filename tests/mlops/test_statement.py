@@ -99,3 +99,24 @@ def test_a_lost_or_broken_word_is_said(ours, keeper):
     altered(keeper, attestation=ours.artefacts.keep(b"{}"))
     with pytest.raises(Corrupt, match="envelope"):
         ours.load(LOGS)
+
+
+def test_what_is_not_served_can_be_registered_again(ours, keeper):
+    """Under a new number, signed now; the old one stays what it is."""
+    altered(keeper, attestation="")
+    again = ours.register_shipped("logs")
+    assert (str(again.ref), again.artefact) == ("logs@2", keeper.kept[LOGS].artefact)
+    assert ours.load(again.ref)
+    assert ours.register_shipped("logs") == again
+    with pytest.raises(Refused, match="not signed"):
+        ours.load(LOGS)
+
+
+def test_what_a_key_signed_that_nobody_trusts_any_more_can_be_registered_again(ours, keeper, tmp_path):
+    before = next((tmp_path / "keys" / "trusted").iterdir())
+    ours.rotate_key("user:ada")
+    before.unlink()
+    later = registry(tmp_path, keeper)
+    assert [str(one.version) for one in later.audit() if not one.is_served] == ["logs@1"]
+    again = later.register_shipped("logs")
+    assert (str(again.ref), [one.is_served for one in later.audit()]) == ("logs@2", [False, True])

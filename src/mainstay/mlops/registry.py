@@ -51,6 +51,9 @@ class Registry:
     ) -> ModelVersion:
         """Make a version of these parameters, or find the one that has them.
 
+        One that is no longer served (unsigned, altered, its key no longer trusted) is not found: the same content gets
+        a new number, signed now.
+
         `facts` is what else is known of it: `dataset`, `metrics`, `parent`, `model` (its name if not that of the kind).
 
         Raises:
@@ -69,7 +72,7 @@ class Registry:
         digest = self.artefacts.keep(canonical(content))
         known = self._control.versions(model)
         for version in known:
-            if version.artefact == digest:
+            if version.artefact == digest and self._is_verified(version):
                 return version
         ref = VersionRef(model, max((v.ref.version for v in known), default=0) + 1)
         version = ModelVersion(
@@ -180,6 +183,13 @@ class Registry:
         output = {"before": before, "now": self._keys.rotate()}
         entry_id = f"signing-key-{output['now'][:16]}"
         return Entry(id=entry_id, kind="policy", at_ms=self._now_ms(), actor=by, subject="signing-key", output=output)
+
+    def _is_verified(self, version: ModelVersion) -> bool:
+        try:
+            self.verified(version)
+        except MainstayError:
+            return False
+        return True
 
     def _audited(self, version: ModelVersion) -> Audited:
         try:
