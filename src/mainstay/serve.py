@@ -29,15 +29,19 @@ def serve(data: Path, settings: Settings, host: str, port: int) -> None:
 
     Raises:
         BadInput: The address cannot be had, or another platform runs in this folder.
+        Corrupt: The folder was written by another version of Mainstay; nothing in it is lost.
     """
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
-    listener = _listen(host, port)
+    with _listen(host, port) as listener:
+        _run(data, settings, listener, f"http://{host}:{listener.getsockname()[1]}")
+
+
+def _run(data: Path, settings: Settings, listener: socket.socket, url: str) -> None:
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     platform = Platform(data, settings)
-    platform.start()
-    url = f"http://{host}:{listener.getsockname()[1]}"
-    print(f"Mainstay is up: {url}\n  sign in with the token in {data / TOKEN_FILE}", flush=True)
     try:
+        platform.start()
+        print(f"Mainstay is up: {url}\n  sign in with the token in {data / TOKEN_FILE}", flush=True)
         asyncio.run(_serve(platform, listener, data / ADDRESS_FILE, url))
     finally:
         (data / ADDRESS_FILE).unlink(missing_ok=True)

@@ -6,6 +6,9 @@ import pytest
 from tests.automation.world import World
 
 from mainstay import serve
+from mainstay.cli import main
+from mainstay.domain.state import pack
+from mainstay.engine.snapshots import Snapshots
 
 
 class Opening:
@@ -52,3 +55,19 @@ def test_pages_go_out_before_plans_can_run_and_are_begun_once(tmp_path, monkeypa
 def test_what_fails_for_good_is_an_error(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="no space left"):
         opened(tmp_path, monkeypatch, 9)
+
+
+def contents(folder):
+    return {p.name: p.read_bytes() for p in sorted((folder / "state").iterdir())}
+
+
+def test_a_folder_of_another_format_is_one_sentence_and_exit_2(tmp_path, monkeypatch, capsys):
+    Snapshots(tmp_path / "state").save(1, pack("pipeline", 0, {}))
+    before = contents(tmp_path)
+    monkeypatch.setattr("sys.argv", ["mainstay", "up", "--data", str(tmp_path), "--port", "0"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    [says] = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 2
+    assert "start with a new --data" in says
+    assert contents(tmp_path) == before

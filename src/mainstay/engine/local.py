@@ -108,7 +108,7 @@ class LocalEngine:
         """Restore the last state and go on where it was.
 
         Raises:
-            Corrupt: It was saved by another version of Mainstay; nothing was changed, and what to do.
+            Corrupt: It was saved by another version of Mainstay; nothing is lost, and what to do.
         """
         newest = self._snapshots.newest()
         if newest is not None:
@@ -133,8 +133,8 @@ class LocalEngine:
         except Corrupt as error:
             self._is_torn = True  # `stop` must not save half of it
             raise Corrupt(
-                f"the state saved in this data folder was written by another version of Mainstay ({error}): nothing was "
-                "changed; start with a new --data, or read the old folder with its own version or, if it was kept with "
+                f"the state saved in this data folder was written by another version of Mainstay ({error}): nothing is "
+                "lost; start with a new --data, or read the old folder with its own version or, if it was kept with "
                 "`keep_inbox: true`, with `mainstay replay`"
             ) from None
         self._saved_seq = seq
