@@ -2,6 +2,7 @@
 
 import base64
 import stat
+import threading
 
 import msgspec
 import pytest
@@ -89,11 +90,39 @@ def test_no_envelope(keys, body):
 def test_what_a_rotated_key_signed_stays_trusted_until_it_is_taken_out(tmp_path):
     keys = Keys(tmp_path / "keys")
     before, envelope = keys.keyid, keys.sign(b"{}", KIND)
-    assert keys.rotate() != before
+    told = []
+    now = keys.rotate(lambda *ids: told.append((*ids, keys.keyid)))
+    assert told == [(before, now, before)]  # recorded while the old key still signs
+    assert keys.keyid == now != before
     assert keys.opened(envelope, KIND) == b"{}"
     (tmp_path / "keys" / "trusted" / f"{before}.pem").unlink()
     with pytest.raises(Refused, match="whom nobody trusts"):
         Keys(tmp_path / "keys").opened(envelope, KIND)
+
+
+def test_a_rotation_that_cannot_be_recorded_does_not_happen(tmp_path):
+    keys = Keys(tmp_path / "keys")
+    before = keys.keyid
+
+    def full(*_):
+        raise OSError(28, "no space left on device")
+
+    with pytest.raises(OSError, match="no space"):
+        keys.rotate(full)
+    assert keys.keyid == Keys(tmp_path / "keys").keyid == before
+
+
+def test_rotations_at_once_are_one_after_the_other(tmp_path):
+    keys = Keys(tmp_path / "keys")
+    first, told = keys.keyid, []
+    threads = [threading.Thread(target=keys.rotate, args=(lambda *ids: told.append(ids),)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [before for before, _ in told] == [first, *(now for _, now in told[:-1])]  # a chain: none was lost
+    assert Keys(tmp_path / "keys").keyid == keys.keyid == told[-1][1]
+    assert set(keys.trusted) == {first, *(now for _, now in told)}
 
 
 def test_a_key_that_is_none_is_said(tmp_path):

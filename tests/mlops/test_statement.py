@@ -61,8 +61,11 @@ def test_an_audit_names_what_is_not_served_and_why(ours, keeper):
 
 
 def test_a_new_key_signs_and_the_old_word_holds(ours, keeper):
-    entry = ours.rotate_key("user:ada")
-    assert entry.output["before"] != entry.output["now"]
+    entries = []
+    now = ours.rotate_key("user:ada", entries.append)
+    [entry] = entries
+    assert entry.output["before"] != entry.output["now"] == now
+    assert (entry.actor, entry.kind) == ("user:ada", "policy")
     ours.register_shipped("edges")
     assert [one.is_served for one in ours.audit()] == [True, True]
 
@@ -114,7 +117,7 @@ def test_what_is_not_served_can_be_registered_again(ours, keeper):
 
 def test_what_a_key_signed_that_nobody_trusts_any_more_can_be_registered_again(ours, keeper, tmp_path):
     before = next((tmp_path / "keys" / "trusted").iterdir())
-    ours.rotate_key("user:ada")
+    ours.rotate_key("user:ada", lambda entry: None)
     before.unlink()
     later = registry(tmp_path, keeper)
     assert [str(one.version) for one in later.audit() if not one.is_served] == ["logs@1"]

@@ -241,9 +241,7 @@ class Platform:
 
     def rotate_key(self, by: User) -> str:
         """A new signing key; returns its id."""
-        entry = self.line.registry.rotate_key(f"user:{by.name}")
-        self.control.append(entry)
-        return str(entry.output["now"])
+        return self.line.registry.rotate_key(f"user:{by.name}", self.control.append)
 
     def recall(self, ref: VersionRef, limit: int) -> Recall:
         """Everything that a version caused."""

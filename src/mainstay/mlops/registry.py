@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -177,12 +177,18 @@ class Registry:
         """Every version: could it be served now, and if not, why not."""
         return [self._audited(version) for version in self.versions()]
 
-    def rotate_key(self, by: str) -> Entry:
-        """Sign with a new key from now on; the ledger's word for it. What the old key signed stays trusted."""
-        before = self._keys.keyid
-        output = {"before": before, "now": self._keys.rotate()}
-        entry_id = f"signing-key-{output['now'][:16]}"
-        return Entry(id=entry_id, kind="policy", at_ms=self._now_ms(), actor=by, subject="signing-key", output=output)
+    def rotate_key(self, by: str, append: Callable[[Entry], object]) -> str:
+        """Sign with a new key from now on; its id. What the old key signed stays trusted.
+
+        The ledger has the entry before the new key signs, so that none goes unrecorded.
+        """
+
+        def record(before: str, now: str) -> None:
+            output = {"before": before, "now": now}
+            name, at_ms = f"signing-key-{now[:16]}", self._now_ms()
+            append(Entry(id=name, kind="policy", at_ms=at_ms, actor=by, subject="signing-key", output=output))
+
+        return self._keys.rotate(record)
 
     def _is_verified(self, version: ModelVersion) -> bool:
         try:

@@ -10,6 +10,8 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -47,11 +49,16 @@ class Keys:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder, self._one_at_a_time = folder, threading.Lock()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / TRUSTED).mkdir(mode=0o700, exist_ok=True)
         path = folder / PRIVATE
-        self._private = _read_private(path) if path.exists() else self._make(path)
+        if path.exists():
+            self._private = _read_private(path)
+        else:
+            self._private = Ed25519PrivateKey.generate()
+            self._trust(self._private)
+            self._keep(self._private)
         self.trusted = _read_trusted(folder / TRUSTED)
 
     @property
@@ -87,24 +94,34 @@ class Keys:
                 raise Refused(f"the signature of {one.keyid[:16]} is not of these bytes: altered") from None
         return payload
 
-    def rotate(self) -> str:
+    def rotate(self, record: Callable[[str, str], None]) -> str:
         """Sign with a new key from now on. The old private half is gone; what it signed stays trusted.
+
+        Args:
+            record: Told the old and the new id before the new key signs anything; when it raises, nothing changes but
+                that a key is trusted which signed nothing and is gone.
 
         Returns:
             The id of the new key.
         """
-        self._private = self._make(self._folder / PRIVATE)
-        self.trusted = _read_trusted(self._folder / TRUSTED)
-        return self.keyid
+        with self._one_at_a_time:
+            private = Ed25519PrivateKey.generate()
+            now = keyid_of(private.public_key())
+            self._trust(private)
+            record(self.keyid, now)
+            self._keep(private)
+            self.trusted = _read_trusted(self._folder / TRUSTED)
+            self._private = private
+            return now
 
-    def _make(self, path: Path) -> Ed25519PrivateKey:
-        private = Ed25519PrivateKey.generate()
+    def _trust(self, private: Ed25519PrivateKey) -> None:
+        """Before it signs: a crash in between leaves a key that signed nothing, never a signature without a key."""
         public = private.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)
-        # Trusted before it signs: a crash in between leaves a key that signed nothing, never a signature without a key.
         write_whole(self._folder / TRUSTED / f"{keyid_of(private.public_key())}.pem", public)
+
+    def _keep(self, private: Ed25519PrivateKey) -> None:
         secret = private.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
-        write_whole(path, secret)
-        return private
+        write_whole(self._folder / PRIVATE, secret)
 
 
 def keyid_of(key: Ed25519PublicKey) -> str:
