@@ -182,6 +182,19 @@ def test_cuts_and_restarts_change_nothing(lines: list[str], cuts: list[int], at:
     assert [parts.current(number) for number in expected] == [whole.current(number) for number in expected]
 
 
+def test_a_line_ends_where_it_ends() -> None:
+    one, other = Miner(10), Miner(10)
+    assert one.learn_many([b"call foo.Bar", b":1 up"]).tolist() == [other.learn("call foo.Bar"), other.learn(":1 up")]
+
+
+@given(st.lists(st.text("aB1.:/@\"'=<>- \n", max_size=12), max_size=12))
+@settings(deadline=None, max_examples=200)
+def test_a_line_is_read_alike_whatever_stands_behind_it(lines: list[str]) -> None:
+    one, other = Miner(50), Miner(50)
+    assert one.learn_many([line.encode() for line in lines]).tolist() == [other.learn(line) for line in lines]
+    assert one.templates == other.templates
+
+
 @given(st.lists(st.binary(max_size=300), max_size=8))
 @settings(deadline=None, max_examples=60)
 def test_any_bytes_have_a_template_with_a_text(lines: list[bytes]) -> None:

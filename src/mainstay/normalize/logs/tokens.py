@@ -123,24 +123,24 @@ def _is_value_word(buffer: Any, start: int, stop: int) -> Any:
 
 
 @nb.njit(cache=True, nogil=True)
-def _looks_variable(buffer: Any, start: int, stop: int, traits: int) -> Any:
+def _looks_variable(buffer: Any, start: int, stop: int, end: int, traits: int) -> Any:
     """Whether a unit without digits is a variable: a path, an address, a host of four labels, a hex string."""
     if traits & (ODD | SLASHED | DOTTED):
         if traits & ODD and CLASS[buffer[stop - 1]] == LETTER and CLASS[buffer[start]] != SIGN:  # a@b, dir\\file
             return True
         if traits & SLASHED and buffer[start] == 0x2F and traits & LETTERED:
             return True
-        return traits & DOTTED != 0 and _is_host(buffer, start, stop, traits)
+        return traits & DOTTED != 0 and _is_host(buffer, start, stop, end, traits)
     size = stop - start
     return (size >= 8 and not traits & NOT_HEX) or (3 <= size <= 9 and _is_value_word(buffer, start, stop))
 
 
 @nb.njit(cache=True, nogil=True)
-def _is_host(buffer: Any, start: int, stop: int, traits: int) -> Any:
+def _is_host(buffer: Any, start: int, stop: int, end: int, traits: int) -> Any:
     """Whether a dotted unit is a host: four labels, a well-known last one, or a port behind it."""
     if CLASS[buffer[start]] != LETTER or CLASS[buffer[stop - 1]] != LETTER:
         return False
-    if stop + 1 < len(buffer) and buffer[stop] == 0x3A and CLASS[buffer[stop + 1]] == DIGIT:
+    if stop + 1 < end and buffer[stop] == 0x3A and CLASS[buffer[stop + 1]] == DIGIT:
         return True
     if traits & CAPITAL:
         return False
@@ -272,7 +272,7 @@ def _unit(buffer: Any, start: int, end: int, close: int) -> Any:
     stop, word, traits = _scan(buffer, start, end)
     if traits & (DIGITS | ADDRESSED):
         return stop, True, word, traits & (ODD | ADDRESSED) != 0 or buffer[start] == 0x2F
-    whole = _looks_variable(buffer, start, stop, traits)
+    whole = _looks_variable(buffer, start, stop, end, traits)
     return stop, whole, word, whole
 
 
