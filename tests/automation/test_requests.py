@@ -63,6 +63,14 @@ def test_a_wish_that_makes_no_sense_says_why(desk, name, wish, error, says):
         desk.plan(name, wish, RESPONDER)
 
 
+def test_what_is_switched_off_is_not_done_by_hand_either_unless_it_is_forced(world, desk):
+    wish = Wish("placebo")
+    with pytest.raises(Refused, match="placebo is not enabled"):
+        desk.plan("INC-7", wish, RESPONDER)
+    forced = Requests(world.control, load_runbooks(force="placebo"), world.approvals, world.clock)
+    assert forced.plan("INC-7", wish, RESPONDER).runbook == "placebo"
+
+
 @pytest.mark.parametrize("by", [User(name="vic", role="viewer"), User(name="off", role="admin", disabled=True)])
 def test_who_may_not_ask(desk, by):
     with pytest.raises(Refused, match="may not request"):

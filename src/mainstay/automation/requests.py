@@ -36,7 +36,7 @@ class Requests:
         Raises:
             NotFound: There is no such incident, runbook or entity.
             BadInput: A parameter is missing, unknown, or not theirs to choose.
-            Refused: By policy; or the incident is over; or somebody else has asked for the same.
+            Refused: By policy; the runbook is not enabled; the incident is over; or somebody else asked for the same.
         """
         incident = self._control.incident(incident_id)
         if incident is None:
@@ -51,6 +51,8 @@ class Requests:
         runbook = self._catalogue.runbooks.get(name)
         if runbook is None:
             raise NotFound(f"no runbook is named {name[:80]!r}; there are {', '.join(self._catalogue.runbooks)}")
+        if not (runbook.enabled or name == self._catalogue.forced):
+            raise Refused(f"{name} is not enabled: whoever keeps the runbooks switched it off (enabled: false)")
         return runbook
 
     def _made(self, incident: Incident, runbook: Runbook, wish: Wish, by: User) -> Plan:
