@@ -17,10 +17,15 @@ def write_whole(path: Path, *parts: bytes, sync: Sync = os.fsync) -> None:
     first, then its name, then the folder. One writer per path.
     """
     part = path.with_name(f"{path.name}.part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
-        file.writelines(parts)
-        file.flush()
-        sync(file.fileno())
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.writelines(parts)
+            file.flush()
+            sync(file.fileno())
+    except OSError:
+        part.unlink(missing_ok=True)  # on a full disk each half of a file makes it fuller
+        raise
     part.replace(path)
     sync_folder(path.parent, sync)
 

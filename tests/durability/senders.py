@@ -20,13 +20,18 @@ from mainstay.store.telemetry_tables import LOGS, POINTS, SPANS
 
 
 class Senders:
-    """Four threads that send numbered things to whatever address is current, and keep the numbers that got a 2xx."""
+    """Four threads that send numbered things to whatever address is current, and keep the numbers that got a 2xx.
+
+    Attributes:
+        refused: How often each other answer came: status and Retry-After.
+    """
 
     KINDS = ("samples", "logs", "spans", "alerts")
 
     def __init__(self, token):
         self.url = ""
         self.acknowledged = {kind: set() for kind in self.KINDS}
+        self.refused = Counter()
         self._headers = {"Authorization": f"Bearer {token}"}
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run, args=(kind,)) for kind in self.KINDS]
@@ -52,6 +57,8 @@ class Senders:
                     continue  # not acknowledged: it may be there or not
                 if answer.is_success:
                     self.acknowledged[kind].add(number)
+                else:
+                    self.refused[answer.status_code, answer.headers.get("retry-after")] += 1
 
     def _samples(self, number):
         labels = {"__name__": "durable_value", "service": "durable", "environment": "test"}

@@ -1,5 +1,6 @@
 """The engine: order, restarts, and what happens when a stage or a store fails."""
 
+import resource
 import time
 
 from tests.engine.line import QUOTA, Rig, Tape, eventually
@@ -112,6 +113,24 @@ def test_too_many_bad_records_stop_the_line_in_the_open(tmp_path, monkeypatch):
         rig.pipeline.bad = set()  # somebody mended it
         rig.until(3)
         assert bodies(rig)[1:] == ["worse", "a"]
+
+
+def test_without_room_for_the_state_it_ends_and_the_next_start_replays(tmp_path):
+    rig = Rig(tmp_path)
+    rig.engine.start()
+    rig.until(rig.send("a"))
+    rig.until(rig.send("b"))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        rig.engine.stop()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    rig.inbox.close()
+    assert [path.suffix for path in (tmp_path / "state").iterdir()] == [".state"]
+    with Rig(tmp_path) as again:
+        again.until(2)
+        assert bodies(again) == ["a", "b"]
 
 
 def test_a_torn_state_is_never_saved(tmp_path):

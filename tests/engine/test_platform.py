@@ -1,6 +1,7 @@
 """The platform without its doors: what it says of its health, and what becomes of people's commands."""
 
 import asyncio
+import resource
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ from tests.scenarios.recording import START_NS, Recording
 
 from mainstay.app.health import Heartbeat
 from mainstay.app.platform import Platform
-from mainstay.domain.errors import NotFound, Refused
+from mainstay.domain.errors import NotFound, Overloaded, Refused
 from mainstay.domain.models import VersionRef
 from mainstay.domain.records import Command
 from mainstay.domain.runbooks import Wish
@@ -90,6 +91,37 @@ def test_the_heartbeat_cries_on_a_change_only():
     for _ in range(5):
         heartbeat.look()
     assert said == [("stuck", False), ("", True)]
+
+
+def test_a_heartbeat_that_cannot_cry_looks_again():
+    """A page is kept in a database, and its disk may be what is full."""
+    room, said = [False, False, True], []
+
+    def cry(says, *, is_over):
+        if not room.pop(0):
+            raise OSError(28, "No space left on device")
+        said.append((says, is_over))
+        raise asyncio.CancelledError
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(Heartbeat(lambda: (False, "stuck"), cry, every_s=0.01).run())
+    assert (room, said) == ([], [("stuck", False)])
+
+
+def test_a_disk_that_takes_nothing_makes_it_unready_until_it_does(platform):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+    try:
+        with pytest.raises(Overloaded):
+            platform.inbox.append("control", "tick", b"").result(10)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    status = platform.status()
+    assert not status.is_ready
+    assert "did not take it" in status.not_ready_why
+    assert [stage.is_ok for stage in status.stages] == [True, False]
+    platform.inbox.append("control", "tick", b"").result(10)
+    assert platform.health.is_ok() == (True, "")
 
 
 @pytest.mark.parametrize("kind", ["acknowledge", "resolve", "merge", "split"])

@@ -37,6 +37,7 @@ def test_when_the_disk_fails_the_old_content_or_the_new_is_there(tmp_path: Path,
     with pytest.raises(OSError, match="does not answer"):
         write_whole(tmp_path / "a", b"new", sync=sync)
     assert (tmp_path / "a").read_bytes() in (b"old", b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]  # no half of a file takes room
     write_whole(tmp_path / "a", b"newer")
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 

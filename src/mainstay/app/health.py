@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from mainstay import __version__
@@ -18,6 +19,7 @@ from mainstay.engine.local import LocalEngine
 from mainstay.ingest import SOURCES, IngestDoor
 from mainstay.store.inbox import Inbox
 
+log = logging.getLogger(__name__)
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 STALLS_AFTER_S = 30.0
@@ -48,7 +50,8 @@ class Health:
         line, now_ms = self._line, self._now_ms()
         depth = self._inbox.depth()
         counts = line.normalizer.counts
-        stage = self._pipeline(now_ms)
+        stages = (self._pipeline(now_ms), self._receive())
+        is_ready, not_ready_why = _together(stages)
         entities = list(line.normalizer.topology.entities.values())
         funnel = line.control.funnel(now_ms - DAY_MS)
         return Status(
@@ -69,7 +72,7 @@ class Health:
                 incidents=funnel.incidents,
                 not_paged=funnel.not_paged,
             ),
-            stages=(stage, self._receive()),
+            stages=stages,
             sources=tuple(self._source(name) for name in SOURCES),
             inbox_records={"all": max(0, depth["all"]["last_seq"] - line.pipeline.seq)},
             inbox_bytes={lane: found["waiting_bytes"] for lane, found in depth.items() if lane != "all"},
@@ -77,14 +80,13 @@ class Health:
             refused=self._door.counts["refused_items"],
             decided_seq=line.control.decided_seq,
             disk_bytes=line.telemetry.disk_bytes(),
-            is_ready=stage.is_ok,
-            not_ready_why=stage.says,
+            is_ready=is_ready,
+            not_ready_why=not_ready_why,
         )
 
     def is_ok(self) -> tuple[bool, str]:
-        """Whether the line moves, and if not, why."""
-        stage = self._pipeline(self._now_ms())
-        return stage.is_ok, stage.says
+        """Whether the line moves and the door can keep what comes, and if not, why."""
+        return _together((self._pipeline(self._now_ms()), self._receive()))
 
     def _pipeline(self, now_ms: int) -> StageHealth:
         idle_s = time.monotonic() - self._engine.last_batch_at
@@ -143,7 +145,10 @@ class Heartbeat:
         """Look until cancelled."""
         while True:
             await asyncio.sleep(self._every_s)
-            await asyncio.to_thread(self.look)
+            try:
+                await asyncio.to_thread(self.look)
+            except Exception:
+                log.exception("the heartbeat could not say what it saw; it looks again")
 
     def look(self) -> None:
         """Look once; cry on a change only."""
@@ -151,6 +156,12 @@ class Heartbeat:
         if is_ok != self._was_ok:
             self._cry(says, is_over=is_ok)
             self._was_ok = is_ok
+
+
+def _together(stages: Sequence[StageHealth]) -> tuple[bool, str]:
+    """Whether all work, and what those say that do not (when all do: what there is to note)."""
+    wrong = [stage.says for stage in stages if not stage.is_ok]
+    return not wrong, "; ".join(wrong) or stages[0].says
 
 
 def _add(hours: deque[list[int]], at_ms: int, count: int) -> None:

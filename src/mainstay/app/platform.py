@@ -132,8 +132,8 @@ class Platform:
 
     def _upkeep(self) -> None:
         now_ns = self.clock.now_ns()
+        self.line.telemetry.expire(now_ns)  # before what needs room: on a full disk it makes some
         self.line.telemetry.seal(now_ns)
-        self.line.telemetry.expire(now_ns)
         if now_ns >= self._expire_at_ns:
             self._expire_at_ns = now_ns + EXPIRE_EVERY_NS
             now_ms = now_ns // 1_000_000

@@ -119,13 +119,16 @@ class LocalEngine:
             thread.start()
 
     def stop(self) -> None:
-        """Finish the batch at hand, save the state, end."""
+        """Finish the batch at hand, save the state, end. Without room for the state, the next start replays more."""
         self._stop.set()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout=30)
         if not self._is_torn:
-            self._save()
+            try:
+                self._save()
+            except OSError:
+                log.exception("the state could not be saved; more is replayed at the next start")
 
     def _take_up(self, seq: int, state: bytes) -> None:
         try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -71,7 +71,8 @@ class Blocks:
             )
             connection.commit()
         except BaseException:
-            connection.rollback()
+            with suppress(duckdb.Error):  # a commit that failed is rolled back already
+                connection.rollback()
             raise
         return block
 
@@ -96,6 +97,12 @@ class Blocks:
             with self._lock:
                 self._readers -= 1
             self._unlink()
+
+    @property
+    def is_being_read(self) -> bool:
+        """Whether anybody is in the middle of a question."""
+        with self._lock:
+            return self._readers > 0
 
     def verify(self, connection: duckdb.DuckDBPyConnection) -> list[str]:
         """Files that are missing or not what was sealed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from mainstay.domain.errors import Corrupt
+from mainstay.domain.errors import Corrupt, Overloaded
 from mainstay.domain.protocols import BandBatch
 from mainstay.domain.signals import Normal, Series, Template
 from mainstay.store import telemetry_tables as tables
@@ -53,6 +54,7 @@ class Telemetry(Reads):
         self._retention_ns, self._hot_ns = int(retention_s * 1e9), int(hot_s * 1e9)
         self._stretch_ns = min(self._hot_ns, HOUR_S * 10**9)
         self._blocks = Blocks(directory / "blocks")
+        self._memory_limit = memory_limit
         self._root = _open(directory, memory_limit)  # runs nothing itself: cursors are taken from it in any thread
         self._connection = self._root.cursor()
         self._writing, self._opening = RLock(), Lock()
@@ -98,8 +100,37 @@ class Telemetry(Reads):
             self._keep("bands", tables.bands(self._ids, bands))
 
     def forget(self) -> None:
-        """Drop what was written and not committed: its records come again."""
+        """Drop what was written and not committed: its records come again. A database that ended is opened again.
+
+        Only here, where nothing waits to be written: what is applied is known anew afterwards.
+
+        Raises:
+            duckdb.Error, Corrupt, Overloaded: There is still no room, or somebody still reads; try again later.
+        """
+        self._drop()
+        if self._has_ended():
+            self._reopen()
+
+    def _drop(self) -> None:
         self._arrived, self._series, self._templates = {}, [], {}
+
+    def _has_ended(self) -> bool:
+        """DuckDB ends a whole database when a checkpoint finds no room; what was committed is in its log."""
+        try:
+            self._connection.execute("SELECT 1")
+        except (duckdb.FatalException, duckdb.ConnectionException):
+            return True
+        return False
+
+    def _reopen(self) -> None:
+        with self._writing, self._opening:
+            if self._blocks.is_being_read:  # the root closes its cursors with it, under whoever still reads
+                raise Overloaded("telemetry is still being read; it is opened again in a moment")
+            self._connection.close()
+            self._root.close()
+            self._root = _open(self.directory, self._memory_limit)
+            self._connection = self._root.cursor()
+            self.applied_seq = self._prepare()
 
     def commit(self, seq: int) -> None:
         """Make everything written durable, together with `seq`. On an error nothing changed; it may be tried again."""
@@ -112,10 +143,11 @@ class Telemetry(Reads):
                 self._connection.execute("UPDATE meta SET value = ? WHERE key = 'applied_seq'", [seq])
                 self._connection.commit()
             except BaseException:
-                self._connection.rollback()
+                with contextlib.suppress(duckdb.Error):  # a commit that failed is rolled back already
+                    self._connection.rollback()
                 raise
             self.applied_seq = seq
-            self.forget()
+            self._drop()
 
     def seal(self, now_ns: int) -> int:
         """Move what is older than the hot window into blocks, when a whole stretch is due; how many were made."""

@@ -71,7 +71,7 @@ class Inbox:
         self._fresh: dict[int, Record] = {}
         self._fresh_bytes = 0
         self._last_seq = self._last_ns = self._applied_seq = 0
-        self._refusing = ""
+        self._refusing = self._failing = ""
         self._is_closed = False
         self._lock_fd = _lock_directory(directory)
         self._open()
@@ -161,6 +161,7 @@ class Inbox:
     def publish(self, done: list[Pending]) -> None:
         """Durable records, in order: now they can be taken."""
         with self._lock:
+            self._failing = "" if done else self._failing
             for pending in done:
                 record = pending.record
                 self._backlog.add(record.seq, record.lane, pending.size)
@@ -174,6 +175,7 @@ class Inbox:
     def give_up(self, failed: list[Pending], says: str, *, is_final: bool) -> None:
         """Records that could not be made durable: their senders must try again; a final failure stops the inbox."""
         with self._lock:
+            self._failing = says
             if is_final:
                 self._refusing = self._refusing or says
             for pending in failed:
@@ -272,8 +274,8 @@ class Inbox:
 
     @property
     def state(self) -> str:
-        """`ok`, or why nothing is accepted any more."""
-        return self._refusing or "ok"
+        """`ok`, or why nothing is accepted: for good, or (a full disk) until a record was kept again."""
+        return self._refusing or self._failing or "ok"
 
     def depth(self) -> dict[str, dict[str, int]]:
         """Per lane `waiting_bytes` (not applied), `quota_bytes`, `disk_bytes`, `cut_bytes` (torn); and `all`."""
