@@ -15,7 +15,7 @@ from mainstay.cli.import_ import import_
 from mainstay.domain.errors import Refused
 from mainstay.domain.records import Record
 from mainstay.engine.snapshots import Snapshots
-from mainstay.history.handover import can_take, is_handed_over
+from mainstay.history.handover import alone, can_take, is_handed_over
 from mainstay.history.importing import Asked, give, import_prometheus, import_tickets, obstacle
 from mainstay.history.prometheus.client import Pace, Prometheus
 from mainstay.history.prometheus.credentials import Credentials
@@ -265,12 +265,63 @@ def give_up_after(data, line, names, count, moved):
 def test_a_running_platform_is_left_alone(past, tmp_path):
     data = copy_of(past[0], tmp_path)
     fresh(data)
-    with (data / "inbox" / "lock").open("r+b") as lock:
+    with (data / "lock").open("r+b") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert "stop it" in can_take(data)
         with pytest.raises(Refused, match="stop it"):
             give(data)
     assert (data / "history" / "line").is_dir()
+
+
+def test_no_platform_begins_in_the_middle_of_a_handing_over(past, tmp_path):
+    """Its lock is none of what is moved, and it is taken before anything is made."""
+    data = copy_of(past[0], tmp_path)
+    with alone(data / "lock", "handing over"):
+        with pytest.raises(Refused, match="another process"):
+            fresh(data)
+        assert {path.name for path in data.iterdir()} == {"history", "lock"}
+
+
+@pytest.mark.parametrize("cut_at", range(-1, 5))
+def test_a_platform_that_was_started_after_a_cut_is_not_written_over(past, tmp_path, cut_at):
+    from mainstay.history import handover
+
+    data = copy_of(past[0], tmp_path)
+    fresh(data)
+    line = data / "history" / "line"
+    names = [name for name in handover.TAKEN if (line / name).exists()]
+    if cut_at < 0:
+        (data / "history" / "before").mkdir()
+        (data / "history" / "handing-over").touch()
+        handover._move(("artefacts", "keys"), data, data / "history" / "before")
+        (data / "artefacts").mkdir()  # its control store misses its artefacts: a platform gets no further than this
+    else:
+        give_up_after(data, line, names, cut_at, [])
+        fresh(data)
+    before = everything(data)
+    with pytest.raises(Refused, match=r"while a handing over .* move .* out of it") as refused:
+        give(data)
+    assert everything(data) == before
+    again = str(refused.value).partition("move ")[2].partition(" out of it")[0].split(", ")
+    for name in again:
+        (data / name).rename(tmp_path / name)
+    assert "handed over" in give(data)
+    whole = wire(data, Settings(), SystemClock())
+    assert whole.control.incidents(limit=10)
+    whole.close()
+
+
+def everything(data):
+    return {str(path.relative_to(data)): path.stat().st_size for path in data.rglob("*") if path.is_file()}
+
+
+def test_nothing_is_renamed_onto_what_is_there(tmp_path):
+    from mainstay.history import handover
+
+    for folder in ("a", "b"):
+        (tmp_path / folder / "state").mkdir(parents=True)
+    with pytest.raises(Refused, match="is there already"):
+        handover._move(("state",), tmp_path / "a", tmp_path / "b")
 
 
 def test_a_platform_with_incidents_keeps_them(past, tmp_path):

@@ -65,7 +65,8 @@ class Platform:
             "alerts": settings.quota.alerts,
             "control": settings.quota.control,
         }
-        self.inbox = Inbox(data / "inbox", clock=self.clock, quota=quota, keep=settings.keep_inbox)
+        lock, keep = data / "lock", settings.keep_inbox
+        self.inbox = Inbox(data / "inbox", clock=self.clock, quota=quota, keep=keep, lock=lock)
         self.line = wire(data, settings, self.clock)
         self.control: Control = self.line.control
         self.inbox.number_after(max(self.control.decided_seq, self.line.telemetry.applied_seq))

@@ -37,20 +37,14 @@ def hand_over(data: Path, history: Path) -> str:
     Users and tokens of a platform that stands there are taken along; what else it had is kept in `history/before`.
 
     Raises:
-        Refused: It runs, or it has incidents of its own.
+        Refused: It runs, it has incidents of its own, or one was begun there in the middle of an earlier handing over.
     """
     line, before, mark = history / LINE, history / BEFORE, history / MARK
     with _platform_stands(data):
-        if not mark.exists():
-            if (data / "control.db").exists():
-                _check_fresh(data)
-                _take_people_along(data / "control.db", line / "control.db")
-            before.mkdir(mode=0o700, exist_ok=True)
-            mark.touch(mode=0o600)
-            sync_folder(history)
         if not (before / DONE).exists():
-            _move(SET_ASIDE, data, before)
-            (before / DONE).touch()
+            _set_aside(data, history)
+        if (line / "control.db").exists():  # it goes last: without it everything is in its place
+            _check_none_began(data, [name for name in SET_ASIDE if name not in TAKEN or (line / name).exists()])
         _move(TAKEN, line, data)
         sync_folder(data)
         shutil.rmtree(line)
@@ -72,6 +66,30 @@ def can_take(data: Path) -> str:
     except Refused as refused:
         return str(refused)
     return ""
+
+
+def _set_aside(data: Path, history: Path) -> None:
+    before, control = history / BEFORE, data / "control.db"
+    _check_none_began(data, [name for name in SET_ASIDE if (before / name).exists()])
+    if control.exists():
+        _check_fresh(data)
+        _take_people_along(control, history / LINE / "control.db")
+    before.mkdir(mode=0o700, exist_ok=True)
+    (history / MARK).touch(mode=0o600)
+    sync_folder(history)
+    _move(SET_ASIDE, data, before)
+    (before / DONE).touch()
+    sync_folder(before)
+
+
+def _check_none_began(data: Path, gone: list[str]) -> None:
+    """What was moved away, or is still to come, does not stand there: else a platform was started in between."""
+    again = [name for name in gone if (data / name).exists()]
+    if again:
+        raise Refused(
+            f"a platform was started in {data} while a handing over there was cut off: move {', '.join(again)} out of "
+            "it and run the same command again"
+        )
 
 
 def _check_fresh(data: Path) -> None:
@@ -122,12 +140,13 @@ def alone(lock: Path, says: str) -> Iterator[None]:
 
 
 def _platform_stands(data: Path) -> contextlib.AbstractContextManager[None]:
-    """The platform in this folder does not run, and cannot begin to: the lock is its inbox's own."""
-    lock = data / "inbox" / "lock"
-    return alone(lock, RUNS.format(data)) if lock.exists() else contextlib.nullcontext()
+    """The platform in this folder does not run, and cannot begin to: it takes the same lock, which is never moved."""
+    return alone(data / "lock", RUNS.format(data)) if data.is_dir() else contextlib.nullcontext()
 
 
 def _move(names: tuple[str, ...], source: Path, target: Path) -> None:
     for name in names:
         if (source / name).exists():
+            if (target / name).exists():
+                raise Refused(f"{target / name} is there already: {source / name} is not put over it")
             (source / name).rename(target / name)

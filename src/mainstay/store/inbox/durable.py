@@ -40,6 +40,7 @@ class Inbox:
         sync: Makes a file descriptor's data durable; an error of it is final: the inbox refuses from then on.
         keep: Never delete anything (for recordings).
         memory_bytes: Bodies that `take` need not read back from disk.
+        lock: Held while the inbox is open, and taken before anything is made; `directory/lock` if not given.
 
     Raises:
         Corrupt: a complete file is damaged.
@@ -56,7 +57,9 @@ class Inbox:
         sync: Sync = os.fdatasync,
         keep: bool = False,
         memory_bytes: int = 16 * MiB,
+        lock: Path | None = None,
     ) -> None:
+        self._lock_fd = _locked(lock or directory / "lock", directory)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.directory, self._clock, self._sync, self._keep = directory, clock, sync, keep
         self._quota: dict[Lane, int] = {lane: quota[lane] for lane in LANES}
@@ -73,7 +76,6 @@ class Inbox:
         self._last_seq = self._last_ns = self._applied_seq = 0
         self._refusing = self._failing = ""
         self._is_closed = False
-        self._lock_fd = _lock_directory(directory)
         self._open()
         self._committer = Committer(self)
 
@@ -317,8 +319,9 @@ class Inbox:
         os.close(self._lock_fd)
 
 
-def _lock_directory(directory: Path) -> int:
-    fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+def _locked(lock: Path, directory: Path) -> int:
+    lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fd = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
