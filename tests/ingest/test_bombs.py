@@ -11,7 +11,7 @@ from mainstay.domain.errors import BadInput
 from mainstay.ingest import decode
 from mainstay.ingest.columnar import entries
 from mainstay.ingest.columnar import remote_write as samples
-from mainstay.ingest.columnar.ready import READY, SEED, bytes_of
+from mainstay.ingest.columnar.ready import KEY, READY, bytes_of
 from mainstay.ingest.limits import LATEST_NS, MOST_ITEMS
 from mainstay.ingest.otlp import logs
 from mainstay.ingest.otlp.requests import SLICE_BYTES
@@ -75,7 +75,7 @@ def test_just_as_many_resources_as_may_be():
 
 def test_empty_series_are_counted_before_anything_is_made_room_for(sender, kept):
     body = bytes_of(b"\x0a\x00" * 600_000)
-    is_good, *columns = samples.read(body, SEED, 0, LATEST_NS // 1_000_000, MOST_ITEMS)
+    is_good, *columns = samples.read(body, KEY, 0, LATEST_NS // 1_000_000, MOST_ITEMS)
     assert not is_good
     assert [len(column) for column in columns] == [0] * 6
     with pytest.raises(BadInput, match="more than 250000 series"):

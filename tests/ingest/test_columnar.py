@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import struct
 import subprocess
 import sys
+from itertools import product
 from random import Random
 from typing import Any
 
@@ -19,6 +23,7 @@ from mainstay.bench.damage import LONGEST, Guarded, bodies, damaged, same
 from mainstay.bench.decode import decode as measure
 from mainstay.domain.errors import BadInput
 from mainstay.ingest import decode, remote_write
+from mainstay.ingest.columnar import remote_write as samples
 from mainstay.ingest.columnar import wire
 from mainstay.ingest.columnar.lately import Lately
 from mainstay.ingest.columnar.ready import READY, Ready, bytes_of
@@ -70,19 +75,53 @@ def test_text_is_what_python_takes_for_utf8(raw: bytes) -> None:
     assert wire.is_ascii(bytes_of(raw), 0, len(raw)) == raw.isascii()
 
 
+def hashed(raw: bytes, first: int = 0, second: int = 0) -> int:
+    return int(wire.digest(bytes_of(raw), 0, len(raw), (np.uint64(first), np.uint64(second))))
+
+
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.binary(max_size=40), st.binary(max_size=40), st.integers(0, 2**64 - 1))
-def test_a_hash_is_of_the_bytes_and_the_seed(one: bytes, other: bytes, seed: int) -> None:
-    data = bytes_of(one + other + one)
-    first = wire.digest(data, 0, len(one), np.uint64(seed))
-    assert first == wire.digest(data, len(one + other), len(data), np.uint64(seed))
+def test_a_hash_is_of_the_bytes_and_the_key(one: bytes, other: bytes, secret: int) -> None:
+    data, key = bytes_of(one + other + one), (np.uint64(secret), np.uint64(7))
+    first = wire.digest(data, 0, len(one), key)
+    assert first == wire.digest(data, len(one + other), len(data), key) == hashed(one, secret, 7)
     if len(one) == len(other):
         assert wire.same(data, 0, len(one), data, len(one)) == (one == other)
 
 
-def test_hashes_of_another_seed_are_others() -> None:
-    data = bytes_of(b"__name__")
-    assert wire.digest(data, 0, 8, np.uint64(1)) != wire.digest(data, 0, 8, np.uint64(2))
+def test_it_is_siphash_with_one_and_three_rounds() -> None:
+    """Python hashes bytes by the same, with a key of zeros when `PYTHONHASHSEED` is 0."""
+    said = [bytes(range(length)) for length in range(1, 70)]
+    program = f"import sys; assert sys.hash_info.algorithm == 'siphash13'; print([hash(one) for one in {said}])"
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=True, env={**os.environ, "PYTHONHASHSEED": "0"}
+    )
+    assert json.loads(ended.stdout) == [hashed(one) - ((hashed(one) >> 63) << 64) for one in said]
+    key = (int.from_bytes(bytes(range(8)), "little"), int.from_bytes(bytes(range(8, 16)), "little"))
+    assert hashed(b"", *key) == 0xABAC0158050FC4DC, "the first vector of the reference"
+
+
+def test_hashes_of_another_key_are_others() -> None:
+    assert len({hashed(b"__name__", *key) for key in ((0, 0), (1, 0), (0, 1), (1, 1))}) == 4
+
+
+@pytest.mark.parametrize("secret", [0, 1, 2**63, 0x0123456789ABCDEF])
+def test_blocks_that_undo_each_other_under_a_weaker_hash_do_not_meet(secret: int) -> None:
+    """Each pair of words, changed so, left a hash by xor, multiply and shift as it was, whatever its seed."""
+    change = struct.pack("<2Q", 2**63 ^ 2**31, 2**63 ^ 2**34)
+    plain_block = bytes(16)
+    found = {hashed(b"".join(blocks), secret, 5) for blocks in product((plain_block, change), repeat=10)}
+    assert len(found) == 1024
+
+
+def test_hashes_that_crowd_one_place_make_a_body_odd() -> None:
+    """Hashes cannot be made to meet; so the table is given them."""
+    hashes, table = np.full(1100, 3, np.uint64), np.full(4096, -1, np.int32)
+    data = bytes_of(b"".join(number.to_bytes(2, "big") for number in range(1100)))
+    start = np.arange(0, 2200, 2)
+    numbers = [samples._numbered(data, start, start + 2, hashes, table, new) for new in range(1100)]
+    assert numbers[: wire.MOST_PROBES] == list(range(wire.MOST_PROBES))
+    assert set(numbers[wire.MOST_PROBES + 1 :]) == {-1}
 
 
 texts = st.text(max_size=5)

@@ -14,7 +14,7 @@ from mainstay.ingest.columnar.ready import READY
 from mainstay.ingest.wire import varint_of, written
 from mainstay.normalize import Normalizer
 from mainstay.normalize.memo import Memo
-from mainstay.normalize.metrics.sightings import UNSEEN, Sightings
+from mainstay.normalize.metrics.sightings import MOST_PROBES, UNSEEN, Sightings
 
 READY.wait()
 
@@ -49,6 +49,21 @@ def test_equal_hashes_are_not_equal_streams() -> None:
     sightings.put(keys, np.arange(3), np.array([10, 11, 12]))
     assert sightings.find(keys).tolist() == [10, 11, 12]
     assert sightings.find(keys_of([b"ten"], [5])).tolist() == [UNSEEN]
+
+
+def test_hashes_that_crowd_one_place_begin_it_anew() -> None:
+    """No look-up takes more than so many steps; who is not remembered is known by its digest all the same."""
+    sightings = Sightings()
+    words = [f"{number:05}".encode() for number in range(MOST_PROBES + 1)]
+    fits, beyond = keys_of(words[:-1], [5] * MOST_PROBES), keys_of(words, [5] * len(words))
+    sightings.put(fits, np.arange(MOST_PROBES), np.arange(MOST_PROBES))
+    assert sightings.find(fits).tolist() == list(range(MOST_PROBES))
+    assert sightings.find(beyond).tolist() == [*range(MOST_PROBES), UNSEEN]
+    sightings.put(beyond, np.array([MOST_PROBES]), np.array([MOST_PROBES]))
+    assert len(sightings) == 0
+    assert set(sightings.find(beyond).tolist()) == {UNSEEN}
+    sightings.put(keys_of([b"x"]), np.zeros(1, np.int64), np.array([9]))
+    assert sightings.find(keys_of([b"x"])).tolist() == [9]
 
 
 def test_it_grows_and_is_bounded_by_bytes() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from mainstay.ingest.columnar.wire import BYTES, digest, field, is_text, same
+from mainstay.ingest.columnar.wire import BYTES, MOST_PROBES, digest, field, is_text, same
 
 MOST_HEAD, MOST_ITEM = 1 << 20, 4 << 20  # as the readers of messages have them
 ITEM = 0  # the column of `places` that says where an item stands
@@ -118,8 +118,11 @@ def identity(data: Any, place: Any, start: Any, end: Any, length: Any) -> None:
 
 
 @nb.njit(cache=True, nogil=True)
-def distinct(data: Any, places: Any, column: Any, seed: Any) -> Any:
-    """(number of each item's attributes, where each distinct set of them stands), by their bytes."""
+def distinct(data: Any, places: Any, column: Any, key: Any) -> Any:
+    """(is it usual, number of each item's attributes, where each distinct set of them stands), by their bytes.
+
+    Hashes that crowd one place of the table are odd.
+    """
     rows = len(places)
     labels, sets = np.zeros(rows, np.uint32), np.zeros((rows, 2), np.int64)
     hashes = np.zeros(rows, np.uint64)
@@ -130,7 +133,8 @@ def distinct(data: Any, places: Any, column: Any, seed: Any) -> Any:
     count: Any = 0
     for one in range(rows):
         start, end = places[one, column, 0], places[one, column, 1]
-        wanted = digest(data, start, end, seed)
+        wanted = digest(data, start, end, key)
+        steps: Any = 0
         at = np.int64(wanted & np.uint64(size - 1))
         while table[at] >= 0:
             known = table[at]
@@ -138,12 +142,15 @@ def distinct(data: Any, places: Any, column: Any, seed: Any) -> Any:
             if is_alike and same(data, start, end, data, sets[known, 0]):
                 break
             at = (at + 1) & (size - 1)
+            steps += 1
+            if steps > MOST_PROBES:
+                return False, labels, sets[:count].copy()
         if table[at] < 0:
             table[at] = count
             hashes[count], sets[count, 0], sets[count, 1] = wanted, start, end
             count += 1
         labels[one] = table[at]
-    return labels, sets[:count].copy()
+    return True, labels, sets[:count].copy()
 
 
 @nb.njit(cache=True, nogil=True)

@@ -26,7 +26,7 @@ WIDTH = 7
 
 
 @nb.njit(cache=True, nogil=True)
-def read(data: Any, seed: Any, earliest_ns: Any, latest_ns: Any, most: Any) -> Any:
+def read(data: Any, key: Any, earliest_ns: Any, latest_ns: Any, most: Any) -> Any:
     """(is it understood, owner, at_ns, severity, places, label set of each, label sets, resources, scopes).
 
     Owner, places, resources and scopes as `entries.items` has them; label sets i64[m, 2].
@@ -36,7 +36,8 @@ def read(data: Any, seed: Any, earliest_ns: Any, latest_ns: Any, most: Any) -> A
     at_ns, severity = np.empty(count, np.int64), np.zeros(count, np.uint8)
     for one in range(count):
         is_good = is_good and _record(data, places, one, at_ns, severity, earliest_ns, latest_ns)
-    labels, sets = distinct(data, places[: count if is_good else 0], LABELS, seed)
+    is_fair, labels, sets = distinct(data, places[: count if is_good else 0], LABELS, key)
+    is_good = is_good and is_fair
     return is_good, owner, at_ns, severity, places, labels, sets, heads, scopes
 
 

@@ -13,32 +13,33 @@ from mainstay.ingest.columnar.ready import bytes_of
 from mainstay.ingest.limits import EARLIEST_NS, MOST_ITEMS
 
 MILLISECOND = 1_000_000
+Key = tuple[np.uint64, np.uint64]
 
 
 class Readers:
     """One method for each protocol; each gives what its kernel documents.
 
     Args:
-        seed: Of the hashes.
+        key: Of the hashes; two numbers of 64 bits that nobody knows.
     """
 
-    def __init__(self, seed: np.uint64) -> None:
-        self._seed = seed
+    def __init__(self, key: Key) -> None:
+        self._key = key
 
     def remote_write(self, body: bytes | memoryview, latest_ns: int) -> tuple[Any, ...] | None:
         """(label start, end, hash, stream, at_ns, value as bits)."""
         earliest_ms, latest_ms = EARLIEST_NS // MILLISECOND, latest_ns // MILLISECOND
-        found = remote_write.read(bytes_of(body), self._seed, earliest_ms, latest_ms, MOST_ITEMS)
+        found = remote_write.read(bytes_of(body), self._key, earliest_ms, latest_ms, MOST_ITEMS)
         return found[1:] if found[0] else None
 
     def logs(self, body: bytes | memoryview, latest_ns: int) -> tuple[Any, ...] | None:
         """(owner, at_ns, severity, places, label set of each, label sets, resources, scopes)."""
-        found = logs.read(bytes_of(body), self._seed, EARLIEST_NS, latest_ns, MOST_ITEMS)
+        found = logs.read(bytes_of(body), self._key, EARLIEST_NS, latest_ns, MOST_ITEMS)
         return found[1:] if found[0] else None
 
     def traces(self, body: bytes | memoryview, latest_ns: int) -> tuple[Any, ...] | None:
         """(owner, start_ns, end_ns, kind, status, places, label set of each, label sets, resources, scopes)."""
-        found = traces.read(bytes_of(body), self._seed, EARLIEST_NS, latest_ns, MOST_ITEMS)
+        found = traces.read(bytes_of(body), self._key, EARLIEST_NS, latest_ns, MOST_ITEMS)
         return found[1:] if found[0] else None
 
     def texts(self, body: bytes | memoryview, places: I64, column: int) -> list[str]:

@@ -13,7 +13,7 @@ from mainstay.domain.signals import U8
 if TYPE_CHECKING:
     from mainstay.ingest.columnar.readers import Readers
 
-SEED = np.uint64(secrets.randbits(64))
+KEY = np.uint64(secrets.randbits(64)), np.uint64(secrets.randbits(64))
 """Of the hashes of this process: drawn, so that nobody can send names that all hash alike."""
 
 
@@ -39,7 +39,7 @@ class Ready:
         if self._readers is None:
             from mainstay.ingest.columnar.readers import Readers  # numba: not before it is needed
 
-            readers = Readers(SEED)
+            readers = Readers(KEY)
             readers.warm()
             self._readers = readers
         return self._readers

@@ -11,7 +11,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from mainstay.ingest.columnar.wire import BYTES, digest, field, fixed64, is_ascii, is_text, same, varint
+from mainstay.ingest.columnar.wire import BYTES, MOST_PROBES, digest, field, fixed64, is_ascii, is_text, same, varint
 
 MOST_LABELS, MOST_NAME, MOST_VALUE = 256, 1024, 65_536  # as `limits.py`; there in characters, here in bytes
 LABELS_TAG, SAMPLES_TAG, EXEMPLARS_TAG = 0x0A, 0x12, 0x1A
@@ -22,7 +22,7 @@ MILLISECOND = 1_000_000
 
 
 @nb.njit(cache=True, nogil=True)
-def read(data: Any, seed: Any, earliest_ms: Any, latest_ms: Any, most: Any) -> Any:
+def read(data: Any, key: Any, earliest_ms: Any, latest_ms: Any, most: Any) -> Any:
     """(is it understood, label start, label end, label hash, stream of each sample, at_ns, value as bits).
 
     `data` is u8[n], the body; more than `most` samples or series are odd (an empty series takes two bytes to send).
@@ -54,9 +54,10 @@ def read(data: Any, seed: Any, earliest_ms: Any, latest_ms: Any, most: Any) -> A
                 is_good = False
                 break
             if samples > before:
-                hashes[streams] = digest(data, at, labels_end, seed)
+                hashes[streams] = digest(data, at, labels_end, key)
                 start[streams], stop[streams] = at, labels_end
                 found = _numbered(data, start, stop, hashes, table, streams)
+                is_good = found >= 0
                 streams += np.int64(found == streams)
                 for one in range(before, samples):
                     stream[one] = found
@@ -178,9 +179,13 @@ def _samples(data: Any, at: Any, end: Any, count: Any, room: Any, at_ms: Any, bi
 
 @nb.njit(cache=True, nogil=True)
 def _numbered(data: Any, start: Any, stop: Any, hashes: Any, table: Any, new: Any) -> Any:
-    """The number of the label set that was written as the `new`-th: an earlier one's when the bytes are the same."""
+    """The number of the label set that was written as the `new`-th: an earlier one's when the bytes are the same.
+
+    -1 when hashes crowd one place of the table.
+    """
     mask = len(table) - 1
     place = np.int64(hashes[new] & np.uint64(mask))
+    steps: Any = 0
     while table[place] >= 0:
         known = table[place]
         if (
@@ -190,5 +195,8 @@ def _numbered(data: Any, start: Any, stop: Any, hashes: Any, table: Any, new: An
         ):
             return known
         place = (place + 1) & mask
+        steps += 1
+        if steps > MOST_PROBES:
+            return -1
     table[place] = new
     return new

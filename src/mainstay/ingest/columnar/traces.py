@@ -25,7 +25,7 @@ WIDTH = 7
 
 
 @nb.njit(cache=True, nogil=True)
-def read(data: Any, seed: Any, earliest_ns: Any, latest_ns: Any, most: Any) -> Any:
+def read(data: Any, key: Any, earliest_ns: Any, latest_ns: Any, most: Any) -> Any:
     """(is it understood, owner, start_ns, end_ns, kind, status, places, label sets of each, sets, resources, scopes).
 
     Owner, places, resources and scopes as `entries.items` has them; label sets i64[m, 2].
@@ -37,7 +37,8 @@ def read(data: Any, seed: Any, earliest_ns: Any, latest_ns: Any, most: Any) -> A
         is_good = is_good and _span(data, places, one, times[one], kinds[one])
         start, end = times[one]
         is_good = is_good and np.uint64(earliest_ns) <= start <= end <= np.uint64(latest_ns)
-    labels, sets = distinct(data, places[: count if is_good else 0], LABELS, seed)
+    is_fair, labels, sets = distinct(data, places[: count if is_good else 0], LABELS, key)
+    is_good = is_good and is_fair
     moments = times.astype(np.int64)
     return (
         is_good, owner, moments[:, 0].copy(), moments[:, 1].copy(), kinds[:, 0].copy(), kinds[:, 1].copy(), places,

@@ -12,6 +12,7 @@ from mainstay.domain.signals import I64, StreamKeys
 UNSEEN, NO_ROOM = -2, -1
 MOST_BYTES = 192 << 20  # a million label sets of about 150 bytes
 LEAST = 1024
+MOST_PROBES = 1024  # a table at most half full needs less than a hundred, by chance
 
 
 class Sightings:
@@ -19,6 +20,8 @@ class Sightings:
 
     Args:
         most_bytes: Of arena and table together; when it is full, it begins anew.
+
+    It also begins anew when hashes crowd one place of the table: no look-up takes more than `MOST_PROBES` steps.
     """
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
@@ -52,6 +55,8 @@ class Sightings:
         size = int((keys.end[which] - keys.start[which]).sum())
         if self._make_room(len(which), size):
             self._count = _put(_columns(keys), which, numbers, self._count, self._columns())
+            if self._count < 0:
+                self.clear()
 
     def _columns(self) -> tuple[Any, ...]:
         return self._table, self._hash, self._end, self._number, self._arena
@@ -75,7 +80,9 @@ class Sightings:
             places *= 2
         if places > len(self._table):
             self._table = np.full(places, -1, np.int32)
-            _index(self._hash, self._count, self._table)
+            if not _index(self._hash, self._count, self._table):
+                self.clear()
+                return False
         return True
 
 
@@ -91,7 +98,9 @@ def _find(keys: Any, columns: Any, out: Any) -> None:
     for one in range(len(hashes)):
         place = np.int64(hashes[one] & np.uint64(mask))
         out[one] = UNSEEN
-        while table[place] >= 0:
+        for _ in range(MOST_PROBES):
+            if table[place] < 0:
+                break
             row = table[place]
             if known[row] == hashes[one] and _is(data, start[one], end[one], ends, row, arena):
                 out[one] = number[row]
@@ -121,21 +130,28 @@ def _put(keys: Any, which: Any, numbers: Any, count: Any, columns: Any) -> Any:
         arena[at : at + size] = data[start[one] : end[one]]
         at += size
         known[count], ends[count], number[count] = hashes[one], at, numbers[turn]
-        _place(hashes[one], count, table)
+        if not _place(hashes[one], count, table):
+            return -1
         count += 1
     return count
 
 
 @nb.njit(cache=True, nogil=True)
-def _index(known: Any, count: Any, table: Any) -> None:
-    for row in range(count):
-        _place(known[row], row, table)
+def _index(known: Any, count: Any, table: Any) -> Any:
+    for row in range(count):  # noqa: SIM110 (numba knows no generators)
+        if not _place(known[row], row, table):
+            return False
+    return True
 
 
 @nb.njit(cache=True, nogil=True)
-def _place(wanted: Any, row: Any, table: Any) -> None:
+def _place(wanted: Any, row: Any, table: Any) -> Any:
+    """Whether there was a place near enough to where the hash says."""
     mask = len(table) - 1
     place = np.int64(wanted & np.uint64(mask))
-    while table[place] >= 0:
+    for _ in range(MOST_PROBES):
+        if table[place] < 0:
+            table[place] = row
+            return True
         place = (place + 1) & mask
-    table[place] = row
+    return False
