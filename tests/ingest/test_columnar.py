@@ -26,7 +26,8 @@ from mainstay.ingest import decode, remote_write
 from mainstay.ingest.columnar import remote_write as samples
 from mainstay.ingest.columnar import wire
 from mainstay.ingest.columnar.lately import Lately
-from mainstay.ingest.columnar.ready import READY, Ready, bytes_of
+from mainstay.ingest.columnar.readers import Readers
+from mainstay.ingest.columnar.ready import PAUSE_S, READY, Ready, bytes_of
 from mainstay.ingest.limits import DAY_NS
 from mainstay.ingest.otlp import logs, traces
 from mainstay.ingest.wire import BYTES, fields, varint_of
@@ -280,6 +281,30 @@ def test_until_they_are_compiled_nobody_waits() -> None:
     first = ready.readers()
     assert first is None or first is ready.readers()
     assert ready.wait() is ready.readers()
+
+
+def test_compiling_that_fails_is_told_and_tried_again_after_a_pause(caplog: pytest.LogCaptureFixture) -> None:
+    now_s, answers = [100.0], [OSError("no cache to write to"), READERS]
+
+    def compiles() -> Readers:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    ready = Ready(compiles, lambda: now_s[0])
+    assert ready.readers() is None
+    ready._thread.join()
+    assert (ready.failures, ready.failure) == (1, "OSError: no cache to write to")
+    assert "read message by message" in caplog.text
+    now_s[0] += PAUSE_S - 1
+    assert ready.readers() is None
+    assert len(answers) == 1, "not before the pause is over"
+    now_s[0] += 1
+    ready.readers()
+    ready._thread.join()
+    assert ready.readers() is READERS
+    assert (ready.failures, ready.failure) == (1, "")
 
 
 def test_the_bench_compares_the_two_readers() -> None:

@@ -17,6 +17,7 @@ from mainstay.domain.protocols import Clock
 from mainstay.domain.views import Funnel, SourceHealth, StageHealth, Status, Watching
 from mainstay.engine.local import LocalEngine
 from mainstay.ingest import SOURCES, IngestDoor
+from mainstay.ingest.columnar.ready import READY
 from mainstay.store.inbox import Inbox
 
 log = logging.getLogger(__name__)
@@ -106,7 +107,10 @@ class Health:
     def _receive(self) -> StageHealth:
         says = self._inbox.state
         is_ok = says == "ok"
-        return StageHealth(name="receive", is_ok=is_ok, last_ok_ms=self._now_ms() if is_ok else 0, says=says)
+        if is_ok and READY.failure:
+            says = f"bodies are read slowly, the compiled readers failed: {READY.failure}"
+        last_ok_ms = self._now_ms() if is_ok else 0
+        return StageHealth(name="receive", is_ok=is_ok, last_ok_ms=last_ok_ms, errors=READY.failures, says=says)
 
     def _source(self, name: str) -> SourceHealth:
         counts = self._door.counts
