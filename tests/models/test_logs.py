@@ -10,8 +10,9 @@ from tests.models.simulated import START_NS, WINDOW_NS
 
 from mainstay.domain.protocols import Transition
 from mainstay.domain.signals import LogBatch, Normal, TemplateWindow
+from mainstay.models.logs.sequences import Pair, Sequences
 from mainstay.models.logs.templates import TemplateWatch
-from mainstay.models.logs.voice import ERROR, WARN
+from mainstay.models.logs.voice import ERROR, WARN, LogParameters
 
 INFO = 9
 USUAL = ((30.0, INFO), (8.0, INFO), (0.3, WARN), (0.05, ERROR), (0.5, ERROR), (2.0, WARN))
@@ -260,6 +261,94 @@ def test_sequences_survive_a_restart_and_a_merge():
     assert len(found_whole) == 1
     whole.score(Normal(at_ns=START_NS + 116 * WINDOW_NS, merged_templates=((3, 2),)))
     assert whole.snapshot() != parts.snapshot()
+
+
+def spoken(w: int, lines: list[tuple[str, int, str]]) -> tuple[LogBatch, int]:
+    """Lines (entity, template, trace) of one window, for `Sequences`."""
+    size, at_ns = len(lines), START_NS + w * WINDOW_NS
+    entities, templates, traces = zip(*lines, strict=True)
+    batch = LogBatch(
+        entities, np.full(size, at_ns), np.full(size, INFO, np.uint8), np.array(templates, np.uint32),
+        ("x",) * size, tuple(trace.encode() for trace in traces),
+    )  # fmt: skip
+    return batch, at_ns
+
+
+def follow_steps(sequences: Sequences, w: int, steps: list[tuple[int, int]], entity: str = "service:lab/s1") -> None:
+    lines = [(entity, line, f"{w}-{n}") for n, step in enumerate(steps) for line in step]
+    assert list(sequences.take(*spoken(w, lines))) == []
+
+
+def test_steps_and_lines_are_bounded_and_the_newest_stay(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("mainstay.models.logs.sequences.MAX_PAIRS", 10)
+    monkeypatch.setattr("mainstay.models.logs.sequences.MAX_TRACES", 6)
+    sequences = Sequences(LogParameters())
+    for w in range(40):
+        follow_steps(sequences, w, [(1, 2), (2 * w + 100, 2 * w + 101)], f"service:lab/pod{w // 2}")
+        kept = sequences.state()
+        assert max(map(len, (kept.pairs, kept.totals, kept.seen, kept.open))) <= 10
+        assert len(kept.last) <= 6
+        assert {(p.entity, p.before) for p in kept.pairs} <= {(e, line) for e, line, _ in kept.totals}
+        assert {(p.entity, p.after) for p in kept.pairs} <= {(e, line) for e, line, _ in kept.seen}
+    assert kept.totals[-1][:2] == ("service:lab/pod19", 176)
+
+
+def test_steps_of_one_window_are_bounded_however_it_is_cut(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("mainstay.models.logs.sequences.MAX_PAIRS", 5)
+    monkeypatch.setattr("mainstay.models.logs.sequences.MAX_TRACES", 3)
+    whole, parts = Sequences(LogParameters()), Sequences(LogParameters())
+    lines = [("service:lab/s1", k, f"{trace}") for trace in (0, 1, 2, 3, 0) for k in (trace, trace + 10, trace + 20)]
+    list(whole.take(*spoken(0, lines)))
+    for line in lines:
+        list(parts.take(*spoken(0, [line])))
+    assert whole.state() == parts.state()
+    assert len(whole.state().open) == 5
+
+
+def test_a_step_that_fires_is_kept_until_it_ends(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("mainstay.models.logs.sequences.MAX_PAIRS", 2)
+    sequences = Sequences(LogParameters())
+    kept = sequences.state()
+    kept.pairs = [Pair(entity="service:lab/s1", before=1, after=2, firing=True, loud_ns=START_NS, since_ns=START_NS)]
+    sequences.load(kept)
+    for w in range(4):
+        follow_steps(sequences, w, [(10 * w + 3, 10 * w + 4), (10 * w + 5, 10 * w + 6), (10 * w + 7, 10 * w + 8)])
+        assert [subject for subject, _ in sequences.firing()] == ["log:service:lab/s1#1>2"]
+        assert len(sequences.state().pairs) <= 2
+    ends = [output for w in range(4, 9) for _, _, output in sequences.take(None, START_NS + w * WINDOW_NS)]
+    assert [(output["event"], output["firing"]) for output in ends] == [("calm", False)]
+
+
+def test_templates_that_became_others_in_a_row_are_counted_as_the_last():
+    steps = [(1, 2), (2, 3), (5, 6), (5, 6), (4, 6)]
+    at_once, one_by_one = Sequences(LogParameters()), Sequences(LogParameters())
+    merged = ((1, 2), (2, 9), (6, 7), (7, 8), (9, 10))
+    for sequences in (at_once, one_by_one):
+        follow_steps(sequences, 0, steps)
+        follow_steps(sequences, 1, steps)
+    before = {(p.entity, p.before, p.after) for p in at_once.state().pairs}
+    at_once.renamed(merged)
+    for one in merged:
+        one_by_one.renamed((one,))
+    assert [sorted(column) for column in (at_once.state().totals, at_once.state().seen, at_once.state().open)] == [
+        sorted(column) for column in (one_by_one.state().totals, one_by_one.state().seen, one_by_one.state().open)
+    ]
+    assert {line: n for _, line, n in at_once.state().totals} == {10: 2.0, 5: 2.0, 4: 1.0}
+    assert {line: n for _, line, n in at_once.state().seen} == {10: 1.0, 3: 1.0, 8: 3.0}
+    assert {template for _, _, template in at_once.state().last} == {10, 3, 8}
+    assert len(before) == 4
+    assert at_once.state().pairs == []
+
+
+def test_what_is_not_named_is_left_alone():
+    sequences = Sequences(LogParameters())
+    follow_steps(sequences, 0, [(1, 2), (3, 4)])
+    follow_steps(sequences, 1, [(1, 2), (3, 4)])
+    before = sequences.state()
+    sequences.renamed(((77, 78), (8, 8)))
+    assert sequences.state() == before
+    sequences.renamed(((4, 5),))
+    assert [(pair.before, pair.after) for pair in sequences.state().pairs] == [(1, 2)]
 
 
 def test_a_template_that_became_part_of_another_is_not_new_under_its_id():

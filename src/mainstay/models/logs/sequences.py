@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, MutableMapping
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from mainstay.models.logs.voice import LogParameters
 from mainstay.models.tails import binomial
 
 MAX_TRACES, MAX_PAIRS = 20_000, 20_000
+"""Traces followed; steps known, steps of one window, and lines counted: of each so many, the newest."""
 NAME = "log lines in another order"
 
 
@@ -60,6 +62,10 @@ class Sequences:
     Told when at least five traces of three windows, in two of them, took a step between known lines that was rare so
     far: a binomial tail against the learned share, which is never taken below 0.2 %. Only steps from lines heard 500
     times are judged. It is never more than `info`: another order explains an incident, it is none.
+
+    Everything is bounded. Steps and lines not met for longest are forgotten first; a step that fires is kept until it
+    ends. A line counts as long as a step of it is known: it was met when that was. Of a window that takes more
+    different steps than there is room for, the first are counted.
     """
 
     def __init__(self, parameters: LogParameters) -> None:
@@ -68,8 +74,8 @@ class Sequences:
         self._open_ns = 0
         self._last: OrderedDict[tuple[str, bytes], int] = OrderedDict()
         self._pairs: OrderedDict[tuple[str, int, int], Pair] = OrderedDict()
-        self._totals: dict[tuple[str, int], float] = {}
-        self._seen: dict[tuple[str, int], float] = {}
+        self._totals: OrderedDict[tuple[str, int], float] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, int], float] = OrderedDict()
         self._open: dict[tuple[str, int, int], int] = {}
 
     def take(self, logs: LogBatch | None, at_ns: int) -> Iterator[tuple[Pair, dict[str, Any], dict[str, Any]]]:
@@ -80,26 +86,35 @@ class Sequences:
             return
         for entity, template, trace in zip(logs.entity, logs.template.tolist(), logs.trace_id, strict=True):
             if trace:
-                before = self._last.get((entity, trace))
-                if before is not None:
-                    step = (entity, before, template)
-                    self._open[step] = self._open.get(step, 0) + 1
-                self._last[entity, trace] = template
-                self._last.move_to_end((entity, trace))
-        while len(self._last) > MAX_TRACES:
+                self._follow(entity, trace, template)
+
+    def _follow(self, entity: str, trace: bytes, template: int) -> None:
+        before = self._last.get((entity, trace))
+        if before is not None:
+            step = (entity, before, template)
+            if step in self._open or len(self._open) < MAX_PAIRS:
+                self._open[step] = self._open.get(step, 0) + 1
+        self._last[entity, trace] = template
+        self._last.move_to_end((entity, trace))
+        if len(self._last) > MAX_TRACES:
             self._last.popitem(last=False)
 
     def firing(self) -> tuple[tuple[str, str], ...]:
         return tuple((pair.subject, "sequence") for pair in self._pairs.values() if pair.firing)
 
-    def renamed(self, number: int, now: int) -> None:
-        """A template became part of another: what is counted of it is counted of that one from now on."""
-        for key in [key for key, template in self._last.items() if template == number]:
-            self._last[key] = now
-        self._open = _moved(self._open, number, now)
-        self._totals, self._seen = _moved(self._totals, number, now), _moved(self._seen, number, now)
-        for step in [step for step, pair in self._pairs.items() if number in step[1:] and not pair.firing]:
-            del self._pairs[step]  # its steps are known by the totals; the share is learned anew
+    def renamed(self, merged: Iterable[tuple[int, int]]) -> None:
+        """Templates became part of others, in this order: what is counted of them is counted of those from now on."""
+        means = _means(merged)
+        if not means:
+            return
+        for trace in [trace for trace, template in self._last.items() if template in means]:
+            self._last[trace] = means[self._last[trace]]
+        _move(self._open, means)
+        _move(self._totals, means)
+        _move(self._seen, means)
+        for step in [step for step, pair in self._pairs.items() if not means.keys().isdisjoint(step[1:])]:
+            if not self._pairs[step].firing:
+                del self._pairs[step]  # its steps are known by the totals; the share is learned anew
 
     def _close(self, at_ns: int) -> Iterator[tuple[Pair, dict[str, Any], dict[str, Any]]]:
         until_ns = self._open_ns or at_ns
@@ -111,14 +126,24 @@ class Sequences:
             pair = self._pairs.setdefault((entity, before, after), Pair(entity=entity, before=before, after=after))
             self._pairs.move_to_end((entity, before, after))
             pair.ring.append((until_ns, count, 0))
-            self._seen[entity, after] = self._seen.get((entity, after), 0.0) + count
-        for (entity, before), count in totals.items():
-            self._totals[entity, before] = self._totals.get((entity, before), 0.0) + count
+            _add(self._seen, (entity, after), count)
+        for line, count in totals.items():
+            _add(self._totals, line, count)
         for key, pair in list(self._pairs.items()):
             if pair.ring or pair.firing:
                 yield from self._judge(pair, until_ns, totals.get(key[:2], 0))
-        while len(self._pairs) > MAX_PAIRS:
-            self._pairs.popitem(last=False)
+        self._bounded()
+
+    def _bounded(self) -> None:
+        """What was not met for longest goes; what fires stays until it has ended."""
+        spare = len(self._pairs) - MAX_PAIRS
+        if spare > 0:
+            calm = (step for step, pair in self._pairs.items() if not pair.firing)
+            for step in list(islice(calm, spare)):
+                del self._pairs[step]
+        for counts in (self._totals, self._seen):
+            while len(counts) > MAX_PAIRS:
+                counts.popitem(last=False)
 
     def _judge(self, pair: Pair, until_ns: int, of_now: int) -> Iterator[tuple[Pair, dict[str, Any], dict[str, Any]]]:
         if pair.ring and pair.ring[-1][0] == until_ns:
@@ -150,7 +175,8 @@ class Sequences:
         self._open_ns = kept.open_ns
         self._last = OrderedDict(((e, t), n) for e, t, n in kept.last)
         self._pairs = OrderedDict(((p.entity, p.before, p.after), p) for p in kept.pairs)
-        self._totals, self._seen = {(e, b): n for e, b, n in kept.totals}, {(e, b): n for e, b, n in kept.seen}
+        self._totals = OrderedDict(((e, b), n) for e, b, n in kept.totals)
+        self._seen = OrderedDict(((e, b), n) for e, b, n in kept.seen)
         self._open = {(e, b, a): n for e, b, a, n in kept.open}
 
 
@@ -199,10 +225,26 @@ def told(pair: Pair, inputs: dict[str, Any], output: dict[str, Any], texts: tupl
     )  # fmt: skip
 
 
-def _moved(counts: dict[Any, Any], number: int, now: int) -> dict[Any, Any]:
-    """Counts by keys of an entity and templates, one template being another."""
-    moved: dict[Any, Any] = {}
-    for (entity, *templates), count in counts.items():
-        key = (entity, *(now if template == number else template for template in templates))
-        moved[key] = moved.get(key, 0) + count
-    return moved
+def _add(counts: OrderedDict[tuple[str, int], float], line: tuple[str, int], count: float) -> None:
+    """More of a line, which is the newest then."""
+    counts[line] = counts.get(line, 0.0) + count
+    counts.move_to_end(line)
+
+
+def _means(merged: Iterable[tuple[int, int]]) -> dict[int, int]:
+    """What ids mean after all of these became others, one after the other.
+
+    >>> _means([(1, 2), (2, 3), (4, 3)])
+    {4: 3, 2: 3, 1: 3}
+    """
+    means: dict[int, int] = {}
+    for number, now in reversed(list(merged)):
+        means[number] = means.get(now, now)
+    return {number: now for number, now in means.items() if number != now}
+
+
+def _move(counts: MutableMapping[Any, Any], means: dict[int, int]) -> None:
+    """Counts by keys of an entity and templates: those that name a template that is another now move there."""
+    for key in [key for key in counts if not means.keys().isdisjoint(key[1:])]:
+        moved = (key[0], *(means.get(template, template) for template in key[1:]))
+        counts[moved] = counts.get(moved, 0) + counts.pop(key)

@@ -65,6 +65,7 @@ class TemplateWatch:
         found: list[Transition] = []
         for number, now in normal.merged_templates:
             self._merged(number, now)
+        self._sequences.renamed(normal.merged_templates)
         for pair, inputs, output in self._sequences.take(normal.logs, normal.at_ns):
             texts = self._text(pair.entity, pair.before), self._text(pair.entity, pair.after)
             found.append(told(pair, inputs, output, texts))
@@ -116,7 +117,6 @@ class TemplateWatch:
             if kept is None:
                 old.template = now
             self._voices[old.entity, now] = old if kept is None else joined(old, kept)
-        self._sequences.renamed(number, now)
 
     def _text(self, entity: str, template: int) -> str:
         voice = self._voices.get((entity, template))
