@@ -9,6 +9,7 @@ from tests.api.fake_platform import FakePlatform
 from tests.store import control_samples as some
 from tests.store.control_samples import T0
 
+from mainstay.api import budget
 from mainstay.domain.budget import BudgetState, LearnedBar, TeamBudget
 from mainstay.domain.verdicts import Verdict
 
@@ -55,6 +56,20 @@ def test_what_was_held_back_is_listed_with_the_miss(viewer: Client, told: FakePl
     assert row["missed"]["says"] == "incident INC-2 opened 5 min 0 s after it began"
     assert page["missed_count"] == 1
     assert viewer.get("budget", limit=1)["held_count"] == page["held_count"]
+
+
+def test_when_there_is_more_than_is_looked_through_it_says_so(
+    viewer: Client, told: FakePlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = viewer.get("budget")
+    assert whole["is_cut"] is False
+    effects = some.effects(seq=3)
+    effects.alerts = {f"A-{n}": some.alert(n, id=f"A-{n}", suppressed=True) for n in range(10, 14)}
+    told.control.commit(effects)
+    monkeypatch.setattr(budget, "MOST", 3)
+    page = viewer.get("budget")
+    assert (page["is_cut"], len(page["held"])) == (True, 3)
+    assert page["held_count"] == whole["held_count"] + 4
 
 
 def test_before_the_first_tick_there_is_the_promise_of_the_settings(viewer: Client) -> None:

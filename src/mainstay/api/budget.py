@@ -47,7 +47,9 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BudgetPage(msgspec.Struct, frozen=True, kw_only=True):
-    """All of it. `held` are the newest; `held_count` and `missed_count` are of the whole span.
+    """All of it. `held` are the newest; `held_count` is of the whole span, and so is the rest unless `is_cut`.
+
+    `is_cut`: there was more than is looked through; what was observed and missed is at least what stands here.
 
     `waiting` is what a storm makes wait now, `lost` what did not even fit there since the beginning.
     """
@@ -61,6 +63,7 @@ class BudgetPage(msgspec.Struct, frozen=True, kw_only=True):
     floors: list[Floor]
     waiting: int
     lost: int
+    is_cut: bool = False
 
 
 @get("/budget", role="viewer", sync_to_thread=True)
@@ -68,14 +71,21 @@ def show_budget(platform: Platform, limit: Limit = 100) -> BudgetPage:
     """Promised against observed per team, what was not paged and the misses in it, and what verdicts taught."""
     control, at_ms = platform.control, now_ms(platform)
     since_ms = max(at_ms - SPAN_MS, _began_ms(platform))
-    verdicts = _with_incidents(platform, control.verdicts(limit=MOST))
-    incidents = [one for one in control.incidents(limit=MOST) if one.opened_ms >= since_ms]
+    said, opened = control.verdicts(limit=MOST), control.incidents(limit=MOST)
+    verdicts = _with_incidents(platform, said)
+    incidents = [one for one in opened if one.opened_ms >= since_ms]
     grouped = {g.alert for one in incidents for g in one.groupings if g.at_ms <= one.opened_ms}
     alerts = {one.id: one for one in control.alerts_by_id(sorted(grouped))}
     owners = {entity.id: entity.owner or DEFAULT_TEAM for entity in control.entities()}
     told = pages(incidents, alerts, verdicts, lambda entity: owners.get(entity, DEFAULT_TEAM))
-    held = [one for one in control.alerts(limit=MOST, suppressed=True) if one.since_ms >= since_ms]
-    rules = [one for one in control.alerts(limit=MOST, suppressed=False) if one.source != "detector"]
+    held_back, others = (control.alerts(limit=MOST, suppressed=is_held) for is_held in (True, False))
+    held = [one for one in held_back if one.since_ms >= since_ms]
+    rules = [one for one in others if one.source != "detector"]
+    oldest_ms = (
+        *(one.at_ms for one in said[MOST - 1 :]),
+        *(one.opened_ms for one in opened[MOST - 1 :]),
+        *(one.since_ms for one in (*held_back[MOST - 1 :], *others[MOST - 1 :])),
+    )
     missed = {miss.alert: miss for miss in misses(held, told, rules, verdicts)}
     state, weeks = platform.budget(), max((at_ms - since_ms) / WEEK_MS, 0.0)
     stands = state.teams or (_untouched(platform),)
@@ -83,12 +93,13 @@ def show_budget(platform: Platform, limit: Limit = 100) -> BudgetPage:
         since_ms=since_ms,
         teams=[TeamPage(team=s.team, stands=s, observed=observed(s.team, told, weeks, s.promised)) for s in stands],
         held=[Held(alert=alert, missed=missed.get(alert.id)) for alert in held[:limit]],
-        held_count=len(held),
+        held_count=control.funnel(since_ms).not_paged,
         missed_count=len(missed),
         learned=_learned(state),
         floors=list(platform.settings.floors),
         waiting=state.waiting,
         lost=state.lost,
+        is_cut=any(at_ms >= since_ms for at_ms in oldest_ms),
     )
 
 

@@ -99,6 +99,8 @@ def budget(client: Client, as_json: bool) -> None:
                    f"{seen['rules']} by your rules; {stands['watched']} series, calls and logs watched")  # fmt: skip
     click.echo(f"not paged: {page['held_count']}, of which {page['missed_count']} should have told you"
                " (mainstay alerts held)")  # fmt: skip
+    if page["is_cut"]:
+        click.echo("there was more than is looked through: what was observed and missed is at least this")
 
 
 @click.group()

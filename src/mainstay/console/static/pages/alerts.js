@@ -52,7 +52,7 @@ function Budget({ page }) {
 /** What was held back, and why: suppression must never be silent. */
 export function Alerts() {
   const held = useData('/budget'), told = useData('/alerts?suppressed=false&limit=500');
-  return html`<${Shown} held=${held} what="alerts">${(/** @type {any} */ page) => html`<${PageHead} title="Alerts" sentence=${html`<b>${plural(page.held_count, 'alert was', 'alerts were')} held back</b> since <${At} ms=${page.since_ms} />, and <b>${page.missed_count ? `${page.missed_count} of them should have told you` : 'none of them is known as a miss'}</b>. Each says why.`} />
+  return html`<${Shown} held=${held} what="alerts">${(/** @type {any} */ page) => html`<${PageHead} title="Alerts" sentence=${html`<b>${plural(page.held_count, 'alert was', 'alerts were')} held back</b> since <${At} ms=${page.since_ms} />, and <b>${page.missed_count ? `${page.missed_count} of them should have told you` : 'none of them is known as a miss'}</b>. Each says why.${page.is_cut ? ' There was more than is looked through: what was observed and missed is at least this.' : ''}`} />
     <${Budget} page=${page} /><section class="section"><h2>Part of an incident, or free to page</h2><${AlertTable} alerts=${/** @type {Alert[]} */ (items(told.data))} /></section>`}<//>`;
 }
 
