@@ -66,6 +66,53 @@ def test_what_is_late_or_not_a_number_or_of_nobody_makes_no_row():
     assert rows_of(first, samples((0, 20, 1), (0, 200, np.nan), (0, 200, np.inf), (77, 200, 1.0))) == 0
 
 
+def two_senders(behind_s: float) -> list[tuple[int, float, float]]:
+    """Slots 0 and 1 from one, 2 and 3 from another that is behind; both speak each 5 s, one after the other."""
+    said = list[tuple[int, float, float]]()
+    for turn in range(40):
+        second = 1000.0 + 5 * turn
+        said += [(0, second, turn), (1, second, turn), (2, second - behind_s, -turn), (3, second - behind_s, -turn)]
+    return said
+
+
+@pytest.mark.parametrize("behind_s", [0, 2, 30, 59])
+def test_a_sender_behind_another_is_in_every_row(behind_s):
+    detector = EntityRelations({})
+    made = detector.score(Normal(metrics=samples(*two_senders(behind_s)), new_series=four())).scores.size
+    seen = detector._members.entities[0].named["seen"]
+    assert made == 39
+    assert seen.tolist() == [39] * 4
+    assert detector.late == 0
+
+
+def test_what_is_too_late_is_counted_and_a_restart_keeps_the_count():
+    detector, after = EntityRelations({}), EntityRelations({})
+    detector.score(Normal(metrics=samples(*two_senders(90)), new_series=four()))
+    assert detector._members.entities[0].named["seen"].tolist() == [39, 39, 0, 0]
+    assert detector.late == 80
+    after.restore(detector.snapshot())
+    assert after.late == 80
+
+
+@pytest.mark.parametrize("behind_s", [30, 61, 90])
+def test_late_samples_mean_the_same_however_they_are_cut(behind_s):
+    said, whole = two_senders(behind_s), EntityRelations({})
+    whole.score(Normal(metrics=samples(*said), new_series=four()))
+    for size in (1, 3, 7):
+        cut = EntityRelations({})
+        cut.score(Normal(new_series=four()))
+        for at in range(0, len(said), size):
+            cut.score(Normal(metrics=samples(*said[at : at + size])))
+        assert cut.snapshot() == whole.snapshot()
+
+
+def test_the_one_behind_makes_rows_when_the_one_ahead_is_gone():
+    detector = EntityRelations({})
+    detector.score(Normal(metrics=samples(*two_senders(30)), new_series=four()))
+    alone = samples(*((slot, 1170.0 + 5 * turn, 1.0) for turn in range(20) for slot in (2, 3)))
+    assert detector.score(Normal(metrics=alone)).scores.size >= 10
+
+
 def test_a_metric_that_fell_silent_is_missing_and_not_constant():
     detector = EntityRelations({"stale_rows": 3})
     detector.score(Normal(metrics=samples(*((s, 0, 5.0) for s in range(4))), new_series=four()))
@@ -175,7 +222,7 @@ def test_a_silent_entity_makes_room_for_a_new_one():
     detector._members.rows[0, 2] -= 4_000_000_000_000
     newest = detector._members.rows.max(initial=0)
     assert newest > 0
-    detector._members.rows = np.vstack([detector._members.rows, [[0, 0, START_NS]]])
+    detector._members.rows = np.vstack([detector._members.rows, [[0, 0, START_NS, 0]]])
     detector.score(Normal(new_series=four("host:lab/b", 10)))
     assert [e.name for e in detector._members.entities] == ["host:lab/b"]
     assert detector._members.series[0][0] == -1

@@ -130,16 +130,18 @@ def learn(block, values, settings, teaches):  # type: ignore[no-untyped-def]  # 
 
 
 @njit(
-    types.int64(_series, types.int64[:, ::1], _samples, types.int64, types.int64),
+    types.int64(_series, types.int64[:, ::1], _samples, types.int64, types.int64, types.int64),
     cache=True,
     nogil=True,
 )
-def gather(series, rows, samples, start, window_ns):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN001
+def gather(series, rows, samples, start, window_ns, late_ns):  # type: ignore[no-untyped-def]  # noqa: ANN201, ANN001
     """Take samples in from `start` on, up to the first that would begin a new row of its entity; its index, or n.
 
     A row is over when a series that already spoke in it speaks again, and `window_ns` have passed: so fast senders make
-    a row per window, slow ones a row per round. `series` is (entity i4, last value f8, last row i8) by slot; `rows` is
-    i8[entities, 3]: number of the row, its beginning, its newest sample.
+    a row per window, slow ones a row per round. What is at most `late_ns` older than the beginning of the open row is
+    taken into it: one of two senders may be behind, and must not lose its words to the one ahead. What is older is
+    counted. `series` is (entity i4, last value f8, last row i8) by slot; `rows` is i8[entities, 4]: number of the row,
+    its beginning, its newest sample, samples that came too late.
     """
     entity, value, row = series
     slots, at_ns, said = samples
@@ -150,7 +152,8 @@ def gather(series, rows, samples, start, window_ns):  # type: ignore[no-untyped-
         mine = rows[entity[slot]]
         if mine[1] == 0:
             mine[1] = at_ns[i]
-        if at_ns[i] < mine[1]:
+        if mine[1] - at_ns[i] > late_ns:
+            mine[3] += 1
             continue
         if row[slot] == mine[0] and at_ns[i] - mine[1] >= window_ns:
             return i

@@ -22,14 +22,14 @@ class Members:
 
     Attributes:
         series: By slot: entity i4 (−1 none), last value f8, row in which it last spoke i8.
-        rows: i8[entities, 3]: number of the open row, when it began, its newest sample.
+        rows: i8[entities, 4]: number of the open row, when it began, its newest sample, samples that came too late.
     """
 
     def __init__(self, parameters: EntityParameters) -> None:
         self._parameters = parameters
         self._ignored = re.compile(parameters.ignore)
         self.series: Slots = (np.empty(0, np.int32), np.empty(0), np.empty(0, np.int64))
-        self.rows = np.zeros((parameters.most_entities, 3), np.int64)
+        self.rows = np.zeros((parameters.most_entities, 4), np.int64)
         self.entities: list[Entity] = []
         self.unwatched = 0
         self._numbers: dict[str, int] = {}
@@ -80,7 +80,7 @@ class Members:
         entity[watched] = np.frombuffer(saved["series"][0], np.int32)
         value[watched] = np.frombuffer(saved["series"][1])
         row[watched] = np.frombuffer(saved["series"][2], np.int64)
-        self.rows[: len(entities)] = np.frombuffer(saved["rows"], np.int64).reshape(-1, 3)
+        self.rows[: len(entities)] = np.frombuffer(saved["rows"], np.int64).reshape(-1, 4)
         self.unwatched = saved["unwatched"]
 
     def _make_room(self, slot: int) -> None:
@@ -108,7 +108,7 @@ class Members:
             self._leave([column.slot for column in self.entities[number].columns])
             del self._numbers[self.entities[number].name]
             self.entities[number] = new_entity(name, self._parameters)
-            self.rows[number] = 0
+            self.rows[number, :3] = 0  # what came too late is counted over all
         self._numbers[name] = number
         return number
 

@@ -12,6 +12,7 @@ class EntityParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
     Attributes:
         window_s: A row lasts at least so long; slower senders set their own rhythm.
+        late_s: Samples so much older than the beginning of the open row are taken into it; older ones are counted.
         most_entities, most_metrics: Bounds of the state; what comes beyond is not watched, and is counted.
         stale_rows: A metric that has not spoken for so many rows is missing, not constant.
         ridges: How firmly the other metrics may explain one: small finds a broken relation, large also finds a common
@@ -32,6 +33,7 @@ class EntityParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """
 
     window_s: float = 5.0
+    late_s: float = 60.0
     most_entities: int = 200
     most_metrics: int = 48
     least_metrics: int = 3

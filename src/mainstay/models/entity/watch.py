@@ -19,7 +19,7 @@ from mainstay.models.entity.story import Judged, Row, silenced, told
 from mainstay.models.entity.tail import Tail, bin_of, share_beyond
 from mainstay.models.entity.transition import transition
 
-FORMAT = 1
+FORMAT = 2
 
 
 class EntityRelations:
@@ -55,6 +55,11 @@ class EntityRelations:
         """Series that came when an entity, or the whole tier, was full."""
         return self._members.unwatched
 
+    @property
+    def late(self) -> int:
+        """Samples that came too late for the open row of their entity, and were left out."""
+        return int(self._members.rows[:, 3].sum())
+
     def score(self, normal: Normal) -> Scored:
         """Take samples in; one p-value for each row that is over (NaN while too little is known)."""
         for series in normal.new_series:
@@ -88,9 +93,9 @@ class EntityRelations:
 
     def _walk(self, batch: MetricBatch, scores: list[float], found: list[Transition]) -> None:
         at, samples = 0, (batch.series, batch.at_ns, batch.value)
-        window_ns = int(self._parameters.window_s * 1e9)
+        window_ns, late_ns = int(self._parameters.window_s * 1e9), int(self._parameters.late_s * 1e9)
         while True:
-            at = self._kernel.gather(self._members.series, self._members.rows, samples, at, window_ns)
+            at = self._kernel.gather(self._members.series, self._members.rows, samples, at, window_ns, late_ns)
             if at >= len(batch):
                 return
             number = int(self._members.series[0][batch.series[at]])
