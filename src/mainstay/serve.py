@@ -94,6 +94,8 @@ async def _serve(platform: Platform, listener: socket.socket, address: Path, url
             access_log=False,
             server_header=False,
             timeout_graceful_shutdown=3,
+            # Longer than senders rest between two batches: else one of them writes into a closing connection.
+            timeout_keep_alive=75,
             # A sender's 64 MiB body is read in pieces; the door stops reading beyond its bound.
             h11_max_incomplete_event_size=64 << 10,
         )

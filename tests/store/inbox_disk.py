@@ -10,6 +10,7 @@ from pathlib import Path
 
 from mainstay.domain.records import Record
 from mainstay.store.inbox import Inbox
+from mainstay.store.inbox.durable import Sizes
 
 T0 = 1_790_000_000_000_000_000
 MINUTE = 60 * 10**9
@@ -57,7 +58,9 @@ class Disk:
 
 
 def opened(directory: Path, clock: Clock | None = None, **changed: object) -> Inbox:
-    settings: dict[str, object] = {"quota": QUOTA, "sync": lambda fd: None, **changed}
+    sizes = {name: changed.pop(f"{name}_bytes") for name in ("segment", "memory") if f"{name}_bytes" in changed}
+    made = Sizes(**sizes)  # type: ignore[arg-type]
+    settings: dict[str, object] = {"quota": QUOTA, "sync": lambda fd: None, "sizes": made, **changed}
     return Inbox(directory, clock=clock or Clock(), **settings)  # type: ignore[arg-type]
 
 

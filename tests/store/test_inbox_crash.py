@@ -212,9 +212,10 @@ SENDS = """
 import sys
 from pathlib import Path
 from mainstay.store.inbox import Inbox
+from mainstay.store.inbox.durable import Sizes
 from tests.store.inbox_disk import Clock
 quota = dict.fromkeys(("signals", "alerts", "control"), 1 << 30)
-inbox = Inbox(Path(sys.argv[1]), clock=Clock(), quota=quota, segment_bytes=20_000)
+inbox = Inbox(Path(sys.argv[1]), clock=Clock(), quota=quota, sizes=Sizes(segment=20_000))
 number = int(sys.argv[2])
 while True:
     futures = []

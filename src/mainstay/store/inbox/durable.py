@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 
 from mainstay.domain.entities import DEFAULT_TENANT
@@ -28,6 +29,22 @@ MiB = 1 << 20
 QUEUE_BYTES = 128 * MiB  # bodies that may wait for the disk at one moment
 
 
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """In bytes.
+
+    Args:
+        segment: A file of the inbox is closed once it is this large.
+        memory: Bodies that `take` need not read back from disk.
+    """
+
+    segment: int = 16 * MiB
+    memory: int = 16 * MiB
+
+
+SIZES = Sizes()
+
+
 class Inbox:
     """Keeps what arrives until the pipeline has applied it; a sender is answered only when its record is on disk.
 
@@ -39,7 +56,6 @@ class Inbox:
         quota: Bytes per lane that may wait to be applied; beyond it `append` raises `Overloaded`.
         sync: Makes a file descriptor's data durable; an error of it is final: the inbox refuses from then on.
         keep: Never delete anything (for recordings).
-        memory_bytes: Bodies that `take` need not read back from disk.
         lock: Held while the inbox is open, and taken before anything is made; `directory/lock` if not given.
 
     Raises:
@@ -53,21 +69,20 @@ class Inbox:
         *,
         clock: Clock,
         quota: Mapping[Lane, int],
-        segment_bytes: int = 16 * MiB,
+        sizes: Sizes = SIZES,
         sync: Sync = os.fdatasync,
         keep: bool = False,
-        memory_bytes: int = 16 * MiB,
         lock: Path | None = None,
     ) -> None:
         self._lock_fd = _locked(lock or directory / "lock", directory)
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.directory, self._clock, self._sync, self._keep = directory, clock, sync, keep
         self._quota: dict[Lane, int] = {lane: quota[lane] for lane in LANES}
-        self._memory_bytes = memory_bytes
+        self._memory_bytes = sizes.memory
         self._lock = threading.Lock()
         self._arrived = threading.Condition(self._lock)
         self._taking = threading.Lock()
-        self._lanes = {lane: LaneFiles(directory, lane, segment_bytes=segment_bytes, sync=sync) for lane in LANES}
+        self._lanes = {lane: LaneFiles(directory, lane, segment_bytes=sizes.segment, sync=sync) for lane in LANES}
         self._backlog, self._repeats = Backlog(), Repeats()
         self._waiting = dict.fromkeys(LANES, 0)  # bytes accepted and not yet applied
         self._cursor = dict.fromkeys(LANES, 0)  # where `take` reads next in each lane
