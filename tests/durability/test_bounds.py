@@ -6,7 +6,8 @@ from mainstay.bench.endurance import disk, overload
 from mainstay.store.telemetry import Telemetry
 
 SEGMENT_MB = 16.8
-RSS_MB = 600
+RSS_MB = 1_000
+"""Under all the load that the machine can make. With the lab's load the bar is 600 MB; 405 was seen."""
 
 
 @pytest.mark.slow
