@@ -28,19 +28,19 @@ class Reads:
     def points(self, series_id: int, since_ms: int, until_ms: int, most: int = 10_000) -> tuple[I64, F64]:
         """(at_ms, value) of one series in time order, both ends included; thinned to the extremes of each stretch."""
         found = self._select(POINTS, "at_ns, value", series_id, (since_ms, until_ms))
-        order = np.argsort(found["at_ns"], kind="stable")
+        order = np.lexsort((found["value"], found["at_ns"]))  # equal times: the same order, hot or sealed
         return thin(found["at_ns"][order] // _MS, found["value"][order], most)
 
     def bands(self, series_id: int, since_ms: int, until_ms: int) -> tuple[I64, F64, F64]:
         """(at_ms, low, high) of one series in time order."""
         found = self._select(BANDS, "at_ns, low, high", series_id, (since_ms, until_ms))
-        order = np.argsort(found["at_ns"], kind="stable")
+        order = np.lexsort((found["low"], found["at_ns"]))
         return found["at_ns"][order] // _MS, found["low"][order], found["high"][order]
 
     def logs(self, entity: str, since_ms: int, until_ms: int, limit: int = 1_000) -> LogBatch:
         """The newest `limit` lines of an entity ("": of all), oldest first."""
         condition, values = ("entity = $1", [entity]) if entity else ("true", [])
-        tail = f"ORDER BY at_ns DESC LIMIT {int(limit)}"
+        tail = f"ORDER BY at_ns DESC, entity DESC, body DESC LIMIT {int(limit)}"
         rows = self._rows(LOGS, condition, values, (since_ms, until_ms), tail)[::-1]
         entities, at, severity, template, body, trace = zip(*rows, strict=True) if rows else ((),) * 6
         return LogBatch(
