@@ -38,16 +38,25 @@ def fault(ctx: click.Context) -> None:
 @click.option("--quiet", default=90.0, show_default=True, help="Seconds without a fault before each one.")
 @click.option("--patience", default=90.0, show_default=True, help="Seconds that a fault lasts.")
 @click.option("--after", default=20.0, show_default=True, help="Seconds for users to calm down.")
+@click.option("--together", default=0.2, show_default=True, help="Share of faults that a second one joins.")
 @click.option("--folder", type=click.Path(path_type=Path), default=None, help="Keep everything here.")
 @click.option("--record", is_flag=True, help="Keep what was received, for `mainstay replay FOLDER/platform`.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here.")
-def campaign(faults: int, json_file: Path | None, quiet: float, patience: float, after: float, **rest: object) -> None:
+def campaign(
+    faults: int,
+    json_file: Path | None,
+    quiet: float,
+    patience: float,
+    after: float,
+    together: float,
+    **rest: object,
+) -> None:
     """Platform and shop together, faults of every kind: what was found, how fast, and what was opened for nothing."""
     from mainstay.demo.campaign import campaign as conduct
     from mainstay.demo.run import Options
     from mainstay.lab.campaign import Pace
 
-    figures = conduct(Options(**rest), faults, Pace(quiet, patience, after))  # type: ignore[arg-type]
+    figures = conduct(Options(**rest), faults, Pace(quiet, patience, after, together))  # type: ignore[arg-type]
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n")
     for name, value in figures.items():

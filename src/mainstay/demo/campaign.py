@@ -7,20 +7,28 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mainstay.client import Client
+from mainstay.demo.attribution import (
+    LATE_S,
+    NOISE,
+    attribute,
+    ended_s,
+    final_incident,
+    grouping_figures,
+)
 from mainstay.demo.run import Options, lab_of, settings_of
 from mainstay.demo.story import rank
 from mainstay.lab.campaign import Pace, conduct
 from mainstay.lab.fault import Fault, Truth
+from mainstay.lab.shop import Shop
 from mainstay.process import PlatformProcess
 
 LEARN_S = 95.0
 """Normal traffic before the first fault: as long as a demo gives the models."""
-LATE_S = 30.0
-"""An incident that opens this long after a fault's end is still of this fault: windows close behind time."""
+PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +41,10 @@ class Found:
     incident: str | None = None
     delay_s: float | None = None
     rank: int | None = None
+
+    @property
+    def is_wrong(self) -> bool:
+        return self.incident is not None and self.rank != 1
 
 
 def campaign(options: Options, faults: int, pace: Pace) -> dict[str, Any]:
@@ -50,45 +62,78 @@ def campaign(options: Options, faults: int, pace: Pace) -> dict[str, Any]:
             time.sleep(LEARN_S)
             done = conduct(lab, Truth(folder / "truth"), faults, pace)
         hours = (time.time() - began_s) / 3600
-        rows = client.get("incidents", limit=1000)
-        incidents = [client.get(f"incidents/{row['id']}")["incident"] for row in rows]
+        seen = Seen(alerts_of(client), incidents_of(client))
     finally:
         platform.stop()
-    return figures(done, incidents, hours)
+    return figures(done, seen, lab.shop, hours)
 
 
-def figures(faults: Sequence[Fault], incidents: Sequence[dict[str, Any]], hours: float) -> dict[str, Any]:
-    """What is printed: found and missed by kind, how late, the place of the cause, and what was opened for nothing."""
-    opened = sorted(incidents, key=lambda incident: incident["opened_ms"])
-    found = [_found(fault, opened) for fault in faults]
-    matched = {one["id"] for fault in faults for one in _within(fault, opened)}
-    false = [one["id"] for one in opened if one["id"] not in matched]
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the platform had to say by the end: all alerts, and all incidents with their groupings."""
+
+    alerts: Sequence[dict[str, Any]]
+    incidents: Sequence[dict[str, Any]]
+
+
+def alerts_of(client: Client) -> list[dict[str, Any]]:
+    """Every alert, page by page."""
+    found: list[dict[str, Any]] = []
+    while page := client.get("alerts", limit=PAGE, **({"before": found[-1]["id"]} if found else {})):
+        found += page
+    return found
+
+
+def incidents_of(client: Client) -> list[dict[str, Any]]:
+    """Every incident in the order of opening."""
+    found = [client.get(f"incidents/{row['id']}")["incident"] for row in client.get("incidents", limit=PAGE)]
+    return sorted(found, key=lambda incident: incident["opened_ms"])
+
+
+def figures(faults: Sequence[Fault], seen: Seen, shop: Shop, hours: float) -> dict[str, Any]:
+    """What is printed: found and missed by kind, how late, the place of the cause, what was opened for nothing, and how
+    well each incident holds what belongs to one fault."""  # noqa: D205, D209
+    cause_of = attribute(seen.alerts, faults, shop)
+    holds = incidents_by_fault(seen.incidents, cause_of, faults)
+    found = [_found(fault, holds[fault.id]) for fault in faults]
+    matched = {one["id"] for incidents in holds.values() for one in incidents}
+    false = [one["id"] for one in seen.incidents if one["id"] not in matched]
     return {
         "faults": len(found),
         **_of(found),
         "recall_felt": _share([f.incident is not None for f in found if f.was_felt]),
         "false_incidents": len(false),
         "false_incidents_per_h": round(len(false) / hours, 2),
+        **grouping_figures(cause_of, final_incident(seen.incidents)),
         "hours": round(hours, 2),
         "by_kind": {kind: _of([f for f in found if f.fault == kind]) for kind in sorted({f.fault for f in found})},
         "missed": [f"{f.fault} at {f.service}" for f in found if f.incident is None],
+        "wrong_cause": [f"{f.fault} at {f.service}: {f.incident}, place {f.rank}" for f in found if f.is_wrong],
     }
 
 
-def _found(fault: Fault, opened: Sequence[dict[str, Any]]) -> Found:
-    of_it = _within(fault, opened)
-    if not of_it:
+def incidents_by_fault(
+    incidents: Sequence[dict[str, Any]], cause_of: dict[str, str | None], faults: Sequence[Fault]
+) -> dict[str, list[dict[str, Any]]]:
+    """Per fault the incidents that hold an alert of it, and those without a known alert that opened while it alone
+    lasted, in the order of opening."""  # noqa: D205, D209
+    holds: dict[str, list[dict[str, Any]]] = {fault.id: [] for fault in faults}
+    for incident in incidents:
+        causes = {cause_of.get(grouping["alert"]) for grouping in incident.get("groupings", ())}
+        named = causes - {None, NOISE}
+        present = [f.id for f in faults if f.started_s <= incident["opened_ms"] / 1000 <= ended_s(f) + LATE_S]
+        for fault in sorted(str(name) for name in named) if named else present[: 1 if len(present) == 1 else 0]:
+            holds[fault].append(incident)
+    return holds
+
+
+def _found(fault: Fault, incidents: Sequence[dict[str, Any]]) -> Found:
+    if not incidents:
         return Found(fault.fault, fault.service, bool(fault.was_felt))
-    first = of_it[0]
+    first = incidents[0]
     place = rank(first["suspects"], {fault.service, *fault.cause.accepted})
-    delay_s = first["opened_ms"] / 1000 - fault.started_s
+    delay_s = max(0.0, first["opened_ms"] / 1000 - fault.started_s)
     return Found(fault.fault, fault.service, bool(fault.was_felt), first["id"], round(delay_s, 1), place)
-
-
-def _within(fault: Fault, opened: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Incidents that opened while the fault lasted, or just after."""
-    until_s = datetime.fromisoformat(fault.ended_at).timestamp() + LATE_S
-    return [one for one in opened if fault.started_s <= one["opened_ms"] / 1000 <= until_s]
 
 
 def _of(found: Sequence[Found]) -> dict[str, Any]:
@@ -97,7 +142,8 @@ def _of(found: Sequence[Found]) -> dict[str, Any]:
         "recall": _share([f.incident is not None for f in found]),
         "detection_delay_s_p50": round(statistics.median(delays), 1) if delays else None,
         "detection_delay_s_p95": _p95(delays),
-        "root_cause_first": _share([f.rank == 1 for f in found]),
+        "ac1": _share([f.rank == 1 for f in found]),
+        "ac3": _share([f.rank is not None and f.rank <= 3 for f in found]),
     }
 
 

@@ -39,7 +39,7 @@ def _carry_out(arguments: argparse.Namespace) -> None:
     if arguments.command == "run":
         commands.run(_lab(arguments), arguments.deploys_every)
     elif arguments.command == "campaign":
-        pace = Pace(arguments.quiet, arguments.patience, arguments.after)
+        pace = Pace(arguments.quiet, arguments.patience, arguments.after, arguments.together)
         commands.campaign(_lab(arguments), arguments.truth, arguments.faults, pace)
     else:
         done = commands.fault(arguments.lab, arguments.kind, arguments.service, arguments.seed, arguments.truth)
@@ -68,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
     campaign.add_argument("--quiet", type=float, default=Pace.quiet_s, metavar="S", help="before each fault")
     campaign.add_argument("--patience", type=float, default=Pace.patience_s, metavar="S", help="for each fault")
     campaign.add_argument("--after", type=float, default=Pace.after_s, metavar="S", help="after each fault")
+    campaign.add_argument("--together", type=float, default=0.0, metavar="P", help="share that a second one joins")
     return lab
 
 

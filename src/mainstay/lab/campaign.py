@@ -17,6 +17,8 @@ from mainstay.lab.shop import Shop
 
 LOOK_EVERY_S = 1.0
 SWINGS = (0.7, 1.0, 1.25, 1.4)
+APART = (0.05, 0.35)
+"""After what part of the first one's patience a second fault joins it."""
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,13 @@ class Pace:
         quiet_s: Before each fault: time in which nothing is wrong, though a deploy or busy users may look like it.
         patience_s: How long a fault may last until the campaign ends it itself.
         after_s: After each fault, for users to calm down.
+        together: The share of faults that a second one joins, elsewhere, before they have ended.
     """
 
     quiet_s: float = 60.0
     patience_s: float = 120.0
     after_s: float = 20.0
+    together: float = 0.0
 
 
 def conduct(
@@ -44,15 +48,32 @@ def conduct(
     """
     pace = pace or Pace()
     draw = draw_of(lab.seed, "campaign")
-    ended = []
-    for number, kind in enumerate(draw_kinds(lab.shop, faults, draw)):
+    kinds = draw_kinds(lab.shop, faults, draw)
+    ended: list[Fault] = []
+    while kinds:
         _quiet(lab, truth, pace, draw)
-        fault = lab.inject(kind, seed=draw.randrange(2**31))
-        ended.append(_outlast(lab, fault, pace))
-        truth.tell(ended[-1])
-        felt = "felt by users" if ended[-1].was_felt else "not felt by users"
-        tell(f"{number + 1}/{faults} {kind} at {fault.service}: {felt}, ended by {ended[-1].ended_by}")
+        present = [lab.inject(kinds.pop(0), seed=draw.randrange(2**31))]
+        if kinds and draw.random() < pace.together:
+            time.sleep(draw.uniform(*APART) * pace.patience_s)
+            present += _join(lab, present[0], kinds, draw)
+        for fault in _outlast(lab, present, pace):
+            truth.tell(fault)
+            ended.append(fault)
+            felt = "felt by users" if fault.was_felt else "not felt by users"
+            beside = " (two at once)" if len(present) > 1 else ""
+            tell(f"{len(ended)}/{faults} {fault.fault} at {fault.service}{beside}: {felt}, ended by {fault.ended_by}")
     return ended
+
+
+def _join(lab: Lab, first: Fault, kinds: list[str], draw: random.Random) -> list[Fault]:
+    """A second fault at another place, of the next kind that has one; nothing when none has."""
+    taken = {first.service, *first.cause.accepted, *first.cause.affected}
+    for kind in kinds:
+        places = [place for place in KINDS[kind].where(lab.shop) if place not in taken]
+        if places:
+            kinds.remove(kind)
+            return [lab.inject(kind, draw.choice(places), seed=draw.randrange(2**31))]
+    return []
 
 
 def draw_kinds(shop: Shop, faults: int, draw: random.Random) -> list[str]:
@@ -84,16 +105,23 @@ def _label(truth: Truth, kind: str, service: str, what: str) -> None:
         file.write(json.dumps(line) + "\n")
 
 
-def _outlast(lab: Lab, fault: Fault, pace: Pace) -> Fault:
-    until = fault.started_s + pace.patience_s
-    ended_by = "an operator"
-    while lab.is_present(fault):
-        if time.time() > until:
-            lab.lift(fault)
-            ended_by = "the campaign"
-            break
+def _outlast(lab: Lab, faults: list[Fault], pace: Pace) -> list[Fault]:
+    """Wait until each has been ended, or end it; what users felt of two at once counts for both."""
+    ends: dict[str, tuple[str, str]] = {}
+    while len(ends) < len(faults):
+        for fault in faults:
+            if fault.id in ends:
+                continue
+            if not lab.is_present(fault):
+                ends[fault.id] = (utc_text(time.time()), "an operator")
+            elif time.time() > fault.started_s + pace.patience_s:
+                lab.lift(fault)
+                ends[fault.id] = (utc_text(time.time()), "the campaign")
         time.sleep(LOOK_EVERY_S)
-    ended_at = utc_text(time.time())
     time.sleep(pace.after_s)
+    return [_ended(lab, fault, *ends[fault.id]) for fault in faults]
+
+
+def _ended(lab: Lab, fault: Fault, at: str, by: str) -> Fault:
     felt = lab.experience(fault)
-    return replace(fault, ended_at=ended_at, ended_by=ended_by, was_felt=felt.was_hurt, recovery_s=felt.recovery_s)
+    return replace(fault, ended_at=at, ended_by=by, was_felt=felt.was_hurt, recovery_s=felt.recovery_s)

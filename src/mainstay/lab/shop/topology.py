@@ -70,3 +70,28 @@ def nominal_ms(shop: Shop, service: str, method: str, path: str) -> float:
     route = _route_of(shop.service(service), method, path)
     below = sum(nominal_ms(shop, step.target, step.method, step.path) for step in route.steps if step.is_call)
     return route.work_ms + HOP_MS * len(route.steps) + below
+
+
+def depends_on(shop: Shop, name: str) -> set[str]:
+    """What a service, directly, cannot do without: what it calls, its databases, the brokers and consumers of its
+    queues (a queue that nobody empties refuses)."""  # noqa: D205, D209
+    if name not in shop.names:
+        return set()
+    service = shop.service(name)
+    steps = [step for route in service.work for step in route.steps]
+    queues = {step.target for step in steps if step.kind == "publish"}
+    held = queues | {queue.name for queue in shop.queues_held_by(name)}
+    return (
+        {step.target for step in steps if step.is_call}
+        | set(service.databases)
+        | {shop.broker_of(queue) for queue in queues | ({service.consumes} if service.consumes else set())}
+        | {other.name for other in shop.services if other.consumes in held}
+    ) - {name}
+
+
+def reached_by(shop: Shop, names: set[str]) -> set[str]:
+    """Whoever may feel that these fail, themselves among them, however far up."""
+    reached = set(names)
+    while more := {name for name in shop.names if depends_on(shop, name) & reached} - reached:
+        reached |= more
+    return reached
