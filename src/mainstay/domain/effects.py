@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from mainstay.domain.alerts import Alert
 from mainstay.domain.changes import Change
@@ -17,7 +18,7 @@ from mainstay.domain.verdicts import Label, Verdict
 
 KEYED = (
     "entities", "edges", "templates", "changes", "alerts", "incidents", "plans", "pages", "verdicts", "labels",
-    "deployments",
+    "deployments", "records",
 )  # fmt: skip
 
 
@@ -25,7 +26,8 @@ KEYED = (
 class Effects:
     """Collected while a batch travels the stages; newest state per id wins.
 
-    `decided_seq` is the last record of the batch.
+    `decided_seq` is the last record of the batch. `records` are what the MLOps layer keeps (rollouts, findings, …), by
+    "kind:id"; `store/mlops.py` knows their tables.
     """
 
     decided_seq: int = 0
@@ -41,6 +43,7 @@ class Effects:
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     labels: dict[str, Label] = field(default_factory=dict)
     deployments: dict[str, Deployment] = field(default_factory=dict)
+    records: dict[str, Any] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
 
     def merge(self, later: Effects) -> None:

@@ -43,6 +43,9 @@ class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
         algorithm: Name in the registry of algorithms, e.g. `robust-season`; says which class loads the artefact.
         dataset: Digest of the data it was fitted on; "" for a version of hand-set priors.
         attestation: Digest of the signed statement that binds this record to its artefact; unsigned is not served.
+        feature_view: What it saw, `metrics/1`. experiment: The search that it came out of; "" when it was not trained.
+        reference: Digest of the histograms of its features when it was trained: what drift is measured against.
+        seed: Of the search; with the same data set it gives the same artefact.
     """
 
     ref: VersionRef
@@ -58,6 +61,10 @@ class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str = ""
     why: str = ""
     attestation: str = ""
+    feature_view: str = ""
+    experiment: str = ""
+    reference: str = ""
+    seed: int = 0
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):

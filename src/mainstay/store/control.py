@@ -29,7 +29,7 @@ from mainstay.domain.verdicts import Label, Verdict
 from mainstay.domain.views import Funnel, IncidentLine
 from mainstay.ledger import Head, Verified, verify
 from mainstay.store import documents as doc
-from mainstay.store import retention, schema
+from mainstay.store import mlops, retention, schema
 from mainstay.store import transaction as tx
 from mainstay.store.database import Database
 from mainstay.store.feed import Feed
@@ -78,7 +78,7 @@ class Control:
             write.save_new(doc.PAGE, effects.pages.values())
             write.save_new(doc.VERDICT, effects.verdicts.values())
             write.save(doc.LABEL, effects.labels.values())
-            write.save(doc.DEPLOYMENT, effects.deployments.values())
+            mlops.save_decided(write, effects)
             write.append(e for e in effects.entries if not (e.kind == "plan" and e.subject in overtaken))
             write.set_meta("decided_seq", str(effects.decided_seq))
         self._entities.update(effects.entities)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, SmallInteger, String, Table, Text
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """Number of the last migration. A store with a higher one was written by a newer Mainstay and is refused."""
 
 metadata = MetaData()
@@ -106,6 +106,17 @@ pages = _documents(
 )
 versions = _documents("versions", _key("model"), Column("version", BigInteger, primary_key=True), _text("kind"))
 deployments = _documents("deployments", _key("kind"), _key("scope"))
+# what the MLOps layer keeps: experiments, training runs, rollouts, findings, …; `subject` is what it is about
+model_records = _documents(
+    "model_records",
+    _key("kind"),
+    _key("id"),
+    _text("subject"),
+    _text("status"),
+    _ms("at_ms"),
+    Index("model_records_at", "tenant", "kind", "at_ms", "id"),
+    Index("model_records_subject", "tenant", "kind", "subject", "at_ms"),
+)
 
 ledger = Table(
     "ledger",

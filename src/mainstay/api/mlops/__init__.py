@@ -1,0 +1,1 @@
+"""The MLOps layer over HTTP: training, rollouts, watching; one file per part."""

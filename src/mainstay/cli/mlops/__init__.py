@@ -1,0 +1,1 @@
+"""Models from the command line: training, rollouts, watching; one file per part."""

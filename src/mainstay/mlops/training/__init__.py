@@ -1,0 +1,1 @@
+"""How versions are made: data sets, features, quality, search, runs."""
