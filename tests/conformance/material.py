@@ -10,6 +10,7 @@ from tests.models.hosts import Hosts
 from tests.models.simulated import START_NS, WINDOW_NS, Edges, Fault, Metrics
 from tests.models.test_logs import ERROR, everyday, normal, window
 
+from mainstay.domain.predictions import Predictions, Truths
 from mainstay.domain.signals import EdgeWindow, MetricBatch, Normal, TemplateWindow
 
 CALM, TROUBLE = 40, 70
@@ -44,6 +45,21 @@ def entities(*, trouble: bool) -> Iterator[Normal]:
     return Hosts(seed=7).rows(120, trouble=(70, 90) if trouble else None)
 
 
+def predictions(*, trouble: bool) -> Iterator[Normal]:
+    """One model with two features and labels; in trouble one feature moves and it is wrong more often."""
+    rng = np.random.default_rng(7)
+    for w in range(TROUBLE):
+        is_bad = trouble and CALM <= w < CALM + 15
+        n, at = 60, START_NS + w * WINDOW_NS + np.arange(60) * 50_000_000
+        features = np.column_stack([rng.normal(3.0 if is_bad else 0.0, 1.0, n), rng.exponential(1.0, n)])
+        score = rng.uniform(0.02, 0.98, n)
+        truth = (rng.random(n) < (1 - score if is_bad else score)).astype(float)
+        key = (w * n + np.arange(n)).astype(np.uint64)
+        batch = Predictions("model:lab/fraud", "12", key, at, score, ("eu",) * n, ("amount", "age"), features)
+        yield Normal(predictions=(batch,), at_ns=int(at[-1]))
+        yield Normal(truths=(Truths("model:lab/fraud", key, at, truth),), at_ns=int(at[-1]))
+
+
 def strange(kind: str) -> Iterator[Normal]:
     """Values that no sender should send, and times that go backwards."""
     values = [0.0, np.nan, np.inf, -np.inf, 1e308, -1e308, 5e-324, -1.0]
@@ -58,6 +74,11 @@ def strange(kind: str) -> Iterator[Normal]:
             yield Normal(
                 templates=(TemplateWindow("e", 1, "", 255, until - WINDOW_NS, until, 10**12, is_new=True),), at_ns=-5
             )
+        elif kind == "predictions":
+            n, at = len(values), np.full(len(values), until)
+            key, features = np.arange(n, dtype=np.uint64), np.array([values, values[::-1]]).T
+            batch = Predictions("m", "1", key, at, np.array(values), ("",) * n, ("a", "b"), features)
+            yield Normal(predictions=(batch,) * 20, truths=(Truths("m", key, at, np.array(values)),), at_ns=until)
         else:
             n = len(values)
             series = Metrics(count=8).series if w == 0 else ()
@@ -76,8 +97,24 @@ def cut(normal: Normal) -> list[Normal]:
             Normal(new_series=normal.new_series),
             *(dataclasses.replace(normal, metrics=p, new_series=()) for p in pieces),
         ]
+    if normal.predictions or normal.truths:
+        return [
+            *(
+                Normal(predictions=(_row(batch, i),), at_ns=0)
+                for batch in normal.predictions
+                for i in range(len(batch))
+            ),
+            *(Normal(truths=(_row(batch, i),), at_ns=0) for batch in normal.truths for i in range(len(batch))),
+        ]
     parts = [dataclasses.replace(normal, edges=(e,)) for e in normal.edges]
     return parts + [dataclasses.replace(normal, templates=(t,)) for t in normal.templates]
+
+
+def _row(batch, i: int):
+    """One row of a batch of columns."""
+    columns = {f.name: getattr(batch, f.name) for f in dataclasses.fields(batch)}
+    rowwise = {k: v[i : i + 1] for k, v in columns.items() if k != "names" and not isinstance(v, str)}
+    return dataclasses.replace(batch, **rowwise)
 
 
 STREAMS: dict[str, Callable[..., Iterator[Normal]]] = {
@@ -85,4 +122,5 @@ STREAMS: dict[str, Callable[..., Iterator[Normal]]] = {
     "edges": edges,
     "logs": logs,
     "entities": entities,
+    "predictions": predictions,
 }

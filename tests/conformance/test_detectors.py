@@ -67,7 +67,7 @@ def test_trouble_says_what_an_operator_needs(algorithm):
         assert t.summary
         assert t.name
         assert t.entity
-        assert t.subject.partition(":")[0] in ("metric", "edge", "log", "entity")
+        assert t.subject.partition(":")[0] in ("metric", "edge", "log", "entity", "model")
         assert t.since_ns <= t.at_ns
         if t.firing:
             assert t.p_value is not None

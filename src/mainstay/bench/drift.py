@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mainstay.mlops.drift import F64, compare, counted, reference_of
+from mainstay.models.drift import F64, compare, counted, reference_of
 
 PART = 100_000
 MOVED_EVERY = 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import get_args
 
 import msgspec
 import numpy as np
@@ -17,10 +17,11 @@ from mainstay.detect.rules import Rules
 from mainstay.detect.watched import Watched
 from mainstay.domain.alerts import Alert
 from mainstay.domain.budget import Budget, BudgetState, Floor
+from mainstay.domain.calendar import NO_CALENDAR, Calendar
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Topology
 from mainstay.domain.models import VersionRef
-from mainstay.domain.protocols import BandBatch, Models, Transition
+from mainstay.domain.protocols import BandBatch, Models, StreamKind, Transition
 from mainstay.domain.records import Command
 from mainstay.domain.signals import MetricBatch, Normal
 from mainstay.domain.state import pack, unpack
@@ -33,8 +34,7 @@ STILL_MS = 100_000
 # a new process reports a counter from its first event on: a rate that was too high and is not reported by then is none;
 # longer than the slowest usual scrape, shorter than a runbook waits for its proof
 STILL = "its counter is not reported any more: nothing happened for 100 s"
-Kind = Literal["metrics", "edges", "logs", "entities"]
-KINDS: tuple[Kind, ...] = ("metrics", "edges", "logs", "entities")
+KINDS: tuple[StreamKind, ...] = get_args(StreamKind)
 
 
 class _Saved(msgspec.Struct):
@@ -55,6 +55,7 @@ class Detect:
         budget: How many false pages a week each team accepts.
         limits: What is too small to care about.
         topology: Who is there and owned by whom, as known at the record at hand.
+        calendar: Days that are not like others.
 
     Attributes:
         bands: Of the last record: expected bands worth keeping for charts.
@@ -68,8 +69,10 @@ class Detect:
         budget: Budget | None = None,
         limits: Sequence[Floor] = (),
         topology: Callable[[], Topology] = Topology,
+        calendar: Calendar = NO_CALENDAR,
     ) -> None:
         self._models, self._policy, self._floors, self._topology = models, budget or Budget(), limits, topology
+        self._calendar = calendar
         self.bands: Sequence[BandBatch] = ()
         self.scores: Sequence[bytes] = ()
         self._take_up(_Saved(Book(), {}))
@@ -84,7 +87,7 @@ class Detect:
         book = self._book
         is_tick = book.begin(at_ms)
         held_before = set(book.held)
-        normal = dataclasses.replace(normal, at_ns=at_ms * 1_000_000)
+        normal = dataclasses.replace(normal, at_ns=at_ms * 1_000_000, calendar=self._calendar)
         # after a restart the normaliser names all of them again
         self._watched.heard(one for one in normal.new_series if self._slots.get(one.slot) != one.id)
         self._slots.update({series.slot: series.id for series in normal.new_series})
@@ -163,7 +166,7 @@ class Detect:
                 scores.append(served.scored.scores.tobytes())
         self.bands, self.scores = bands, scores
 
-    def _started(self, kind: Kind, told: Transition, by: VersionRef, moment: tuple[int, Effects]) -> None:
+    def _started(self, kind: StreamKind, told: Transition, by: VersionRef, moment: tuple[int, Effects]) -> None:
         key, book = key_of(told.subject, told.channel), self._book
         before, (at_ms, effects) = book.before(key), moment
         alert = _alert(kind, told, by, before)
@@ -264,7 +267,7 @@ def _free(alert: Alert) -> Alert:
     return msgspec.structs.replace(alert, suppressed=False, suppressed_by="", suppressed_why="")
 
 
-def _alert(kind: Kind, told: Transition, by: VersionRef, before: Alert | None) -> Alert:
+def _alert(kind: StreamKind, told: Transition, by: VersionRef, before: Alert | None) -> Alert:
     """A new alert, or the one before again: same id, same onset, news of now."""
     since_ms = told.since_ns // 1_000_000
     return Alert(

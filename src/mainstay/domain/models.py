@@ -7,7 +7,9 @@ from typing import Any, Literal
 import msgspec
 
 Role = Literal["live", "shadow", "canary", "retired"]
-ModelKind = Literal["metrics", "logs", "edges", "entities", "correlator", "diagnoser", "planner"]
+ModelKind = Literal[
+    "metrics", "logs", "edges", "entities", "predictions", "correlator", "diagnoser", "planner"
+]  # fmt: skip
 
 
 class VersionRef(msgspec.Struct, frozen=True, order=True):

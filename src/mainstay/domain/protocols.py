@@ -12,6 +12,8 @@ from mainstay.domain.alerts import Band, Severity
 from mainstay.domain.models import Decision, VersionRef
 from mainstay.domain.signals import F64, I64, U32, Normal
 
+StreamKind = Literal["metrics", "logs", "edges", "entities", "predictions"]
+"""Kinds of models that judge what streams by."""
 Signal = Literal["latency", "errors", "traffic", "saturation", "logs", "availability", "other"]
 
 
@@ -114,7 +116,7 @@ class Served:
 class Models(Protocol):
     """How a stage reaches a model: never directly, always through what is deployed (`mlops/serving.py`)."""
 
-    def score(self, kind: Literal["metrics", "logs", "edges", "entities"], normal: Normal) -> Served:
+    def score(self, kind: StreamKind, normal: Normal) -> Served:
         """Score with the live version (its shadow scores too, silently)."""
         ...
 

@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mainstay.domain.alerts import Alert
+from mainstay.domain.calendar import NO_CALENDAR, Calendar
 from mainstay.domain.changes import Change
 from mainstay.domain.entities import Labels
+from mainstay.domain.predictions import Predictions, RawPredictions, RawTruths, Truths
 
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
@@ -23,6 +25,7 @@ U32 = npt.NDArray[np.uint32]
 U64 = npt.NDArray[np.uint64]
 U8 = npt.NDArray[np.uint8]
 
+Direction = Literal["up", "down", "both"]
 StreamKind = Literal["gauge", "counter", "histogram"]
 Temporality = Literal["cumulative", "delta", "unspecified"]
 
@@ -138,6 +141,8 @@ class Decoded:
     spans: RawSpans | None = None
     alerts: tuple[Alert, ...] = ()
     changes: tuple[Change, ...] = ()
+    predictions: tuple[RawPredictions, ...] = ()
+    truths: tuple[RawTruths, ...] = ()
     refused: int = 0
     refused_reason: str = ""
     own_alerts: int = 0
@@ -161,7 +166,7 @@ class Series:
     metric: str
     labels: Labels = ()
     unit: str = ""
-    direction: Literal["up", "down", "both"] = "both"
+    direction: Direction = "both"
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +278,8 @@ class Normal:
     """What the stages after normalisation see of one inbox record, or of one tick (then the windows are filled).
 
     `at_ns` is when the record was received (0 unknown): how a detector learns that time passed although nothing was
-    said. `merged_templates`: (id, the one that it means now) of templates found to be one.
+    said. `new_series` may be columns (`domain.series`). `merged_templates`: (id, the one that it means now) of templates
+    found to be one. `calendar`: days that are not like others.
     """
 
     metrics: MetricBatch | None = None
@@ -284,9 +290,12 @@ class Normal:
     edges: tuple[EdgeWindow, ...] = ()
     operations: tuple[EdgeWindow, ...] = ()
     templates: tuple[TemplateWindow, ...] = ()
-    new_series: tuple[Series, ...] = ()
+    new_series: Sequence[Series] = ()
     new_templates: tuple[Template, ...] = ()
     late: int = 0
     unplaced: tuple[Labels, ...] = field(default=())
     at_ns: int = 0
     merged_templates: tuple[tuple[int, int], ...] = ()
+    calendar: Calendar = NO_CALENDAR
+    predictions: tuple[Predictions, ...] = ()
+    truths: tuple[Truths, ...] = ()

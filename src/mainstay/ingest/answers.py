@@ -51,7 +51,8 @@ def accepted(source: Source, decoded: Decoded) -> Answer:
     if source.name == "alertmanager-api" and not decoded.refused:
         return Answer(200)
     told = {"refused": decoded.refused, "reason": decoded.refused_reason} if decoded.refused else {}
-    return json_answer(200, {"accepted": len(decoded.alerts) + len(decoded.changes), **told})
+    judged = sum(len(batch.ids) for batch in (*decoded.predictions, *decoded.truths))
+    return json_answer(200, {"accepted": judged + len(decoded.alerts) + len(decoded.changes), **told})
 
 
 def _otlp_accepted(source: Source, decoded: Decoded) -> Answer:

@@ -13,7 +13,7 @@ from mainstay.domain.alerts import Alert
 from mainstay.domain.errors import BadInput, Overloaded
 from mainstay.domain.records import Lane
 from mainstay.domain.signals import Decoded
-from mainstay.ingest import alertmanager_api, cloudevents
+from mainstay.ingest import alertmanager_api, cloudevents, predictions
 from mainstay.ingest.answers import Answer, accepted, all_refused, rejected
 from mainstay.ingest.encodings import decompress
 from mainstay.ingest.rejections import Rejected
@@ -74,7 +74,7 @@ class IngestDoor:
 
     def handles(self, path: str) -> bool:
         """Whether a path is one of ours."""
-        return path in PATHS or path.startswith(alertmanager_api.PREFIX)
+        return predictions.pattern_of(path) in PATHS or path.startswith(alertmanager_api.PREFIX)
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -101,7 +101,7 @@ class IngestDoor:
             return alertmanager_api.answer(request.path, request.query, self._current_alerts, self._started_ns)
         if request.path == "/api/v2/silences":
             raise Rejected(400, "Mainstay makes no silences: make it in your own Alertmanager")
-        if request.method != "POST" or request.path not in PATHS:
+        if request.method != "POST" or predictions.pattern_of(request.path) not in PATHS:
             allowed = "GET, POST" if request.path == "/api/v2/alerts" else "GET" if is_api else "POST"
             raise Rejected(405, f"{request.path} takes {allowed}, not {request.method}", {"allow": allowed})
         return await self._post(request, request.source(), tenant)
@@ -137,6 +137,8 @@ class IngestDoor:
         body = decompress(request.encoding, wire, self._most)
         if request.is_binary_event:
             body = cloudevents.structured(request.headers, body)
+        elif request.path.startswith(predictions.PREFIX):
+            body = predictions.named(request.path, body)
         try:
             return body, decode(source.name, body, self._inbox.now_ns())
         except BadInput:
@@ -161,7 +163,8 @@ def count(decoded: Decoded) -> int:
     samples = len(decoded.metrics.value) + len(decoded.metrics.histograms) if decoded.metrics else 0
     logs = len(decoded.logs.body) if decoded.logs else 0
     spans = len(decoded.spans.name) if decoded.spans else 0
-    return samples + logs + spans + len(decoded.alerts) + len(decoded.changes)
+    judged = sum(len(batch.ids) for batch in (*decoded.predictions, *decoded.truths))
+    return samples + logs + spans + judged + len(decoded.alerts) + len(decoded.changes)
 
 
 async def _send(answer: Answer, send: Send) -> None:

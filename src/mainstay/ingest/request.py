@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+from mainstay.ingest.predictions import pattern_of
 from mainstay.ingest.rejections import Rejected, TooLarge
 from mainstay.ingest.sources import EVENTS, SOURCES, Source
 
@@ -52,7 +53,8 @@ class Request:
         Raises:
             Rejected: 415, with what would be taken.
         """
-        here = [source for source in SOURCES.values() if source.path == self.path]
+        path = pattern_of(self.path)
+        here = [source for source in SOURCES.values() if source.path == path]
         for source in here:
             is_plain_event = source.name == "cloudevents" and self.content_type == "application/json"
             if self.content_type in source.content_types or self.is_binary_event or is_plain_event:

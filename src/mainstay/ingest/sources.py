@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mainstay.domain.errors import BadInput
 from mainstay.domain.records import Lane
 from mainstay.domain.signals import Decoded
-from mainstay.ingest import alertmanager, cloudevents, remote_write
+from mainstay.ingest import alertmanager, cloudevents, predictions, remote_write
 from mainstay.ingest.otlp import logs, metrics, traces
 
 PROTOBUF, JSON = ("application/x-protobuf",), ("application/json",)
@@ -46,6 +46,8 @@ SOURCES: Mapping[str, Source] = {
         Source("alertmanager-webhook", "alerts", "/v1/alertmanager", JSON, alertmanager.decode_webhook),
         Source("alertmanager-api", "alerts", "/api/v2/alerts", JSON, alertmanager.decode_posted),
         Source("cloudevents", "alerts", "/v1/changes", EVENTS, cloudevents.decode),
+        Source("predictions", "signals", predictions.PREDICTIONS, JSON, predictions.decode),
+        Source("labels", "signals", predictions.LABELS, JSON, predictions.decode_labels),
     )
 }
 

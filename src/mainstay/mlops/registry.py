@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import msgspec
 
@@ -21,7 +21,7 @@ from mainstay.mlops.statement import Statement, attest, check
 from mainstay.models.catalogue import SHIPPED, build, defaults_of, state_of
 from mainstay.models.checks import Pure, Streaming
 
-KINDS: tuple[ModelKind, ...] = ("metrics", "logs", "edges", "entities", "correlator", "diagnoser", "planner")
+KINDS: tuple[ModelKind, ...] = get_args(ModelKind)
 
 
 class Keeps(Protocol):

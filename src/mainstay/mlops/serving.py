@@ -10,7 +10,7 @@ import msgspec
 from mainstay.domain.effects import Effects
 from mainstay.domain.errors import BadInput, MainstayError
 from mainstay.domain.models import Decision, Deployment, ModelKind, VersionRef
-from mainstay.domain.protocols import Scored, Served, Transition
+from mainstay.domain.protocols import Scored, Served, StreamKind, Transition
 from mainstay.domain.records import Command
 from mainstay.domain.signals import Normal
 from mainstay.domain.state import pack, unpack
@@ -47,7 +47,7 @@ class Serving:
             kind: seat_of(deployment, registry) for kind, deployment in sorted(registry.deployments().items())
         }
 
-    def score(self, kind: Literal["metrics", "logs", "edges", "entities"], normal: Normal) -> Served:
+    def score(self, kind: StreamKind, normal: Normal) -> Served:
         """Score with the live version; the shadow scores too."""
         seat = self._seats[kind]
         scored = cast("Streaming", seat.live).score(normal)

@@ -13,11 +13,12 @@ from mainstay.models.correlation import Correlator
 from mainstay.models.entity.watch import EntityRelations
 from mainstay.models.logs.templates import TemplateWatch
 from mainstay.models.planning import Planner
+from mainstay.models.predictions import PredictionWatch
 from mainstay.models.rca import Diagnoser
 from mainstay.models.traces.edges import EdgeShift
 
 DETECTORS: dict[str, type[Streaming]] = {
-    cls.ALGORITHM: cls for cls in (RobustSeason, TemplateWatch, EdgeShift, EntityRelations)
+    cls.ALGORITHM: cls for cls in (RobustSeason, TemplateWatch, EdgeShift, EntityRelations, PredictionWatch)
 }
 JUDGES: dict[str, type[Pure]] = {cls.ALGORITHM: cls for cls in (Correlator, Diagnoser, Planner)}
 SHIPPED: dict[ModelKind, str] = {
@@ -25,6 +26,7 @@ SHIPPED: dict[ModelKind, str] = {
     "logs": TemplateWatch.ALGORITHM,
     "edges": EdgeShift.ALGORITHM,
     "entities": EntityRelations.ALGORITHM,
+    "predictions": PredictionWatch.ALGORITHM,
     "correlator": Correlator.ALGORITHM,
     "diagnoser": Diagnoser.ALGORITHM,
     "planner": Planner.ALGORITHM,

@@ -13,6 +13,7 @@ from mainstay.domain.alerts import Alert
 from mainstay.domain.changes import Change
 from mainstay.domain.entities import DEFAULT_TENANT, Edge, Labels, Topology
 from mainstay.domain.errors import Corrupt
+from mainstay.domain.predictions import Predictions, RawPredictions
 from mainstay.domain.signals import Decoded, EdgeWindow, MetricBatch, Normal, Series, Template
 from mainstay.normalize.entities.catalog import Catalog
 from mainstay.normalize.entities.directory import Directory, Explanation
@@ -22,6 +23,7 @@ from mainstay.normalize.masking import mask
 from mainstay.normalize.metrics.samples import Metrics
 from mainstay.normalize.metrics.series import MAX_SERIES, SeriesTable
 from mainstay.normalize.metrics.streams import Streams
+from mainstay.normalize.predictions import placed, placed_truths
 from mainstay.normalize.spans.identify import Spans
 from mainstay.normalize.spans.red import Red
 
@@ -76,6 +78,7 @@ class Normalizer:
         logs, spoke_l = self._logs.apply(decoded.logs, received_ns) if decoded.logs else (None, [])
         spans, spoke_s = self._spans.apply(decoded.spans, received_ns) if decoded.spans else (None, [])
         self._red.hear({*spoke_m, *spoke_l, *spoke_s}, received_ns)
+        predictions = tuple(self._predicted(raw, received_ns // 1_000_000) for raw in decoded.predictions)
         return Normal(
             metrics=metrics,
             logs=logs,
@@ -86,6 +89,8 @@ class Normalizer:
             new_templates=self._logs.miner.take_changed(),
             late=late,
             at_ns=received_ns,
+            predictions=predictions,
+            truths=tuple(placed_truths(self._directory, raw) for raw in decoded.truths),
             unplaced=self._directory.take_unplaced(),
         )
 
@@ -221,6 +226,14 @@ class Normalizer:
             del self._edges[pair]
         if edges or old:
             self._directory.version += 1
+
+    def _predicted(self, raw: RawPredictions, at_ms: int) -> Predictions:
+        batch, call = placed(self._directory, raw)
+        if call and call not in self._edges:
+            self._directory.version += 1
+        if call:
+            self._edges[call] = at_ms
+        return batch
 
     def _alert(self, alert: Alert) -> Alert:
         labels = {name: mask(value) for name, value in alert.labels.items()}

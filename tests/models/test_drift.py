@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mainstay.domain.errors import BadInput
-from mainstay.mlops.drift import BINS, compare, counted, ks, psi, reference_of
+from mainstay.models.drift import BINS, compare, counted, ks, psi, reference_of
 
 
 def draw(seed, rows, columns=1):
