@@ -16,8 +16,10 @@ from mainstay.domain.budget import BudgetState
 from mainstay.domain.entities import Labels
 from mainstay.domain.errors import NotFound, Overloaded, Refused
 from mainstay.domain.models import VersionRef
+from mainstay.domain.predictions import InProduction
 from mainstay.domain.records import Command
 from mainstay.domain.runbooks import Approval, Plan, Runbook, Wish
+from mainstay.domain.signals import Series
 from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
 from mainstay.domain.views import (
@@ -63,6 +65,7 @@ class FakePlatform:
         self.settings = settings or Settings()
         self.ingest_door = FakeDoor()
         self.told: list[Command] = []
+        self.known: list[Series] = []
         self.is_ready = True
         self.is_full = False
         self.standing = BudgetState()
@@ -80,6 +83,12 @@ class FakePlatform:
             is_ready=self.is_ready,
             not_ready_why="" if self.is_ready else "detect stalls",
         )
+
+    def series(self, entity: str | None, metric: str | None, limit: int | None) -> list[Series]:
+        return [one for one in self.known if entity in (None, one.entity) and metric in (None, one.metric)][:limit]
+
+    def series_by_id(self, ids: Sequence[int | str]) -> list[Series]:
+        return [one for one in self.known if one.id in {int(number) for number in ids}]
 
     def points(self, series_id: int, since_ms: int, until_ms: int) -> tuple[Any, Any]:
         at_ms = np.arange(since_ms, min(until_ms, since_ms + 5000) + 1, 1000, dtype=np.int64)
@@ -109,6 +118,12 @@ class FakePlatform:
 
     def runbooks(self) -> Sequence[Runbook]:
         return []
+
+    def in_production(self):
+        few = InProduction(
+            entity="model:prod/fraud", version="12", predictions=3, labelled=0, last_ms=1, is_known=False
+        )
+        return (few,)
 
     def agreement(self) -> Mapping[str, Any]:
         return {"metrics": {"judged": 2**60, "agreed": 7}}

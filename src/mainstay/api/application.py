@@ -11,7 +11,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from mainstay import __version__, console
-from mainstay.api import budget, errors, health, incidents, ledger, live, models, people, plans, series
+from mainstay.api import budget, errors, health, incidents, ledger, live, models, people, plans, production, series
 from mainstay.api.gate import Gate
 from mainstay.api.platform import Asgi, PlatformApi
 from mainstay.api.shell import Shell
@@ -38,7 +38,7 @@ def api(platform: PlatformApi) -> Litestar:
     gate = Gate(platform.control.people, platform.clock)
     v1 = [
         *health.V1_ROUTES, *incidents.ROUTES, *budget.ROUTES, *series.ROUTES, *plans.ROUTES, *models.ROUTES,
-        *ledger.ROUTES, *people.ROUTES, *live.ROUTES,
+        *ledger.ROUTES, *people.ROUTES, *live.ROUTES, *production.ROUTES,
     ]  # fmt: skip
     return Litestar(
         [

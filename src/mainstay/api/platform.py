@@ -20,6 +20,7 @@ from mainstay.domain.entities import Labels
 from mainstay.domain.models import ModelVersion, VersionRef
 from mainstay.domain.protocols import Clock
 from mainstay.domain.records import Command
+from mainstay.domain.predictions import InProduction
 from mainstay.domain.runbooks import Approval, Plan, Runbook, Wish
 from mainstay.domain.signals import F64, I64
 from mainstay.domain.users import User
@@ -112,6 +113,10 @@ class PlatformApi(Protocol):
 
     def agreement(self) -> Mapping[str, Any]:
         """Per model kind: live and shadow version and how often they agreed (`Serving.describe()`); JSON-able."""
+        ...
+
+    def in_production(self) -> Sequence[InProduction]:
+        """How each version of the models stands that users run, as of its last predictions."""
         ...
 
     def budget(self) -> BudgetState:

@@ -21,6 +21,7 @@ from mainstay.domain.errors import NotFound, Refused
 from mainstay.domain.models import ModelVersion, VersionRef
 from mainstay.domain.protocols import Clock
 from mainstay.domain.records import Command, Lane
+from mainstay.domain.predictions import InProduction
 from mainstay.domain.runbooks import Approval, Plan, Runbook, Wish
 from mainstay.domain.signals import F64, I64
 from mainstay.domain.users import User
@@ -190,6 +191,10 @@ class Platform:
     def agreement(self) -> Mapping[str, Any]:
         """Live and shadow versions, and how often they agreed."""
         return self.line.serving.describe()
+
+    def in_production(self) -> Sequence[InProduction]:
+        """How the models stand that users run."""
+        return self.line.serving.in_production()
 
     def budget(self) -> BudgetState:
         """Where the page budgets stand and what was learned."""

@@ -8,6 +8,7 @@ import sys
 import click
 
 from mainstay.cli.client import Client, with_client
+from mainstay.cli.production import gate, production
 from mainstay.cli.show import as_json
 from mainstay.cli.table import show
 
@@ -94,6 +95,10 @@ def verify(client: Client, as_json: bool) -> None:
     found = client.get("models-audit")
     show(found, {"VERSION": "version", "SERVED": "is_served", "SAYS": "says"}, as_json, "there is no version")
     sys.exit(0 if all(one["is_served"] for one in found) else 1)
+
+
+models.add_command(production)
+models.add_command(gate)
 
 
 @models.command("rotate-key")

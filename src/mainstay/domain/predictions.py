@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -77,3 +78,41 @@ class Truths:
 
     def __len__(self) -> int:
         return len(self.key)
+
+
+class FeatureDrift(msgspec.Struct, frozen=True, kw_only=True):
+    """How far one input, or the score, of the last window was from what is usual (population stability index)."""
+
+    feature: str
+    psi: float
+    missing: float
+
+
+class GroupOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How often the model was wrong about one group: what a bias report compares."""
+
+    group: str
+    labelled: int
+    wrong: int
+    mean_loss: float
+
+
+class InProduction(msgspec.Struct, frozen=True, kw_only=True):
+    """How one version of a user's own model stands.
+
+    Attributes:
+        firing: Channels in which it is not what it was: features, score, missing, accuracy.
+        loss_before, loss_now: Mean of (label − score)²; None while there are too few labels.
+    """
+
+    entity: str
+    version: str
+    predictions: int
+    labelled: int
+    last_ms: int
+    is_known: bool
+    firing: tuple[str, ...] = ()
+    drift: tuple[FeatureDrift, ...] = ()
+    loss_before: float | None = None
+    loss_now: float | None = None
+    groups: tuple[GroupOutcome, ...] = ()

@@ -10,6 +10,7 @@ import msgspec
 from mainstay.domain.effects import Effects
 from mainstay.domain.errors import BadInput, MainstayError
 from mainstay.domain.models import Decision, Deployment, ModelKind, VersionRef
+from mainstay.domain.predictions import InProduction
 from mainstay.domain.protocols import Scored, Served, StreamKind, Transition
 from mainstay.domain.records import Command
 from mainstay.domain.signals import Normal
@@ -110,6 +111,11 @@ class Serving:
     def describe(self) -> dict[str, Any]:
         """Per kind: live, shadow, previous version, since when, and how far the shadow agrees; JSON-able."""
         return {kind: seat.told() for kind, seat in self._seats.items()}
+
+    def in_production(self) -> tuple[InProduction, ...]:
+        """How the models stand that a user runs, by the version of ours that watches them."""
+        standing: tuple[InProduction, ...] = getattr(self._seats["predictions"].live, "standing", ())
+        return standing
 
     def snapshot(self) -> bytes:
         seats = self._seats

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
+from mainstay.domain.predictions import FeatureDrift, GroupOutcome, InProduction
 from mainstay.models.drift import F64, I64, Reference, counted, reference_of
 
 SCORE = "its score"
@@ -90,6 +91,7 @@ class Version(msgspec.Struct, kw_only=True):
     began_ns: int = 0
     last_ns: int = 0
     drift: list[tuple[str, float, float]] = []
+    loss_now: float | None = None
 
     @property
     def subject(self) -> str:
@@ -103,6 +105,26 @@ class Version(msgspec.Struct, kw_only=True):
     def window(self) -> F64:
         """The rows of the window at hand."""
         return np.frombuffer(self.rows, np.float64).reshape(-1, 1 + len(self.names))
+
+    def standing(self) -> InProduction:
+        """How it stands, as people are told it."""
+        groups = sorted(self.groups.items())
+        return InProduction(
+            entity=self.entity,
+            version=self.version,
+            predictions=self.predictions,
+            labelled=sum(group.labelled for _, group in groups),
+            last_ms=self.last_ns // 1_000_000,
+            is_known=self.is_known,
+            firing=tuple(channel for channel, story in self.stories.items() if story.firing),
+            drift=tuple(FeatureDrift(feature=f, psi=round(d, 4), missing=round(m, 4)) for f, d, m in self.drift),
+            loss_before=self.before.mean if self.before.count else None,
+            loss_now=self.loss_now,
+            groups=tuple(
+                GroupOutcome(group=name, labelled=g.labelled, wrong=g.wrong, mean_loss=g.loss / g.labelled)
+                for name, g in groups
+            ),
+        )
 
     def learn(self, rows: F64) -> None:
         """Keep these rows as what is usual; a reference that was taken over from the version before stays."""

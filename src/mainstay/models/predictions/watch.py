@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from mainstay.domain.alerts import Band, Severity
-from mainstay.domain.predictions import Predictions, Truths
+from mainstay.domain.predictions import InProduction, Predictions, Truths
 from mainstay.domain.protocols import Scored, Signal, Transition
 from mainstay.domain.signals import F64, Normal
 from mainstay.domain.state import pack, unpack
@@ -47,6 +47,9 @@ class PredictionWatch:
 
     Predictions wait for their label in one bounded list for all models; a label that finds none is counted
     (`unmatched`). Versions beyond `most_models` are not watched (`unwatched`).
+
+    Attributes:
+        standing: How each version stands, in the order in which they were first heard of; safe to read from any thread.
     """
 
     ALGORITHM: ClassVar[str] = "prediction-watch"
@@ -58,11 +61,7 @@ class PredictionWatch:
         self._versions: dict[tuple[str, str], Version] = {}
         self._waiting: dict[tuple[str, int], tuple[str, float, str]] = {}
         self.unmatched = self.unwatched = 0
-
-    @property
-    def versions(self) -> Sequence[Version]:
-        """Everything that is known of each version, in the order in which they were first heard of."""
-        return tuple(self._versions.values())
+        self.standing: tuple[InProduction, ...] = ()
 
     def score(self, normal: Normal) -> Scored:
         """Take in predictions and labels; one p-value for each channel of each window that is over."""
@@ -74,6 +73,8 @@ class PredictionWatch:
         for truths in normal.truths:
             self._learn_truth(truths, found, scores)
         found += self._silences(normal.at_ns)
+        if normal.predictions or normal.truths:
+            self.standing = tuple(version.standing() for version in self._versions.values())
         return Scored(tuple(found), np.array(scores))
 
     def decide(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,6 +97,7 @@ class PredictionWatch:
         self._versions = {(v.entity, v.version): v for v in kept.versions}
         self._waiting = {(e, key): (version, score, group) for e, key, version, score, group in kept.waiting}
         self.unmatched, self.unwatched = kept.unmatched, kept.unwatched
+        self.standing = tuple(version.standing() for version in self._versions.values())
 
     def _windows(self, batch: Predictions) -> Iterator[tuple[F64, Version]]:
         """Every window that these predictions fill; cut by count, so it does not matter how they came."""
@@ -180,6 +182,7 @@ class PredictionWatch:
         version.recent.add(loss, at_ns)
         if version.recent.count >= p.label_window:
             then, now = version.before, version.recent
+            version.loss_now = now.mean
             version.recent = Losses()
             version.last_ns = max(version.last_ns, at_ns)
             losses = ((then.count, then.mean, then.variance), (now.count, now.mean, now.variance))
