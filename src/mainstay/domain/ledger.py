@@ -9,6 +9,7 @@ import msgspec
 EntryKind = Literal[
     "alert", "alert-resolved", "grouping", "incident", "suppression", "diagnosis", "plan", "approval", "step",
     "verification", "verdict", "label", "page", "version", "deployment", "batch", "user", "policy", "resolution",
+    "experiment", "training",
     "finding", "recall", "inventory",
 ]  # fmt: skip
 

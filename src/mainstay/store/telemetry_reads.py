@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import duckdb
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from mainstay.domain.signals import F64, I64, EdgeWindow, LogBatch, SpanBatch, Template
 from mainstay.store.blocks import Blocks
@@ -81,6 +82,47 @@ class Reads:
         query = f"SELECT ({hot}) + ({sealed})"
         return int(self._ask(lambda cursor: cursor.execute(query, [table]).fetchall())[0][0])
 
+    def history(
+        self, table: str, since_ms: int, until_ms: int, entities: Sequence[str] = ()
+    ) -> tuple[pa.Table, tuple[str, ...]]:
+        """Every row of a table in one order, hot or sealed, and the sha256 of each sealed block that was read.
+
+        `points` come with entity, metric, unit and direction of their series. No `entities` means all of them.
+        """
+        named = _TABLES[table]
+        condition, values = _among(table, entities)
+        columns = ", ".join(name for name, _, _ in named.columns)
+
+        def ask(cursor: duckdb.DuckDBPyConnection) -> tuple[pa.Table, tuple[str, ...]]:
+            query = self._query(cursor, named, columns, condition, (since_ms, until_ms))
+            if table == "points":
+                query = (
+                    f"SELECT p.*, s.entity, s.metric, s.unit, s.direction FROM ({query}) p"  # noqa: S608
+                    " JOIN series s ON s.id = p.series"
+                )
+            ordered = f"SELECT * FROM ({query}) ORDER BY {_ORDERS[table]}"  # noqa: S608
+            rows = cursor.sql(ordered, params=values).to_arrow_table()
+            found = cursor.execute(
+                "SELECT sha256 FROM blocks WHERE source = ? AND until_ns >= ? AND since_ns <= ? ORDER BY file",
+                [table, since_ms * _MS, until_ms * _MS + _MS - 1],
+            ).fetchall()
+            return rows, tuple(digest for (digest,) in found)
+
+        return self._ask(ask)
+
+    def extent(self, table: str, entities: Sequence[str] = ()) -> tuple[int, int, int]:
+        """(rows, first ms, last ms) of a table, hot and sealed; (0, 0, 0) when there are none."""
+        named = _TABLES[table]
+        condition, values = _among(table, entities)
+
+        def ask(cursor: duckdb.DuckDBPyConnection) -> tuple[int, int, int]:
+            query = self._query(cursor, named, named.time, condition, None)
+            asked = f"SELECT count(*), min({named.time}), max({named.time}) FROM ({query})"  # noqa: S608
+            count, first, last = cursor.execute(asked, values).fetchall()[0]
+            return int(count), int(first or 0) // _MS, int(last or 0) // _MS
+
+        return self._ask(ask)
+
     def count_of(self, metric: str) -> int:
         """How many samples the series of a metric have (`*` stands for anything), hot and sealed."""
 
@@ -148,3 +190,21 @@ class Reads:
 
 
 _TABLES = {table.name: table for table in (POINTS, BANDS, LOGS, SPANS, EDGES)}
+_ORDERS = {
+    "points": "at_ns, series, value",
+    "edge_windows": "until_ns, caller, callee, since_ns",
+    "logs": "at_ns, entity, template, body",
+}
+"""The whole order, so that the same rows give the same digest."""
+
+
+def _among(table: str, entities: Sequence[str]) -> tuple[str, list[Any]]:
+    """The condition that keeps what is of these entities, and its values."""
+    if not entities:
+        return "true", []
+    names = list(entities)
+    if table == "points":
+        return "series IN (SELECT id FROM series WHERE list_contains($1, entity))", [names]
+    if table == "edge_windows":
+        return "list_contains($1, callee)", [names]
+    return "list_contains($1, entity)", [names]

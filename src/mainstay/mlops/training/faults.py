@@ -1,0 +1,156 @@
+"""Known trouble in a data set: what people confirmed, and shifts that are put in, so that a detector can be judged.
+
+An injected fault is marked as such wherever it counts. It has the size of what matters in practice (a level half as
+high again up to four times as high), never less than what the rules call small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from mainstay.domain.signals import EdgeWindow, TemplateWindow
+from mainstay.domain.training import FaultSource, Span
+from mainstay.mlops.training.material import ERROR, WINDOW_NS, Material
+
+LASTS_NS = 180_000_000_000
+MOST_INJECTED = 40
+INJECTED_TEMPLATE = 4_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Trouble of one subject or entity, both ends included."""
+
+    source: FaultSource
+    since_ns: int
+    until_ns: int
+    entity: str = ""
+    subject: str = ""
+    factor: float = 1.0
+
+    def concerns(self, subject: str, entity: str) -> bool:
+        """Whether an alert on this subject may be about it."""
+        if self.subject:
+            return subject == self.subject or (not subject.startswith("metric:") and self.subject in subject)
+        return self.entity == entity or self.entity in _ends(subject)
+
+
+def confirmed(spans: Sequence[Span]) -> list[Fault]:
+    """What verdicts and outcomes confirmed."""
+    return [Fault("verdict", s.since_ms * 1_000_000, s.until_ms * 1_000_000, entity=s.entity) for s in spans]
+
+
+def injected(material: Material, seed: int, since_ns: int, until_ns: int, known: Sequence[Fault]) -> list[Fault]:
+    """Faults drawn for a data set: about one in ten subjects, none where trouble is known, none that overlap in time.
+
+    They begin after `since_ns` and end before `until_ns`; `known` is the trouble that is known already.
+    """
+    rng = np.random.default_rng(seed)
+    names = _subjects(material, {fault.entity for fault in known})
+    count = min(MOST_INJECTED, max(3, len(names) // 10), len(names), int((until_ns - since_ns) // (2 * LASTS_NS)))
+    if count < 1:
+        return []
+    chosen = rng.choice(len(names), count, replace=False)
+    gap = (until_ns - since_ns) // count
+    starts = since_ns + np.arange(count) * gap + (rng.random(count) * (gap - LASTS_NS)).astype(np.int64)
+    factors = np.round(np.exp(rng.uniform(np.log(1.5), np.log(4.0), count)), 2)
+    return [
+        Fault("injected", int(at), int(at) + LASTS_NS, subject=names[i], factor=float(factor))
+        for i, at, factor in zip(chosen.tolist(), starts.tolist(), factors.tolist(), strict=True)
+    ]
+
+
+def put_in(material: Material, faults: Sequence[Fault]) -> Material:
+    """The data set with the injected faults in it."""
+    put = [fault for fault in faults if fault.source == "injected"]
+    if not put:
+        return material
+    if material.kind in ("metrics", "entities"):
+        return _into_samples(material, put)
+    if material.kind == "edges":
+        return replace(material, edges=tuple(_into_edge(edge, put) for edge in material.edges))
+    return replace(material, templates=_into_lines(material.templates, put))
+
+
+def _into_samples(material: Material, faults: Sequence[Fault]) -> Material:
+    value = material.value.copy()
+    slots = {f"metric:{series.id}": slot for slot, series in enumerate(material.series)}
+    for fault in faults:
+        slot = slots.get(fault.subject)
+        where = np.flatnonzero(_during(material.at_ns, fault) & (material.slot == slot))
+        usual = value[material.slot == slot]
+        if slot is None or not len(where) or not np.isfinite(usual).any():
+            continue
+        value[where] = _shifted(value[where], usual[np.isfinite(usual)], fault.factor, material.series[slot].direction)
+    return replace(material, value=value)
+
+
+def _shifted(value: Any, usual: Any, factor: float, direction: str) -> Any:
+    """Higher by the factor and by what is usual of its spread; where low is bad, lower by it."""
+    spread = float(np.quantile(usual, 0.95) - np.quantile(usual, 0.05))
+    if direction == "down":
+        return value / factor - spread * (factor - 1)
+    most = 1.0 if float(usual.max()) <= 1.0 and float(usual.min()) >= 0.0 else np.inf  # a share stays one
+    return np.minimum(value * factor + spread * factor, max(most, float(usual.max())))
+
+
+def _into_edge(edge: EdgeWindow, faults: Sequence[Fault]) -> EdgeWindow:
+    for number, fault in enumerate(faults):
+        if fault.subject != f"edge:{edge.caller}>{edge.callee}" or not fault.since_ns < edge.until_ns <= fault.until_ns:
+            continue
+        if number % 2:
+            return replace(edge, errors=max(edge.errors, round(edge.count * min(0.6, 0.1 * fault.factor))))
+        added = np.maximum(edge.latency_ms * fault.factor, 40.0 * fault.factor)
+        return replace(edge, latency_ms=edge.latency_ms + added, own_ms=edge.own_ms + added[: len(edge.own_ms)])
+    return edge
+
+
+def _into_lines(windows: Sequence[TemplateWindow], faults: Sequence[Fault]) -> tuple[TemplateWindow, ...]:
+    """A grave line that nobody heard before, a few times in each window."""
+    added = []
+    for number, fault in enumerate(faults):
+        first = fault.since_ns // WINDOW_NS * WINDOW_NS
+        for since_ns in range(first, fault.until_ns - WINDOW_NS, WINDOW_NS):
+            added.append(
+                TemplateWindow(
+                    entity=fault.subject,
+                    template=INJECTED_TEMPLATE + number,
+                    text="injected: operation failed",
+                    severity=ERROR,
+                    since_ns=since_ns,
+                    until_ns=since_ns + WINDOW_NS,
+                    count=max(1, round(fault.factor)),
+                    is_new=since_ns == first,
+                )
+            )
+    return tuple(sorted([*windows, *added], key=lambda w: (w.until_ns, w.entity, w.template)))
+
+
+def _subjects(material: Material, troubled: set[str]) -> list[str]:
+    """What a fault may be put into: nothing of an entity in known trouble, no constant and no empty series."""
+    if material.kind not in ("metrics", "entities"):
+        return [name for name in material.subjects if not troubled & set(_ends(name))]
+    count = np.bincount(material.slot, minlength=len(material.series))
+    least, most = np.full(len(count), np.inf), np.full(len(count), -np.inf)
+    np.minimum.at(least, material.slot, material.value)
+    np.maximum.at(most, material.slot, material.value)
+    return [
+        f"metric:{series.id}"
+        for slot, series in enumerate(material.series)
+        if count[slot] >= 60 and most[slot] > least[slot] and series.entity not in troubled
+    ]
+
+
+def _during(at_ns: Any, fault: Fault) -> Any:
+    return (at_ns >= fault.since_ns) & (at_ns <= fault.until_ns)
+
+
+def _ends(subject: str) -> tuple[str, ...]:
+    """The entities of a subject: both ends of a call; of a log line the one that said it."""
+    if subject.startswith("edge:"):
+        return tuple(subject.removeprefix("edge:").split(">", 1))
+    return (subject.removeprefix("log:").partition("#")[0],)

@@ -1,0 +1,103 @@
+"""One trial: a detector with these parameters walks through the data set, and what it says is held against the truth.
+
+The loss is what on-call would feel: faults that were missed, false alarms beyond what the page budget allows, and how
+long a fault went on unseen. A missed fault weighs most; a false alarm within the budget weighs little.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from mainstay.mlops.training.faults import Fault
+from mainstay.mlops.training.material import Material
+from mainstay.models.catalogue import build
+from mainstay.models.checks import Streaming
+
+WEEK_NS = 7 * 86_400_000_000_000
+GRACE_NS = 60_000_000_000
+"""An alert this long after a fault is still about it, and one this long before it: onsets are not known exactly."""
+BURST_NS = 120_000_000_000
+"""False alarms of one entity within two minutes would be one page."""
+OF_FALSE, OF_BUDGET, OF_DELAY = 0.25, 0.02, 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A condition that a detector told of."""
+
+    subject: str
+    entity: str
+    at_ns: int
+    is_note: bool
+
+
+def starts(algorithm: str, parameters: Mapping[str, Any], material: Material) -> list[Start]:
+    """Everything that a detector with these parameters tells of, in the order of the data."""
+    detector = cast("Streaming", build(algorithm, parameters))
+    found = []
+    for normal in material.normals():
+        for told in detector.score(normal).transitions:
+            if told.firing:
+                found.append(Start(told.subject, told.entity, told.at_ns, told.severity == "info"))
+    return found
+
+
+def judged(
+    told: Sequence[Start], faults: Sequence[Fault], extent: tuple[int, int], pages_per_week: float
+) -> dict[str, float]:
+    """What the starts are worth within a stretch of time.
+
+    Returns:
+        `faults`, `detected`, `missed_share`, `delay_s` (median of those detected), `false_alarms`, `allowed_alarms`,
+        `precision`, `loss`.
+    """
+    since_ns, until_ns = extent
+    mine = [fault for fault in faults if since_ns <= fault.since_ns <= until_ns]
+    heard = [one for one in told if since_ns <= one.at_ns <= until_ns]
+    delays = [delay for fault in mine if (delay := _delay(fault, heard)) is not None]
+    false = _bursts([one for one in heard if not one.is_note and not _is_about_any(one, faults)])
+    allowed = max(1.0, pages_per_week * (until_ns - since_ns) / WEEK_NS)
+    missed = 1.0 - len(delays) / len(mine) if mine else 0.0
+    delay_s = float(np.median(delays)) / 1e9 if delays else 0.0
+    beyond = math.log2(1.0 + max(0.0, false - allowed) / allowed)
+    loss = missed + OF_FALSE * beyond + OF_BUDGET * min(1.0, false / allowed) + OF_DELAY * min(2.0, delay_s / 60.0)
+    return {
+        "faults": float(len(mine)),
+        "detected": float(len(delays)),
+        "missed_share": round(missed, 4),
+        "delay_s": round(delay_s, 1),
+        "false_alarms": float(false),
+        "allowed_alarms": round(allowed, 2),
+        "precision": round(len(delays) / (len(delays) + false), 4) if delays or false else 0.0,
+        "loss": round(loss, 6),
+    }
+
+
+def _delay(fault: Fault, heard: Sequence[Start]) -> int | None:
+    times = [one.at_ns for one in heard if _is_about(one, fault)]
+    return max(0, min(times) - fault.since_ns) if times else None
+
+
+def _is_about_any(one: Start, faults: Sequence[Fault]) -> bool:
+    return any(_is_about(one, fault) for fault in faults)
+
+
+def _is_about(one: Start, fault: Fault) -> bool:
+    is_then = fault.since_ns - GRACE_NS <= one.at_ns <= fault.until_ns + GRACE_NS
+    return is_then and fault.concerns(one.subject, one.entity)
+
+
+def _bursts(false: Sequence[Start]) -> int:
+    last: dict[str, int] = {}
+    count = 0
+    for one in sorted(false, key=lambda one: one.at_ns):
+        key = one.entity or one.subject
+        if one.at_ns - last.get(key, -BURST_NS) >= BURST_NS:
+            count += 1
+        last[key] = one.at_ns
+    return count

@@ -1,0 +1,173 @@
+"""Training in a process of its own: `python -m mainstay.mlops.training.worker FOLDER`.
+
+It reads `job.json` and `rows.parquet` of a folder and leaves `result.json` there; it opens no store and asks nobody.
+The same two files give the same result, byte for byte. It ends when the process that started it does.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from mainstay.domain.models import ModelKind
+from mainstay.domain.training import DatasetSnapshot, QualityReport, Span, Trial
+from mainstay.mlops.artefacts import canonical
+from mainstay.mlops.training import cases as judged_cases
+from mainstay.mlops.training.cases import Case, accuracy
+from mainstay.mlops.training.dataset import read_rows
+from mainstay.mlops.training.faults import Fault, confirmed, injected, put_in
+from mainstay.mlops.training.features import features_of
+from mainstay.mlops.training.knobs import turned
+from mainstay.mlops.training.material import TABLES, Material, material_of
+from mainstay.mlops.training.quality import report
+from mainstay.mlops.training.search import search
+from mainstay.mlops.training.trial import judged, starts
+from mainstay.written import write_whole
+
+JOB, ROWS, RESULT = "job.json", "rows.parquet", "result.json"
+SETTLE, SPLIT = 0.3, 0.7
+"""Detectors learn on the first part undisturbed; the search sees faults until the split, validation those after it."""
+NICE = 10
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """All that a training depends on, beside the rows.
+
+    Attributes:
+        parameters: Of the version that serves.
+        incidents: Spans that nobody confirmed, as known when the training starts.
+        pages_per_week: The page budget that false alarms are held against.
+    """
+
+    kind: ModelKind
+    algorithm: str
+    parameters: dict[str, Any]
+    snapshot: DatasetSnapshot
+    seed: int
+    trials: int
+    incidents: tuple[Span, ...] = ()
+    pages_per_week: float = 7.0
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of it. Nothing but `quality` when the data may not be learned from.
+
+    Attributes:
+        labels: How many faults or decisions were judged, by where their truth is from.
+    """
+
+    quality: QualityReport
+    trials: tuple[Trial, ...] = ()
+    best: int = 0
+    parameters: dict[str, Any] = {}
+    validation: dict[str, dict[str, float]] = {}
+    labels: dict[str, int] = {}
+
+
+def train(job: Job, rows: pa.Table) -> Result:
+    """Look at the data, search, and hold the best against the version that serves on data that no trial saw."""
+    return _detector(job, rows) if job.kind in TABLES else _judge(job, rows)
+
+
+def _detector(job: Job, rows: pa.Table) -> Result:
+    material = material_of(job.kind, rows)
+    quality = report(job.snapshot, rows, features_of(job.kind, material.normals()), job.incidents)
+    if not quality.passed:
+        return Result(quality=quality)
+    known = confirmed(job.snapshot.query.faults)
+    first, last = material.extent
+    settled, split = first + int(SETTLE * (last - first)), first + int(SPLIT * (last - first))
+    past = material.before(split)
+    to_find = [*known, *injected(past, job.seed, settled, split, known)]
+    to_keep = [*known, *injected(material, job.seed + 1, split, last, known)]
+    seen, unseen = put_in(past, to_find), put_in(material, to_keep)
+
+    def measure(knobs: dict[str, float], share: float) -> dict[str, float]:
+        part = seen.share(share)
+        told = starts(job.algorithm, turned(job.kind, job.parameters, knobs), part)
+        return judged(told, _in(to_find, part), (first, split), job.pages_per_week)
+
+    trials = search(job.kind, job.trials, job.seed, measure)
+    parameters = turned(job.kind, job.parameters, trials[0].knobs)
+    validation = {
+        name: judged(starts(job.algorithm, given, unseen), to_keep, (split, last), job.pages_per_week)
+        for name, given in (("champion", job.parameters), ("challenger", parameters))
+    }
+    used = [*to_find, *(fault for fault in to_keep if fault not in known)]
+    return Result(
+        quality=quality,
+        trials=tuple(trials),
+        best=trials[0].number,
+        parameters=parameters,
+        validation=validation,
+        labels={source: sum(f.source == source for f in used) for source in ("verdict", "injected")},
+    )
+
+
+def _in(faults: list[Fault], part: Material) -> list[Fault]:
+    """Faults that a share of the data can show at all."""
+    if part.kind in ("metrics", "entities"):
+        slots = set(part.slot.tolist())
+        there = {f"metric:{one.id}" for slot, one in enumerate(part.series) if slot in slots}
+    else:
+        there = set(part.subjects)
+    return [fault for fault in faults if not fault.subject or fault.subject in there]
+
+
+def _judge(job: Job, rows: pa.Table) -> Result:
+    cases = [msgspec.json.decode(body, type=Case) for body in rows["case"].to_pylist()]
+    seen, held = judged_cases.halves(cases)
+    figures = {"labels": float(len(cases))}
+    if len(cases) < judged_cases.LEAST_LABELS or not held:
+        says = f"needs {judged_cases.LEAST_LABELS} labels, has {len(cases)}"
+        return Result(quality=QualityReport(passed=False, problems=(says,), figures=figures))
+
+    def measure(knobs: dict[str, float], share: float) -> dict[str, float]:
+        some = seen[: max(1, round(share * len(seen)))]
+        return accuracy(job.kind, job.algorithm, turned(job.kind, job.parameters, knobs), some)
+
+    trials = search(job.kind, job.trials, job.seed, measure)
+    parameters = turned(job.kind, job.parameters, trials[0].knobs)
+    validation = {
+        name: accuracy(job.kind, job.algorithm, given, held)
+        for name, given in (("champion", job.parameters), ("challenger", parameters))
+    }
+    return Result(
+        quality=QualityReport(passed=True, figures=figures),
+        trials=tuple(trials),
+        best=trials[0].number,
+        parameters=parameters,
+        validation=validation,
+        labels={"verdict": len(cases), "injected": 0},
+    )
+
+
+def main(folder: Path, parent: int) -> None:
+    """Do the job of a folder; gives way to everything else on the machine."""
+    os.nice(NICE)
+    _end_with(parent)
+    job = msgspec.json.decode((folder / JOB).read_bytes(), type=Job)
+    result = train(job, read_rows(folder / ROWS, job.snapshot))
+    write_whole(folder / RESULT, canonical(msgspec.to_builtins(result)))
+
+
+def _end_with(parent: int) -> None:
+    """A platform that is killed takes its trainings along: the next one does them again, from the same files."""
+    import threading
+    import time
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
