@@ -6,15 +6,17 @@ import ctypes
 import mmap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from random import Random
 from typing import Any
 
 import numpy as np
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from mainstay.bench.load import _labels, _series
+from mainstay.domain.signals import RawMetrics, Stream
 
 PAGE = mmap.PAGESIZE
 PAGES = 16
@@ -58,8 +60,8 @@ class Guarded:
 
 
 def bodies(name: str, items: int, now_ns: int) -> bytes:
-    """A body of so many samples, log records or spans."""
-    return {"samples": _samples, "records": _records, "spans": _spans}[name](items, now_ns)
+    """A body of so many samples, log records, spans, or points of OTLP metrics."""
+    return {"samples": _samples, "records": _records, "spans": _spans, "points": _points}[name](items, now_ns)
 
 
 def damaged(body: bytes, chance: Random) -> bytes:
@@ -85,7 +87,12 @@ def damaged(body: bytes, chance: Random) -> bytes:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two decoded bodies are equal on every field, NaN to the bit; not by what their streams are found by."""
+    """Whether two decoded bodies are equal on every field, NaN to the bit; not by what their streams are found by.
+
+    Of metrics each sample's stream is compared: one that was said in two ways may have two numbers.
+    """
+    if isinstance(one, RawMetrics):
+        return isinstance(other, RawMetrics) and same(told(one), told(other))
     if isinstance(one, np.ndarray):
         return bool(one.dtype == other.dtype and one.tobytes() == other.tobytes())
     if is_dataclass(one):
@@ -94,6 +101,19 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, Sequence) and not isinstance(one, (str, bytes)):
         return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
     return bool(one == other)
+
+
+def told(raw: RawMetrics) -> list[Any]:
+    """What metrics say, equal streams once and in the order of their points."""
+    streams, numbers = dict[Stream, int](), dict[int, int]()
+    histograms = list(raw.histograms)
+    for at in [*raw.stream.tolist(), *(point.stream for point in histograms)]:
+        if at not in numbers:
+            numbers[at] = streams.setdefault(raw.streams[at], len(streams))
+    stream = [numbers[at] for at in raw.stream.tolist()]
+    points = [replace(point, stream=numbers[point.stream]) for point in histograms]
+    rest = [(repr(p.total), p.bounds, p.counts, p.start_ns, p.at_ns, p.stream) for p in points]
+    return [tuple(streams), stream, raw.start_ns, raw.at_ns, raw.value, rest]
 
 
 def _samples(items: int, now_ns: int) -> bytes:
@@ -145,3 +165,50 @@ def _spans(items: int, now_ns: int) -> bytes:
         for name, value in (("http.route", "/order"), ("http.response.status_code", f"{200 + number % 5}")):
             span.attributes.add(key=name).value.string_value = value
     return request.SerializeToString()
+
+
+def _points(items: int, now_ns: int) -> bytes:
+    """So many points: three fifths gauges and counters, the others histograms of both kinds, and summaries."""
+    request = ExportMetricsServiceRequest()
+    group = request.resource_metrics.add(schema_url="https://opentelemetry.io/schemas/1.30.0")
+    for name in NAMES:
+        group.resource.attributes.add(key=name).value.string_value = f"payments-{name}"
+    scope = group.scope_metrics.add()
+    scope.scope.name = "orders"
+    gauge = scope.metrics.add(name="größe", unit="By", description="of the heap").gauge
+    counter = scope.metrics.add(name="http.server.requests", unit="1").sum
+    counter.is_monotonic, counter.aggregation_temporality = True, 2  # type: ignore[assignment]
+    classic = scope.metrics.add(name="http.server.request.duration", unit="s").histogram
+    exponential = scope.metrics.add(name="rpc.size", unit="By").exponential_histogram
+    classic.aggregation_temporality = exponential.aggregation_temporality = 1  # type: ignore[assignment]
+    summary = scope.metrics.add(name="gc.pause", unit="ms").summary
+    kinds: tuple[Any, ...] = (gauge, counter, gauge, classic, exponential, counter, summary)
+    for number in range(items):
+        kind = kinds[number % len(kinds)]
+        point = kind.data_points.add(time_unix_nano=now_ns - number, start_time_unix_nano=now_ns - 10**9)
+        for name, value in (("http.route", f"/order/{number}"), ("zone", f"z{number % 3}")):
+            point.attributes.add(key=name).value.string_value = value
+        _fill(point, number, kind in (classic, exponential), kind is summary)
+    return request.SerializeToString()
+
+
+def _fill(point: Any, number: int, is_histogram: bool, is_summary: bool) -> None:
+    if is_summary:
+        point.count, point.sum = number, number / 3
+        for quantile in (0.5, 0.99):
+            point.quantile_values.add(quantile=quantile, value=number * quantile)
+    elif not is_histogram:
+        if number % 2:
+            point.as_int = number
+        else:
+            point.as_double = number / 7
+            point.exemplars.add(time_unix_nano=1, as_double=0.5, trace_id=b"t" * 16).filtered_attributes.add(key="who")
+    elif hasattr(point, "explicit_bounds"):
+        point.count, point.sum, point.min = number, number / 3, 0.1
+        point.explicit_bounds.extend((0.1, 0.5, 1.0, 5.0))
+        point.bucket_counts.extend((number % 5, number, 3, 0, 1))
+    else:
+        point.scale, point.zero_count, point.sum = number % 9 - 2, number % 4, number / 3
+        point.positive.offset = number % 40 - 20
+        point.positive.bucket_counts.extend((1, number % 300, 0, 7))
+        point.negative.bucket_counts.append(number % 2)

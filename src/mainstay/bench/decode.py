@@ -1,7 +1,7 @@
 """How fast bodies become columns, and what a million damaged bodies do to the compiled readers.
 
-`python -m mainstay.bench.decode fuzz N SEED` is one process of the fuzzing: with NUMBA_BOUNDSCHECK=1 every index is
-checked, without it too every body ends at a page that must not be touched: one byte too far ends the process.
+`python -m mainstay.bench.decode fuzz N SEED [KIND]` is one process of the fuzzing: with NUMBA_BOUNDSCHECK=1 every index
+is checked, without it too every body ends at a page that must not be touched: one byte too far ends the process.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+import numpy as np
+
 from mainstay.bench.damage import Guarded, bodies, damaged, same
 from mainstay.domain.errors import BadInput, MainstayError
 from mainstay.domain.signals import Decoded
@@ -23,7 +25,7 @@ from mainstay.ingest.columnar import logs as log_columns
 from mainstay.ingest.columnar import traces as span_columns
 from mainstay.ingest.columnar.ready import READY
 from mainstay.ingest.limits import DAY_NS
-from mainstay.ingest.otlp import logs, traces
+from mainstay.ingest.otlp import logs, metrics, traces
 
 RECORDS = 2_000
 SEED = 20261122
@@ -62,15 +64,15 @@ def fuzz(count: int) -> dict[str, Any]:
     return figures
 
 
-def _fuzz(count: int, seed: int) -> tuple[int, int]:
+def _fuzz(count: int, seed: int, only: str = "") -> tuple[int, int]:
     """(bodies that a compiled reader understood, of these: the reader of messages read the same). Raises at the first
     that it reads otherwise.
     """  # noqa: D205
     readers = _readers(NOW_NS)
-    whole = {name: bodies(name, 3, NOW_NS) for name in readers}
+    whole = {name: bodies(name, 7 if name == "points" else 3, NOW_NS) for name in readers}  # points: of every kind
     chance, guarded = Random(seed), Guarded()  # noqa: S311 - drawn anew it would not be the same million
     understood = agreed = 0
-    names = list(readers)
+    names = [only] if only else list(readers)
     for turn in range(count):
         name = names[turn % len(names)]
         body = damaged(whole[name], chance)
@@ -102,7 +104,17 @@ def _touch_spans(view: memoryview) -> bool:
     return found is not None
 
 
-TOUCHES = {"samples": _touch_samples, "records": _touch_records, "spans": _touch_spans}
+def _touch_points(view: memoryview) -> bool:
+    found = READY.wait().metrics(view, LATEST_NS)
+    if found is None:
+        return False
+    (rows, bits), (whole, *_), metrics, owner, places, resources, _ = found
+    every, quantiles = np.concatenate([rows, whole]), np.concatenate([bits[:, 1], np.zeros(len(whole), np.uint64)])
+    marks = np.zeros((len(resources), 16), np.uint8)
+    return READY.wait().streams(view, every, quantiles, metrics, places, owner, marks) is not None
+
+
+TOUCHES = {"samples": _touch_samples, "records": _touch_records, "spans": _touch_spans, "points": _touch_points}
 
 
 def _agree(fast: Reads, slow: Reads, body: bytes) -> bool:
@@ -130,6 +142,10 @@ def _readers(now_ns: int) -> dict[str, tuple[Reads, Reads]]:
             lambda body: traces.decode_columns(ready, body, now_ns),
             lambda body: traces.decode_messages(body, now_ns),
         ),
+        "points": (
+            lambda body: metrics.decode_columns(ready, body, now_ns),
+            lambda body: metrics.decode_messages(body, now_ns),
+        ),
     }
 
 
@@ -145,4 +161,4 @@ def _per_s(reads: Reads, body: bytes, turns: int) -> float:
 
 
 if __name__ == "__main__":
-    sys.stdout.write("{} {}\n".format(*_fuzz(int(sys.argv[2]), int(sys.argv[3]))))
+    sys.stdout.write("{} {}\n".format(*_fuzz(int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])))

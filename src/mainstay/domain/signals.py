@@ -77,7 +77,8 @@ class StreamKeys:
 class RawMetrics:
     """Metric points as received: `value[i]` belongs to `streams[stream[i]]`. `start_ns` 0 is unknown. NaN is valid.
 
-    With `keys`, each stream has a sample, and `streams` reads one only when it is asked for.
+    With `keys`, each stream has a sample or histogram point, those with samples first; `streams` and `histograms` read
+    one only when it is asked for, and a stream may come twice when it was said in two ways.
     """
 
     streams: Sequence[Stream]
@@ -85,7 +86,7 @@ class RawMetrics:
     start_ns: I64
     at_ns: I64
     value: F64
-    histograms: tuple[HistogramPoint, ...] = ()
+    histograms: Sequence[HistogramPoint] = ()
     keys: StreamKeys | None = None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mainstay.domain.signals import I64
-from mainstay.ingest.columnar import entries, logs, remote_write, traces
+from mainstay.ingest.columnar import entries, logs, metrics, remote_write, streams, traces
 from mainstay.ingest.columnar.ready import bytes_of
 from mainstay.ingest.limits import EARLIEST_NS, MOST_ITEMS
 
@@ -32,6 +32,17 @@ class Readers:
         found = remote_write.read(bytes_of(body), self._key, earliest_ms, latest_ms, MOST_ITEMS)
         return found[1:] if found[0] else None
 
+    def metrics(self, body: bytes | memoryview, latest_ns: int) -> tuple[Any, ...] | None:
+        """(samples, histograms, metrics, owner, places, resources, scopes)."""
+        found = metrics.read(bytes_of(body), EARLIEST_NS, latest_ns, MOST_ITEMS)
+        return found[1:] if found[0] else None
+
+    def streams(self, body: bytes | memoryview, *found: Any) -> tuple[Any, ...] | None:
+        """(keys, start, end, hash, number of each row's stream); takes what `streams.keyed` documents, in its order."""
+        arguments: Any = (bytes_of(body), *found, self._key)
+        keyed = streams.keyed(*arguments)
+        return keyed[1:] if keyed[0] else None
+
     def logs(self, body: bytes | memoryview, latest_ns: int) -> tuple[Any, ...] | None:
         """(owner, at_ns, severity, places, label set of each, label sets, resources, scopes)."""
         found = logs.read(bytes_of(body), self._key, EARLIEST_NS, latest_ns, MOST_ITEMS)
@@ -53,4 +64,6 @@ class Readers:
         self.remote_write(b"", 0)
         self.logs(b"", 0)
         self.traces(b"", 0)
+        (rows, bits), _, kinds, owner, places, *_ = self.metrics(b"", 0) or ((), (), (), (), ())
+        self.streams(b"", rows, bits[:, 1], kinds, places, owner, np.zeros((0, 16), np.uint8))
         self.texts(b"", np.zeros((0, logs.WIDTH, 2), np.int64), logs.TEXT)

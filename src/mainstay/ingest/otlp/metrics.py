@@ -1,188 +1,108 @@
-"""OTLP metrics: points become columns; histograms keep their buckets, summaries become gauges."""
+"""OTLP metrics: compiled where a request is usual, point by point where it is odd."""
 
 from __future__ import annotations
 
-import math
-import struct
-from collections.abc import Iterable
-from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from google.protobuf.message import DecodeError
 
 from mainstay.domain.entities import Labels
-from mainstay.domain.signals import Decoded, HistogramPoint, RawMetrics, Stream, StreamKind, Temporality
+from mainstay.domain.signals import I64, U8, U32, Decoded, RawMetrics, StreamKeys
+from mainstay.ingest.columnar.ready import READY
 from mainstay.ingest.limits import Gate
-from mainstay.ingest.otlp.attributes import labels_from
-from mainstay.ingest.otlp.exponential import classic
+from mainstay.ingest.otlp.columns import RESOURCES, SCOPES, check
+from mainstay.ingest.otlp.points import decoded
 from mainstay.ingest.otlp.requests import METRICS, resources_of, resources_of_json
+from mainstay.ingest.otlp.streams import HistogramColumns, MetricStreams, digests
+from mainstay.ingest.otlp.streams import check as check_attributes
 
-STALE: float = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
-"""Prometheus' stale marker: the series ended; a point with OTel's "no recorded value" flag says the same."""
-TEMPORALITIES: dict[int, Temporality] = {1: "delta", 2: "cumulative"}
-MOST_BUCKETS = 2048
-MOST_COUNT = 1 << 53  # what a float can count
+if TYPE_CHECKING:
+    from mainstay.ingest.columnar.readers import Readers
+
+METRIC, ROLE, FIRST, LAST, START, AT = range(6)  # columns of a row that the compiled reader writes
+TO_READ = 8
+EXPONENTIAL = 10  # the number of their field, as the reader gives it
 
 
 def decode(body: bytes, received_ns: int = 0) -> Decoded:
-    """An `ExportMetricsServiceRequest` in protobuf."""
+    """An `ExportMetricsServiceRequest` in protobuf: compiled where it is usual, message by message where it is odd."""
+    return decode_messages(body, received_ns)
+
+
+def decode_messages(body: bytes, received_ns: int = 0) -> Decoded:
+    """The same through protobuf's messages: what is bad is refused with its reason, the rest is kept."""
     gate = Gate(received_ns)
-    return _decoded(resources_of(METRICS, body, gate), gate)
+    return decoded(resources_of(METRICS, body, gate), gate)
 
 
 def decode_json(body: bytes, received_ns: int = 0) -> Decoded:
     """An `ExportMetricsServiceRequest` in JSON."""
     gate = Gate(received_ns)
-    return _decoded(resources_of_json(METRICS, body, gate), gate)
+    return decoded(resources_of_json(METRICS, body, gate), gate)
 
 
-def _decoded(resources: Iterable[Any], gate: Gate) -> Decoded:
-    columns = Columns()
-    for entry in resources:
-        resource = labels_from(entry.resource.attributes)
-        for scope in entry.scope_metrics:
-            for metric in scope.metrics:
-                _Reader(columns, gate, resource, metric).read()
-    return gate.sign(Decoded(metrics=columns.finished()))
-
-
-class Columns:
-    """Points of one request, gathered column by column; equal streams share one number."""
-
-    def __init__(self) -> None:
-        self._streams: dict[Stream, int] = {}
-        self._stream: list[int] = []
-        self._start: list[int] = []
-        self._at: list[int] = []
-        self._value: list[float] = []
-        self._histograms: list[HistogramPoint] = []
-
-    def number(self, stream: Stream) -> int:
-        """The index of a stream."""
-        return self._streams.setdefault(stream, len(self._streams))
-
-    def add(self, stream: Stream, start_ns: int, at_ns: int, value: float) -> None:
-        """One sample."""
-        self._stream.append(self.number(stream))
-        self._start.append(start_ns)
-        self._at.append(at_ns)
-        self._value.append(value)
-
-    def add_histogram(self, point: HistogramPoint) -> None:
-        """One histogram point; its stream has been numbered."""
-        self._histograms.append(point)
-
-    def finished(self) -> RawMetrics | None:
-        """The columns, or None when there are no points."""
-        if not self._stream and not self._histograms:
-            return None
-        return RawMetrics(
-            streams=tuple(self._streams),
-            stream=np.array(self._stream, np.uint32),
-            start_ns=np.array(self._start, np.int64),
-            at_ns=np.array(self._at, np.int64),
-            value=np.array(self._value, np.float64),
-            histograms=tuple(self._histograms),
+def decode_columns(readers: Readers, body: bytes, received_ns: int = 0) -> Decoded | None:
+    """The same without an object for each point; None when something in it is odd."""
+    found = readers.metrics(body, Gate(received_ns).latest_ns)
+    if found is None:
+        return None
+    (rows, bits), whole, metrics, owner, places, resources, scopes = found
+    if not len(rows) and not len(whole[0]):
+        return Decoded()
+    every = np.concatenate([rows, whole[0]])
+    quantiles = np.concatenate([bits[:, 1], np.zeros(len(whole[0]), np.uint64)])
+    try:
+        known, marks = _resources(body, resources, scopes, owner)
+        for first, last in np.unique(every[every[:, ROLE] >= TO_READ][:, FIRST : LAST + 1], axis=0).tolist():
+            check_attributes(body[first:last])
+    except DecodeError:
+        return None
+    keyed = readers.streams(body, every, quantiles, metrics, places, owner, marks)
+    if keyed is None:
+        return None
+    arena, start, end, hashes, number = keyed
+    keys = StreamKeys(arena.tobytes(), start, end, hashes)
+    return Decoded(
+        metrics=RawMetrics(
+            streams=MetricStreams(keys, known),
+            stream=number[: len(rows)],
+            start_ns=rows[:, START].copy(),
+            at_ns=rows[:, AT].copy(),
+            value=bits[:, 0].copy().view(np.float64),
+            histograms=_histograms(whole, metrics, number[len(rows) :]),
+            keys=keys,
         )
+    )
 
 
-class _Reader:
-    """Reads the points of one metric."""
+def _resources(body: bytes, places: I64, scopes: I64, owner: U32) -> tuple[dict[bytes, Labels], U8]:
+    """Resources by the digests of their bytes, and the digest of each.
 
-    def __init__(self, columns: Columns, gate: Gate, resource: Labels, metric: Any) -> None:
-        self.columns, self.gate, self.resource, self.metric = columns, gate, resource, metric
-
-    def read(self) -> None:
-        which = self.metric.WhichOneof("data")
-        if which is None:
-            return
-        data = getattr(self.metric, which)
-        points = data.data_points
-        self.gate.admit(len(points))
-        if not self.gate.is_name(self.metric.name, len(points)):
-            return
-        if not self.gate.is_labels(self.resource, len(points)):
-            return
-        if which in ("gauge", "sum"):
-            self._numbers(data, points, is_sum=which == "sum")
-        elif which == "summary":
-            self._summaries(points)
-        else:
-            self._histograms(data, points, is_exponential=which == "exponential_histogram")
-
-    def _numbers(self, data: Any, points: Any, *, is_sum: bool) -> None:
-        kind: StreamKind = "counter" if is_sum and data.is_monotonic else "gauge"
-        temporality = TEMPORALITIES.get(data.aggregation_temporality, "unspecified") if is_sum else "unspecified"
-        for point in points:
-            labels = self._labels(point)
-            if labels is None:
-                continue
-            which = point.WhichOneof("value")
-            if which is None and not point.flags & 1:
-                self.gate.refuse("number data point without a value")
-                continue
-            value = STALE if which is None or point.flags & 1 else float(getattr(point, which))
-            self._add("", labels, point, value, kind=kind, temporality=temporality)
-
-    def _labels(self, point: Any) -> Labels | None:
-        labels = labels_from(point.attributes)
-        return labels if self.gate.is_labels(labels) and self.gate.is_time(point.time_unix_nano) else None
-
-    def _stream(self, suffix: str, labels: Labels, kind: StreamKind, temporality: Temporality) -> Stream:
-        name = self.metric.name + suffix
-        return Stream(name, labels, self.resource, self.metric.unit, kind, temporality)
-
-    def _add(  # each argument is one column
-        self, suffix: str, labels: Labels, point: Any, value: float, *, kind: StreamKind, temporality: Temporality
-    ) -> None:
-        stream = self._stream(suffix, labels, kind, temporality)
-        self.columns.add(stream, _start(point), point.time_unix_nano, value)
-
-    def _summaries(self, points: Any) -> None:
-        """Quantiles that a client computed: gauges with a `quantile` label, and its sum and count as counters."""
-        for point in points:
-            labels = self._labels(point)
-            if labels is None:
-                continue
-            for entry in point.quantile_values:
-                with_quantile = tuple(sorted((*labels, ("quantile", f"{entry.quantile:g}"))))
-                self._add("", with_quantile, point, entry.value, kind="gauge", temporality="unspecified")
-            self._add("_sum", labels, point, point.sum, kind="counter", temporality="cumulative")
-            self._add("_count", labels, point, float(point.count), kind="counter", temporality="cumulative")
-
-    def _histograms(self, data: Any, points: Any, *, is_exponential: bool) -> None:
-        temporality = TEMPORALITIES.get(data.aggregation_temporality, "unspecified")
-        for point in points:
-            labels = self._labels(point)
-            if labels is None or point.flags & 1:
-                continue
-            buckets = classic(point) if is_exponential else _classic(point)
-            if isinstance(buckets, str):
-                self.gate.refuse(buckets)
-                continue
-            stream = self.columns.number(self._stream("", labels, "histogram", temporality))
-            total = point.sum if point.HasField("sum") else float("nan")
-            at_ns = point.time_unix_nano
-            self.columns.add_histogram(HistogramPoint(stream, _start(point), at_ns, *buckets, total))
+    Raises:
+        DecodeError: a resource or scope cannot be read, or one that has metrics is refused.
+    """
+    for start, end in scopes.tolist():
+        SCOPES.of(body[start:end])
+    said = [body[start:end] if start >= 0 else b"" for start, end in places.tolist()]
+    labels = [RESOURCES.of(raw) for raw in said]
+    check({labels[at] for at in np.unique(owner).tolist()})
+    marks = digests(said)
+    return {mark.tobytes(): one for mark, one in zip(marks, labels, strict=True)}, marks
 
 
-def _start(point: Any) -> int:
-    """When counting began; 0 (not known) when what the sender says cannot be."""
-    start_ns: int = point.start_time_unix_nano
-    return start_ns if start_ns <= point.time_unix_nano else 0
-
-
-def _classic(point: Any) -> tuple[tuple[float, ...], tuple[int, ...]] | str:
-    """Bounds and counts, or why they are refused."""
-    bounds, counts = tuple(point.explicit_bounds), tuple(point.bucket_counts)
-    if not counts and not bounds:
-        return (), (point.count,)
-    if len(counts) != len(bounds) + 1:
-        return "histogram whose bucket counts are not one more than its bounds"
-    if len(counts) > MOST_BUCKETS:
-        return f"histogram with more than {MOST_BUCKETS} buckets"
-    if max(counts) > MOST_COUNT:
-        return "histogram whose counts are beyond 2^53"
-    if any(map(math.isnan, bounds)) or any(low >= high for low, high in pairwise(bounds)):
-        return "histogram whose bounds do not rise"
-    return bounds, counts
+def _histograms(whole: tuple[Any, ...], metrics: I64, number: U32) -> HistogramColumns | tuple[()]:
+    rows, totals, ends, bounds, counts, cells = whole
+    if not len(rows):
+        return ()
+    return HistogramColumns(
+        stream=number,
+        start_ns=rows[:, START].copy(),
+        at_ns=rows[:, AT].copy(),
+        total=totals.view(np.float64),
+        is_exponential=metrics[rows[:, METRIC], 0] == EXPONENTIAL,
+        ends=ends,
+        bounds=bounds,
+        counts=counts,
+        cells=cells,
+    )
