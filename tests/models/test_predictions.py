@@ -1,4 +1,4 @@
-"""A model in production: what moved is told by its name, what only came in another order is not, and labels may be late."""
+"""A model in production: what moved is told by its name, chance is not, and labels may be late."""
 
 import json
 
@@ -31,7 +31,7 @@ def labels(rng, of, *, flipped=0.0):
 
 
 def told(watch, *batches, truths=()):
-    return [t for t in watch.score(Normal(predictions=batches, truths=truths)).transitions]
+    return list(watch.score(Normal(predictions=batches, truths=truths)).transitions)
 
 
 def learned(rng, batches=12, **how):

@@ -51,7 +51,7 @@ def accepted(source: Source, decoded: Decoded) -> Answer:
     if source.name == "alertmanager-api" and not decoded.refused:
         return Answer(200)
     told = {"refused": decoded.refused, "reason": decoded.refused_reason} if decoded.refused else {}
-    judged = sum(len(batch.ids) for batch in (*decoded.predictions, *decoded.truths))
+    judged = sum(len(one.ids) for one in decoded.predictions) + sum(len(one.ids) for one in decoded.truths)
     return json_answer(200, {"accepted": judged + len(decoded.alerts) + len(decoded.changes), **told})
 
 

@@ -163,7 +163,7 @@ def count(decoded: Decoded) -> int:
     samples = len(decoded.metrics.value) + len(decoded.metrics.histograms) if decoded.metrics else 0
     logs = len(decoded.logs.body) if decoded.logs else 0
     spans = len(decoded.spans.name) if decoded.spans else 0
-    judged = sum(len(batch.ids) for batch in (*decoded.predictions, *decoded.truths))
+    judged = sum(len(one.ids) for one in decoded.predictions) + sum(len(one.ids) for one in decoded.truths)
     return samples + logs + spans + judged + len(decoded.alerts) + len(decoded.changes)
 
 
