@@ -153,7 +153,6 @@ class Pipeline:
             normal = stages.normalize.apply(decoded, record.received_ns)
         self._telemetry.write(normal, record.seq)
         effects.changes.update({change.id: change for change in normal.changes})
-        effects.series += normal.new_series
         effects.templates.update({template.id: template for template in normal.new_templates})
         stages.detect.apply(normal, at_ms, effects)
         for bands in stages.detect.bands:

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from tests.store.control_samples import DIAGNOSER, T0, FixedClock
+from tests.store.control_samples import BIG_ID, DIAGNOSER, T0, FixedClock
 from tests.store.control_samples import plan as some_plan
 
 from mainstay.api.platform import PlatformApi, Receive, Scope, Send
@@ -65,7 +65,7 @@ class FakePlatform:
         self.settings = settings or Settings()
         self.ingest_door = FakeDoor()
         self.told: list[Command] = []
-        self.known: list[Series] = []
+        self.known = [Series(0, BIG_ID, "service:prod/payments", "http.server.request.duration.p95", unit="ms")]
         self.is_ready = True
         self.is_full = False
         self.standing = BudgetState()

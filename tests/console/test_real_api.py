@@ -47,7 +47,7 @@ def world_in(platform: FakePlatform, now_ms: int) -> fixture.World:
     effects.edges.update({(edge.caller, edge.callee): edge for edge in world.edges})
     effects.plans.update(world.plans)
     payments = fixture.service("payments")
-    effects.series.append(Series(slot=0, id=int(fixture.SERIES), entity=payments, metric=fixture.LATENCY, unit="s"))
+    platform.known = [Series(slot=0, id=int(fixture.SERIES), entity=payments, metric=fixture.LATENCY, unit="s")]
     platform.control.commit(effects)
     for version in world.versions:
         platform.control.save_version(version)

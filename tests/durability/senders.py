@@ -103,7 +103,7 @@ def stored(data):
     telemetry = Telemetry(data / "telemetry", retention_s=7 * 86_400)
     control = Control(data / "control.db", SystemClock())
     try:
-        ids = {series.id for series in control.series(limit=None) if series.metric.startswith("durable_value")}
+        ids = {series.id for series in telemetry.catalogue.find(limit=None) if series.metric.startswith("durable_value")}
         samples = telemetry._rows(POINTS, "true", [], None, "")
         lines = telemetry._rows(LOGS, "body LIKE 'line number %'", [], None, "")
         names = [alert.name for alert in control.alerts(limit=100_000)]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.models.simulated import START_NS, Metrics
 
+from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import MetricBatch, Normal, Series
 from mainstay.models.anomaly.metrics import RobustSeason
 from mainstay.models.anomaly.rules import Choice, Parameters, Rule, Scope, table
@@ -240,33 +243,58 @@ def test_an_alert_says_how_strange_its_sample_was_and_by_which_statistic():
 def test_series_come_back_one_by_one():
     known = Watched()
     everything = [series(slot=i, number=100 + i, metric=f"m{i}", labels=(("k", str(i)),)) for i in range(20)]
-    for s in everything:
-        known.add(s)
+    known.add(SeriesColumns.of(everything))
     again = Watched()
     again.restore(known.snapshot())
     assert len(again) == 20
-    assert again.get(7) == everything[7]
+    assert again.get(7) == dataclasses.replace(everything[7], labels=())
     assert again.get(99) is None
-    again.add(series(slot=20, number=1))
-    assert [s.slot for s in again] == list(range(21))
+    again.add(SeriesColumns.of([series(slot=20, number=1)]))
+    assert again.slots.tolist() == list(range(21))
     third = Watched()
     third.restore(again.snapshot())
     assert third.get(20) == series(slot=20, number=1)
-    assert third.get(3) == everything[3]
+    assert third.get(3) == dataclasses.replace(everything[3], labels=())
+
+
+def test_a_slot_that_another_series_takes_is_told():
+    known = Watched()
+    first, second, other = (series(slot=i, number=n) for i, n in ((0, 7), (1, 8), (1, 9)))
+    assert known.add(SeriesColumns.of([first, second])).tolist() == []
+    assert known.add(SeriesColumns.of([first, other])).tolist() == [1]
+    assert known.get(1) == other
 
 
 def test_a_pair_is_found_after_a_restart():
     usage, limit = series(slot=0, metric="process.memory.usage"), series(slot=1, metric="process.memory.limit")
     first = Watched()
-    first.add(usage)
-    assert first.accompany(usage, is_limit=False) == (0, None)
+    first.add(SeriesColumns.of([usage]))
+    assert first.accompany(0, is_limit=False) == (0, None)
     second = Watched()
     second.restore(first.snapshot())
-    second.add(limit)
-    assert second.accompany(limit, is_limit=True) == (0, 1)
+    second.add(SeriesColumns.of([limit]))
+    assert second.accompany(1, is_limit=True) == (0, 1)
     other = series(slot=2, metric="process.memory.usage", entity="service:lab/b")
-    second.add(other)
-    assert second.accompany(other, is_limit=False) == (2, None)
+    second.add(SeriesColumns.of([other]))
+    assert second.accompany(2, is_limit=False) == (2, None)
+    apart = series(slot=3, metric="process.memory.usage", labels=(("device", "b"),))
+    second.add(SeriesColumns.of([apart]))
+    assert second.accompany(3, is_limit=False) == (3, None)
+
+
+def test_new_series_are_governed_the_same_together_and_one_by_one():
+    metrics = ("process.memory.usage", "process.memory.limit", "http.server.request.duration.p95", "x_ratio")
+    everything = tuple(
+        series(slot=4 * e + i, number=4 * e + i, entity=f"service:lab/{e}", metric=metric, unit=unit)
+        for e in range(3)
+        for i, (metric, unit) in enumerate(zip(metrics, ("By", "By", "s", "1"), strict=True))
+    )
+    together, apart = RobustSeason({}), RobustSeason({})
+    together.score(Normal(new_series=everything))
+    for one in everything:
+        apart.score(Normal(new_series=(one,)))
+    assert together._rows[:12].tobytes() == apart._rows[:12].tobytes()
+    assert together._rows["since_ns"][:4].tolist() == [0, 1, 0, 0]
 
 
 def test_shipped_rules_fit_into_a_row_number():

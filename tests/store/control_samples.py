@@ -11,7 +11,7 @@ from mainstay.domain.ledger import Entry
 from mainstay.domain.models import Deployment, ModelVersion, VersionRef
 from mainstay.domain.pages import Page
 from mainstay.domain.runbooks import Approval, Plan, Step, StepResult, Verify
-from mainstay.domain.signals import Series, Template
+from mainstay.domain.signals import Template
 from mainstay.domain.verdicts import Label, Verdict
 
 T0 = 1_790_000_000_000
@@ -159,7 +159,6 @@ def effects(seq: int = 1, number: int = 1) -> Effects:
         decided_seq=seq,
         entities={entity.id: entity, caller.id: caller},
         edges={(caller.id, entity.id): Edge(caller=caller.id, callee=entity.id, seen_ms=T0)},
-        series=[Series(slot=0, id=BIG_ID, entity=entity.id, metric="http.server.request.duration.p95", unit="ms")],
         templates={BIG_ID - 1: Template(id=BIG_ID - 1, text="retry <*>")},
         changes={f"C-{number}": change(number)},
         alerts={f"A-{number}": alert(number)},

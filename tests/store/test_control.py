@@ -41,8 +41,6 @@ def test_everything_a_batch_decided_reads_back_equal(control: Control) -> None:
     assert control.plan("P-1").digest == effects.plans["P-1"].digest
     assert control.entities() == sorted(effects.entities.values(), key=lambda e: e.id)
     assert control.edges() == list(effects.edges.values())
-    assert control.series() == effects.series
-    assert control.series_by_id([some.BIG_ID]) == effects.series
     assert control.templates([some.BIG_ID - 1]) == list(effects.templates.values())
     assert control.changes() == list(effects.changes.values())
     assert control.pages_due(T0) == list(effects.pages.values())
@@ -303,7 +301,6 @@ def test_filters(control: Control) -> None:
     assert [c.id for c in control.changes(entities=["service:prod/orders"])] == ["C-2"]
     assert [c.id for c in control.changes(until_ms=T0 - 999)] == ["C-1"]
     assert [c.id for c in control.changes_by_id(["C-2"])] == ["C-2"]
-    assert control.series(entity="service:prod/orders") == []
     assert [p.id for p in control.plans("INC-1", "proposed")] == ["P-1"]
     funnel = control.funnel(T0)
     assert (funnel.alerts, funnel.not_paged, funnel.incidents) == (3, 1, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 import stat
@@ -19,8 +20,10 @@ from tests.store.telemetry_samples import ENTITY, FIRST_ID, MS, T0, S, second, s
 
 from mainstay.domain.errors import Corrupt
 from mainstay.domain.protocols import BandBatch
+from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import MetricBatch, Normal, Template
 from mainstay.store.telemetry import Telemetry
+from mainstay.store.telemetry_reads import NO_SLOT
 from mainstay.store.telemetry_tables import thin
 
 END_MS = T0 // MS + 10**7
@@ -324,3 +327,25 @@ def test_killed_anywhere_it_opens_and_has_what_it_said(tmp_path: Path) -> None:
         assert value.tolist() == [float(s) for s in seconds]
         assert len(seconds) >= min(store.applied_seq, 40)
         store.close()
+
+
+def test_the_catalogue_knows_every_series_once(store: Telemetry) -> None:
+    fill(store, 3)
+    fill(store, 2, begin=3)
+    told = [dataclasses.replace(series(slot), slot=NO_SLOT) for slot in range(2)]
+    assert store.catalogue.find() == told
+    assert store.catalogue.find(entity=ENTITY, metric="m1", limit=5) == told[1:]
+    assert store.catalogue.find(entity="service:lab/other") == []
+    assert store.catalogue.find(limit=1) == told[:1]
+    assert store.catalogue.by_id([str(FIRST_ID + 1), FIRST_ID, 17, "", "x", 2**64]) == told
+    assert store.count("points") == 10
+
+
+def test_series_of_a_record_that_is_applied_are_not_written_again(store: Telemetry) -> None:
+    fill(store, 2)
+    store.write(Normal(new_series=(series(7),)), 1)
+    store.commit(3)
+    assert store.catalogue.by_id([FIRST_ID + 7]) == []
+    store.write(Normal(new_series=SeriesColumns.of((series(7), series(8)))), 4)
+    store.commit(4)
+    assert [one.metric for one in store.catalogue.by_id([FIRST_ID + 7, FIRST_ID + 8])] == ["m7", "m8"]

@@ -92,7 +92,7 @@ def show_incident(platform: Platform, incident: FromPath[str]) -> IncidentPage:
         steps=[step for plan in plans for step in control.steps(plan.id)],
         verdicts=control.verdicts(incident),
         changes=_related(control, one, now_ms(platform)),
-        series=_series(control, one, alerts),
+        series=_series(platform, one, alerts),
     )
 
 
@@ -106,10 +106,10 @@ def _related(control: Control, incident: Incident, at_ms: int) -> list[Change]:
     return sorted(both.values(), key=lambda change: (-change.at_ms, change.id))
 
 
-def _series(control: Control, incident: Incident, alerts: list[Alert]) -> list[SeriesView]:
+def _series(platform: PlatformApi, incident: Incident, alerts: list[Alert]) -> list[SeriesView]:
     refs = [evidence.ref for evidence in incident.evidence if evidence.kind == "metric"]
     refs += [alert.subject.removeprefix("metric:") for alert in alerts if alert.subject.startswith("metric:")]
-    return [SeriesView.of(one) for one in control.series_by_id(refs)]
+    return [SeriesView.of(one) for one in platform.series_by_id(refs)]
 
 
 async def _tell(platform: PlatformApi, asking: Asking, kind: CommandKind, subject: str, **says: str) -> Accepted:

@@ -18,11 +18,11 @@ from typing import Any, Protocol
 from mainstay.domain.budget import BudgetState
 from mainstay.domain.entities import Labels
 from mainstay.domain.models import ModelVersion, VersionRef
+from mainstay.domain.predictions import InProduction
 from mainstay.domain.protocols import Clock
 from mainstay.domain.records import Command
-from mainstay.domain.predictions import InProduction
 from mainstay.domain.runbooks import Approval, Plan, Runbook, Wish
-from mainstay.domain.signals import F64, I64
+from mainstay.domain.signals import F64, I64, Series
 from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
 from mainstay.domain.views import Audited, Explained, LogLine, Reperformed, SpanLine, Status
@@ -81,6 +81,14 @@ class PlatformApi(Protocol):
 
         Alerts, incidents and not paged of the funnel come from `control.funnel(since_ms)`.
         """
+        ...
+
+    def series(self, entity: str | None, metric: str | None, limit: int | None) -> Sequence[Series]:
+        """By entity and metric; None is any."""
+        ...
+
+    def series_by_id(self, ids: Sequence[int | str]) -> Sequence[Series]:
+        """Those of these series that are known."""
         ...
 
     def points(self, series_id: int, since_ms: int, until_ms: int) -> tuple[I64, F64]:

@@ -79,7 +79,7 @@ def list_series(
     platform: Platform, entity: FromQuery[str | None] = None, metric: FromQuery[str | None] = None, limit: Limit = 500
 ) -> list[SeriesView]:
     """Time series by entity and metric."""
-    return [SeriesView.of(one) for one in platform.control.series(entity, metric, limit)]
+    return [SeriesView.of(one) for one in platform.series(entity, metric, limit)]
 
 
 @get("/series/{series:str}/points", role="viewer", sync_to_thread=True)
@@ -87,7 +87,7 @@ def show_points(platform: Platform, series: FromPath[str], since_ms: Ms = None, 
     """What one series said, and what was expected; the last hour unless told, at most 10,000 points."""
     if not series.isascii() or not series.isdigit() or len(series) > 20 or int(series) >= 1 << 64:
         raise BadInput(f"a series id is an unsigned 64-bit number; got {series[:40]!r}")
-    known = found(next(iter(platform.control.series_by_id([int(series)])), None), "series", series)
+    known = found(next(iter(platform.series_by_id([int(series)])), None), "series", series)
     until = now_ms(platform) if until_ms is None else until_ms
     since = until - HOUR_MS if since_ms is None else since_ms
     at_ms, value = platform.points(known.id, since, until)
@@ -160,7 +160,7 @@ def show_entity(platform: Platform, entity: FromPath[str]) -> EntityPage:
         entity=found(control.entity(name), "entity", name),
         callers=[edge.caller for edge in edges if edge.callee == name],
         callees=[edge.callee for edge in edges if edge.caller == name],
-        series=[SeriesView.of(one) for one in control.series(entity=name)],
+        series=[SeriesView.of(one) for one in platform.series(name, None, 1000)],
         alerts=control.alerts(entity=name, limit=50),
         changes=control.changes(entities=[name], limit=50),
     )

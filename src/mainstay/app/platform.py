@@ -23,7 +23,7 @@ from mainstay.domain.protocols import Clock
 from mainstay.domain.records import Command, Lane
 from mainstay.domain.predictions import InProduction
 from mainstay.domain.runbooks import Approval, Plan, Runbook, Wish
-from mainstay.domain.signals import F64, I64
+from mainstay.domain.signals import F64, I64, Series
 from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
 from mainstay.domain.views import Audited, Explained, LogLine, Reperformed, SpanLine, Status
@@ -156,6 +156,14 @@ class Platform:
     def status(self) -> Status:
         """What is watched, how much came in, and whether every stage runs."""
         return self.health.status()
+
+    def series(self, entity: str | None, metric: str | None, limit: int | None) -> Sequence[Series]:
+        """By entity and metric; None is any."""
+        return self.line.telemetry.catalogue.find(entity, metric, limit)
+
+    def series_by_id(self, ids: Sequence[int | str]) -> Sequence[Series]:
+        """Those of these series that are known."""
+        return self.line.telemetry.catalogue.by_id(ids)
 
     def points(self, series_id: int, since_ms: int, until_ms: int) -> tuple[I64, F64]:
         """Samples of one series."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from mainstay.domain.entities import Entity, entity_id
+from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import MetricBatch, Series
 
 KEEP = 72
@@ -50,6 +51,11 @@ def kind_of_series(series: Series) -> str:
     return kind_of(series.metric)
 
 
+def _may_be_about(metric: str) -> bool:
+    """Whether it is worth while to look at the labels: what the name alone says."""
+    return bool(kind_of(metric)) or "cpu" in metric.lower()
+
+
 class Vital(msgspec.Struct):
     """One resource series: who, what, and at most one sample per 5 s."""
 
@@ -68,9 +74,13 @@ class Vitals(msgspec.Struct):
 
     by_slot: dict[int, Vital] = {}
 
-    def learn(self, series: Iterable[Series]) -> None:
+    def learn(self, series: Sequence[Series]) -> None:
         """Watch those of new series that are about a resource; after a restart all are told again."""
-        for one in series:
+        columns = SeriesColumns.of(series)
+        names = np.unique(columns.said).tolist()
+        about = [said for said in names if _may_be_about(columns.names[said].metric)]
+        for at in np.flatnonzero(np.isin(columns.said, about)).tolist():
+            one = columns[at]
             kind = kind_of_series(one)
             if kind and one.slot not in self.by_slot and len(self.by_slot) < MOST_SERIES:
                 queue = dict(one.labels).get("messaging.destination.name", "")

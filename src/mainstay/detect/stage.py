@@ -23,11 +23,12 @@ from mainstay.domain.entities import Topology
 from mainstay.domain.models import VersionRef
 from mainstay.domain.protocols import BandBatch, Models, StreamKind, Transition
 from mainstay.domain.records import Command
+from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import MetricBatch, Normal
 from mainstay.domain.state import pack, unpack
 from mainstay.domain.verdicts import Verdict
 
-FORMAT = 2
+FORMAT = 3
 SILENT_MS = 300_000  # a firing series without a sample for this long has ended: its process was replaced or removed
 SILENT = "no sample for five minutes"
 STILL_MS = 100_000
@@ -39,7 +40,7 @@ KINDS: tuple[StreamKind, ...] = get_args(StreamKind)
 
 class _Saved(msgspec.Struct):
     book: Book
-    slots: dict[int, int]
+    ids: bytes
 
 
 class Detect:
@@ -75,7 +76,7 @@ class Detect:
         self._calendar = calendar
         self.bands: Sequence[BandBatch] = ()
         self.scores: Sequence[bytes] = ()
-        self._take_up(_Saved(Book(), {}))
+        self._take_up(_Saved(Book(), b""))
 
     @property
     def firing(self) -> Sequence[Alert]:
@@ -88,9 +89,8 @@ class Detect:
         is_tick = book.begin(at_ms)
         held_before = set(book.held)
         normal = dataclasses.replace(normal, at_ns=at_ms * 1_000_000, calendar=self._calendar)
-        # after a restart the normaliser names all of them again
-        self._watched.heard(one for one in normal.new_series if self._slots.get(one.slot) != one.id)
-        self._slots.update({series.slot: series.id for series in normal.new_series})
+        if normal.new_series:
+            self._hear(SeriesColumns.of(normal.new_series))
         self._score(normal, at_ms, effects)
         self._rules.apply(normal.alerts, at_ms, effects)
         self._silent(normal.metrics, at_ms, effects)
@@ -127,13 +127,13 @@ class Detect:
         self._book.spending.sent.clear()
 
     def snapshot(self) -> bytes:
-        return pack("detect", FORMAT, _Saved(self._book, self._slots))
+        return pack("detect", FORMAT, _Saved(self._book, self._ids.tobytes()))
 
     def restore(self, state: bytes) -> None:
         self._take_up(unpack("detect", FORMAT, state, _Saved))
 
     def _take_up(self, saved: _Saved) -> None:
-        self._book, self._slots = saved.book, saved.slots
+        self._book, self._ids = saved.book, np.frombuffer(saved.ids, np.uint64).copy()
         self._rules = Rules(self._book)
         self._watched = Watched(self._topology, self._book.series)
         self._budget = PageBudget(self._policy, self._watched, self._book.spending)
@@ -149,6 +149,14 @@ class Detect:
             waiting=len(book.held),
             lost=book.lost,
         )
+
+    def _hear(self, series: SeriesColumns) -> None:
+        """After a restart the normaliser names all of them again: those count once."""
+        more = int(series.slot.max()) + 1 - len(self._ids)
+        if more > 0:
+            self._ids = np.concatenate([self._ids, np.zeros(max(more, len(self._ids) // 4), np.uint64)])
+        self._watched.heard(series, self._ids[series.slot] != series.id)
+        self._ids[series.slot] = series.id
 
     def _score(self, normal: Normal, at_ms: int, effects: Effects) -> None:
         bands: list[BandBatch] = []
@@ -243,7 +251,8 @@ class Detect:
         book = self._book
         if not book.seen:
             return
-        spoke = {self._slots.get(int(slot)) for slot in np.unique(metrics.series)} if metrics is not None else set()
+        slots = metrics.series[metrics.series < len(self._ids)] if metrics is not None else []
+        spoke = set(self._ids[slots].tolist())
         for key, last_ms in list(book.seen.items()):
             alert = book.firing[key]
             if int(alert.subject.removeprefix("metric:")) in spoke:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
 
 from mainstay.domain.alerts import Alert
 from mainstay.domain.budget import DEFAULT_TEAM
 from mainstay.domain.entities import Topology
-from mainstay.domain.signals import Series
+from mainstay.domain.series import SeriesColumns
 
 
 class Watched:
@@ -23,10 +26,12 @@ class Watched:
         self._near: tuple[Topology, dict[str, set[str]]] | None = None
         self._sizes: tuple[Topology, dict[str, int]] | None = None
 
-    def heard(self, series: Iterable[Series]) -> None:
-        """New series."""
-        for one in series:
-            self.series[one.entity] = self.series.get(one.entity, 0) + 1
+    def heard(self, series: SeriesColumns, is_new: npt.NDArray[np.bool_]) -> None:
+        """Series, and which of them were not there before."""
+        which, counts = np.unique(series.entity[is_new], return_counts=True)
+        for one, count in zip(which.tolist(), counts.tolist(), strict=True):
+            entity = series.entities[one]
+            self.series[entity] = self.series.get(entity, 0) + count
             self._sizes = None
 
     def team(self, entity: str) -> str:

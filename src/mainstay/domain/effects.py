@@ -13,7 +13,7 @@ from mainstay.domain.ledger import Entry
 from mainstay.domain.models import Deployment
 from mainstay.domain.pages import Page
 from mainstay.domain.runbooks import Plan
-from mainstay.domain.signals import Series, Template
+from mainstay.domain.signals import Template
 from mainstay.domain.verdicts import Label, Verdict
 
 KEYED = (
@@ -33,7 +33,6 @@ class Effects:
     decided_seq: int = 0
     entities: dict[str, Entity] = field(default_factory=dict)
     edges: dict[tuple[str, str], Edge] = field(default_factory=dict)
-    series: list[Series] = field(default_factory=list)
     templates: dict[int, Template] = field(default_factory=dict)
     changes: dict[str, Change] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
@@ -50,6 +49,5 @@ class Effects:
         """Take up what a later record decided; its states replace ours."""
         for name in KEYED:
             getattr(self, name).update(getattr(later, name))
-        self.series += later.series
         self.entries += later.entries
         self.decided_seq = max(self.decided_seq, later.decided_seq)

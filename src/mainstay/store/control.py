@@ -24,7 +24,7 @@ from mainstay.domain.models import Deployment, ModelKind, ModelVersion, VersionR
 from mainstay.domain.pages import Page
 from mainstay.domain.protocols import Clock
 from mainstay.domain.runbooks import Approval, Plan, PlanStatus, StepResult
-from mainstay.domain.signals import Series, Template
+from mainstay.domain.signals import Template
 from mainstay.domain.verdicts import Label, Verdict
 from mainstay.domain.views import Funnel, IncidentLine
 from mainstay.ledger import Head, Verified, verify
@@ -67,7 +67,6 @@ class Control:
                 return
             write.save(doc.ENTITY, [e for e in effects.entities.values() if self._entities.get(e.id) != e])
             write.save(doc.EDGE, effects.edges.values())
-            write.save(doc.SERIES, effects.series)
             write.save(doc.TEMPLATE, effects.templates.values())
             write.save(doc.CHANGE, effects.changes.values())
             write.save(doc.ALERT, effects.alerts.values())
@@ -179,14 +178,6 @@ class Control:
     def edges(self) -> list[Edge]:
         """Who calls whom."""
         return self._find(doc.EDGE)
-
-    def series(self, entity: str | None = None, metric: str | None = None, limit: int | None = 1000) -> list[Series]:
-        """Time series, by entity and metric."""
-        return self._find(doc.SERIES, limit, entity=entity, metric=metric)
-
-    def series_by_id(self, ids: Sequence[int | str]) -> list[Series]:
-        """Those of these series that are known."""
-        return self._by_id(doc.SERIES, [str(one) for one in ids])
 
     def templates(self, ids: Sequence[int | str]) -> list[Template]:
         """Those of these log templates that are known."""

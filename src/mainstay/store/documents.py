@@ -18,7 +18,7 @@ from mainstay.domain.incidents import Incident
 from mainstay.domain.models import Deployment, ModelVersion
 from mainstay.domain.pages import Page
 from mainstay.domain.runbooks import Approval, Plan, StepResult
-from mainstay.domain.signals import Series, Template
+from mainstay.domain.signals import Template
 from mainstay.domain.users import User
 from mainstay.domain.verdicts import Label, Verdict
 from mainstay.domain.views import IncidentLine
@@ -147,12 +147,6 @@ def _of(name: str) -> Callable[[Any], str]:
 
 ENTITY = Kind(Entity, schema.entities, _columns("id", "kind"), ("id",))
 EDGE = Kind(Edge, schema.edges, _columns("caller", "callee"), ("caller", "callee"))
-SERIES = Kind(
-    Series,
-    schema.series,
-    lambda s: {"id": str(s.id), "entity": s.entity, "metric": s.metric},
-    ("entity", "metric", "id"),
-)
 TEMPLATE = Kind(Template, schema.templates, lambda t: {"id": str(t.id)}, ("id",))
 CHANGE = Kind(Change, schema.changes, _columns("id", "at_ms", "entity"), ("-at_ms", "-id"), "change", _of("id"))
 ALERT = Kind(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, SmallInteger, String, Table, Text
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """Number of the last migration. A store with a higher one was written by a newer Mainstay and is refused."""
 
 metadata = MetaData()
@@ -32,15 +32,7 @@ def _documents(name: str, *columns: Column[str] | Column[int] | Index) -> Table:
 
 entities = _documents("entities", _key("id"), _text("kind"))
 edges = _documents("edges", _key("caller"), _key("callee"))
-# ids of series and templates are unsigned 64-bit numbers, which neither database has: they are kept as text
-series = _documents(
-    "series",
-    _key("id"),
-    _text("entity"),
-    _text("metric"),
-    Index("series_entity", "tenant", "entity"),
-    Index("series_metric", "tenant", "metric"),
-)
+# ids of templates are unsigned 64-bit numbers, which neither database has: they are kept as text
 templates = _documents("templates", _key("id"))
 changes = _documents("changes", _key("id"), _ms("at_ms"), _text("entity"), Index("changes_at", "tenant", "at_ms", "id"))
 alerts = _documents(

@@ -16,10 +16,12 @@ import pyarrow as pa
 
 from mainstay.domain.errors import Corrupt, Overloaded
 from mainstay.domain.protocols import BandBatch
+from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import Normal, Series, Template
 from mainstay.store import telemetry_tables as tables
 from mainstay.store.blocks import Blocks
 from mainstay.store.telemetry_reads import Reads
+from mainstay.store.telemetry_series import Catalogue
 
 FILE = "hot.duckdb"
 HOUR_S = 3600
@@ -40,6 +42,7 @@ class Telemetry(Reads):
 
     Attributes:
         applied_seq: The last sequence whose rows are committed; 0 when there is none.
+        catalogue: Which series there are.
 
     Raises:
         Corrupt: The file cannot be opened or was written by another format.
@@ -60,28 +63,32 @@ class Telemetry(Reads):
         self._writing, self._opening = RLock(), Lock()
         self.applied_seq = self._prepare()
         self._arrived: dict[str, list[pa.Table]] = {}
-        self._series: list[Series] = []
+        self._series: list[pa.Table] = []
         self._templates: dict[int, Template] = {}
         self._ids = np.zeros(1024, np.uint64)
         self._known = 0
         self._sealed_ns = 0
         super().__init__(self._new_cursor, self._blocks, self._blocks.tidy(self._connection))
+        self.catalogue = Catalogue(self._ask)
 
     def know(self, series: Sequence[Series]) -> None:
         """Learn which slot is which series; `write` does it with the series that come with a record."""
-        for one in series:
-            if one.slot >= len(self._ids):
-                self._ids = np.concatenate([self._ids, np.zeros(max(len(self._ids), one.slot), np.uint64)])
-            self._ids[one.slot] = one.id
-            self._known = max(self._known, one.slot + 1)
-        if series:
-            self._series.extend(series)
+        if not series:
+            return
+        told = SeriesColumns.of(series)
+        last = int(told.slot.max())
+        if last >= len(self._ids):
+            self._ids = np.concatenate([self._ids, np.zeros(max(len(self._ids), last), np.uint64)])
+        self._ids[told.slot] = told.id
+        self._known = max(self._known, last + 1)
 
     def write(self, normal: Normal, seq: int) -> None:
         """Take the rows of one record; kept by the next `commit`. One whose sequence is applied already is dropped."""
         self.know(normal.new_series)
         if seq <= self.applied_seq:
             return
+        if normal.new_series:
+            self._series.append(tables.series(SeriesColumns.of(normal.new_series)))
         self._templates.update((template.id, template) for template in normal.new_templates)
         if normal.metrics is not None and len(normal.metrics):
             self._check(normal.metrics.series)
@@ -225,21 +232,18 @@ class Telemetry(Reads):
 
     def _insert(self) -> None:
         for name, parts in self._arrived.items():
-            self._connection.register("arriving", pa.concat_tables(parts))
-            self._connection.execute(f"INSERT INTO {name} SELECT * FROM arriving")  # noqa: S608
-            self._connection.unregister("arriving")
+            self._add(name, pa.concat_tables(parts))
         if self._series:
-            self._many("series", "INSERT OR IGNORE", tables.series_rows(self._series))
+            unknown = "WHERE id NOT IN (SELECT id FROM series)"
+            self._add("series", pa.concat_tables(self._series), unknown, "DISTINCT ON (id) *")
         if self._templates:
-            self._many("templates", "INSERT OR REPLACE", tables.template_rows(list(self._templates.values())))
+            rows = list(self._templates.values())
+            columns = {"id": pa.array([t.id for t in rows], pa.uint32()), "text": pa.array([t.text for t in rows])}
+            self._add("templates", pa.table(columns), "ON CONFLICT DO UPDATE SET text = excluded.text")
 
-    def _many(self, name: str, verb: str, rows: list[tuple[Any, ...]]) -> None:
-        names = [row[0] for row in self._connection.execute(f"DESCRIBE {name}").fetchall()]
-        columns = dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-        kinds = {"id": pa.uint64()}
-        arrays = {key: pa.array(values, kinds.get(key, pa.string())) for key, values in columns.items()}
-        self._connection.register("arriving", pa.table(arrays))
-        self._connection.execute(f"{verb} INTO {name} SELECT * FROM arriving")  # noqa: S608
+    def _add(self, name: str, rows: pa.Table, condition: str = "", what: str = "*") -> None:
+        self._connection.register("arriving", rows)
+        self._connection.execute(f"INSERT INTO {name} SELECT {what} FROM arriving {condition}")  # noqa: S608
         self._connection.unregister("arriving")
 
     def _checkpoint(self) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 
 from mainstay.domain.protocols import BandBatch
-from mainstay.domain.signals import F64, I64, EdgeWindow, LogBatch, MetricBatch, Series, SpanBatch, Template
+from mainstay.domain.series import SeriesColumns
+from mainstay.domain.signals import F64, I64, U32, EdgeWindow, LogBatch, MetricBatch, SpanBatch
 
-FORMAT = 2
+FORMAT = 3
 _SCALES = ("1e3::DOUBLE", "1e6::DOUBLE")
 _FAR = "1e9"  # thousandths and millionths of less are whole numbers that a double holds
 
@@ -105,7 +105,7 @@ TABLES = (POINTS, BANDS, LOGS, SPANS, EDGES)
 OTHERS = (
     "CREATE TABLE IF NOT EXISTS meta (key VARCHAR PRIMARY KEY, value BIGINT)",
     """CREATE TABLE IF NOT EXISTS series (
-        id UBIGINT PRIMARY KEY, entity VARCHAR, metric VARCHAR, labels VARCHAR, unit VARCHAR, direction VARCHAR)""",
+        id UBIGINT, entity VARCHAR, metric VARCHAR, labels BLOB, unit VARCHAR, direction VARCHAR)""",
     "CREATE TABLE IF NOT EXISTS templates (id UINTEGER PRIMARY KEY, text VARCHAR)",
     """CREATE TABLE IF NOT EXISTS blocks (
         file VARCHAR PRIMARY KEY, source VARCHAR, since_ns BIGINT, until_ns BIGINT, row_count BIGINT, bytes BIGINT,
@@ -145,12 +145,25 @@ def _table(table: Table, *columns: Any) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=table.schema)
 
 
-def series_rows(series: Sequence[Series]) -> list[tuple[Any, ...]]:
-    return [(s.id, s.entity, s.metric, msgspec.json.encode(s.labels).decode(), s.unit, s.direction) for s in series]
+def series(told: SeriesColumns) -> pa.Table:
+    """Series as they are kept: each word once, labels as they came."""
+    count, words = len(told), told.names
+    begin = np.zeros(count + 1, np.int32)
+    begin[1:] = told.end
+    labels = pa.Array.from_buffers(pa.binary(), count, [None, pa.py_buffer(begin), pa.py_buffer(told.labels)])
+    return pa.table({
+        "id": told.id,
+        "entity": _worded(told.entity, told.entities),
+        "metric": _worded(told.said, [said.metric for said in words]),
+        "labels": labels,
+        "unit": _worded(told.said, [said.unit for said in words]),
+        "direction": _worded(told.said, [said.direction for said in words]),
+    })  # fmt: skip
 
 
-def template_rows(templates: Sequence[Template]) -> list[tuple[Any, ...]]:
-    return [(t.id, t.text) for t in templates]
+def _worded(which: U32, words: Sequence[str]) -> pa.Array:
+    return pa.array(words, pa.string()).take(pa.array(which))
+
 
 
 def thin(at: I64, value: F64, most: int) -> tuple[I64, F64]:

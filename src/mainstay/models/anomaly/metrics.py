@@ -11,15 +11,17 @@ import numpy as np
 
 from mainstay.domain.alerts import Band
 from mainstay.domain.protocols import BandBatch, Scored, Transition
+from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import F64, MetricBatch, Normal, Series
 from mainstay.domain.state import pack, unpack
+from mainstay.models.anomaly.governed import govern
 from mainstay.models.anomaly.judgement import Judged, judgement
-from mainstay.models.anomaly.rules import Choice, Parameters, own_limit, unit_of, ways_of
+from mainstay.models.anomaly.rules import Choice, Parameters, unit_of
 from mainstay.models.anomaly.shipped import shipped
-from mainstay.models.anomaly.state import CHANNELS, ROW, SEASONAL, Rows, freeze, grown, new_rows, thaw
+from mainstay.models.anomaly.state import CHANNELS, ROW, Rows, freeze, grown, new_rows, thaw
 from mainstay.models.anomaly.watched import Watched
 
-FORMAT = 2
+FORMAT = 3
 
 
 class RobustSeason:
@@ -54,9 +56,7 @@ class RobustSeason:
     def score(self, normal: Normal) -> Scored:
         """Score one batch; samples of ignored or unknown series, repeats and NaN score NaN."""
         if normal.new_series:
-            self._rows = grown(self._rows, 1 + max(series.slot for series in normal.new_series))
-        for series in normal.new_series:
-            self._watch(series)
+            self._watch(SeriesColumns.of(normal.new_series))
         batch = normal.metrics
         if batch is None or not len(batch):
             return Scored()
@@ -94,32 +94,14 @@ class RobustSeason:
         self._watched = Watched()
         self._watched.restore(kept)
         if kept["rules"] != self._digest:
-            for series in self._watched:
-                self._govern(series)
+            govern(self._rows, self._watched, self._choice, self._watched.slots)
 
-    def _watch(self, series: Series) -> None:
-        """A series comes (or, after a restart, comes again); another one in its slot has left its state behind."""
-        before = self._watched.get(series.slot)
-        if before is not None and before.id != series.id:
-            self._rows[series.slot] = new_rows(1)[0]
-        self._watched.add(series)
-        self._govern(series)
-
-    def _govern(self, series: Series) -> None:
-        """Which rule holds for a series, and what limits it."""
-        row = self._choice.row(series.entity, series.metric, series.unit)
-        self._rows["rule"][series.slot] = row
-        if not row:
-            return
-        rule, ways = self._choice.rule(series.entity, series.metric), self._rows["ways"]
-        if not rule.is_limit:
-            ways[series.slot] = ways_of(rule, series.direction) | (ways[series.slot] & SEASONAL)
-            limit = own_limit(rule, series.metric, series.unit)
-            if limit:
-                self._rows["limit"][series.slot] = limit
-        target, limited_by = self._watched.accompany(series, is_limit=rule.is_limit)
-        if target is not None and limited_by is not None:
-            self._rows["since_ns"][limited_by] = target + 1
+    def _watch(self, series: SeriesColumns) -> None:
+        """Series come (or, after a restart, come again); another one in a slot has left its state behind."""
+        self._rows = grown(self._rows, 1 + int(series.slot.max()))
+        left = self._watched.add(series)
+        self._rows[left] = new_rows(1)
+        govern(self._rows, self._watched, self._choice, series.slot.astype(np.int64))
 
     def _tables(self, rows: Rows) -> tuple[Any, Any, Any]:
         return rows, self._choice.table, rows["season"]

@@ -133,11 +133,12 @@ class Choice:
         self._scopes = [(re.compile(scope.entity), starts[scope.rules]) for scope in parameters.scopes]
         self._start = lru_cache(maxsize=65_536)(self._start_of)
         self._row = lru_cache(maxsize=65_536)(self._row_of)
+        self._index = lru_cache(maxsize=65_536)(self._index_of)
 
     def rule(self, entity: str, metric: str) -> Rule:
         """The rule that holds; the first of all when none matches the metric."""
-        rules = self._sets[self._start(entity)]
-        return rules[max(find(rules, metric), 0)]
+        start = self._start(entity)
+        return self._sets[start][max(self._index(start, metric), 0)]
 
     def row(self, entity: str, metric: str, unit: str) -> int:
         """Row in `table`; 0 when it is not watched."""
@@ -146,9 +147,11 @@ class Choice:
     def _start_of(self, entity: str) -> int:
         return next((start for pattern, start in self._scopes if pattern.search(entity)), 0)
 
+    def _index_of(self, start: int, metric: str) -> int:
+        return find(self._sets[start], metric)
+
     def _row_of(self, start: int, metric: str, unit: str) -> int:
-        rules = self._sets[start]
-        i = find(rules, metric)
+        rules, i = self._sets[start], self._index(start, metric)
         if i < 0 or rules[i].ignore:
             return 0
         unit = unit_of(metric, unit)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import F64, I64, Series
 from mainstay.models.entity.block import Column, Entity, add, new_entity, replace
 from mainstay.models.entity.parameters import EntityParameters
@@ -34,20 +35,33 @@ class Members:
         self.unwatched = 0
         self._numbers: dict[str, int] = {}
 
-    def watch(self, series: Series) -> None:
-        """A series comes; one that is known comes again."""
-        self._make_room(series.slot)
-        number = self._numbers.get(series.entity)
-        column = Column(series.slot, series.metric, series.labels, series.unit)
-        if self._ignored.search(series.metric) or (number is not None and column in self.entities[number].columns):
+    def watch(self, series: SeriesColumns) -> None:
+        """Series come; those that are known come again."""
+        if not len(series):
             return
-        if number is None:
-            number = self._number(series.entity)
-        if number is None or not self._placed(number, column):
-            self.unwatched += 1
-            return
-        entity, _, row = self.series
-        entity[series.slot], row[series.slot] = number, -(2**40)
+        self._make_room(int(series.slot.max()))
+        names = np.unique(series.said).tolist()
+        ignored = [said for said in names if self._ignored.search(series.names[said].metric)]
+        wanted = np.flatnonzero(~np.isin(series.said, ignored))
+        different, first, which = np.unique(series.entity[wanted], return_index=True, return_inverse=True)
+        for one in np.argsort(first).tolist():
+            self._join(series.entities[different[one]], series, wanted[which == one].tolist())
+
+    def _join(self, entity: str, series: SeriesColumns, theirs: list[int]) -> None:
+        """Series of one entity, in their order, until it takes no more; the others are only counted."""
+        number = self._numbers.get(entity)
+        known = set() if number is None else {column.slot for column in self.entities[number].columns}
+        for place, at in enumerate(theirs):
+            number = self._number(entity) if number is None else number
+            if number is None or self._is_full(number):
+                self.unwatched += sum(int(series.slot[one]) not in known for one in theirs[place:])
+                return
+            if not self._knows(number, one := series[at]):
+                self._place(number, Column(one.slot, one.metric, one.labels, one.unit))
+                self.series[0][one.slot], self.series[2][one.slot] = number, -(2**40)
+
+    def _knows(self, number: int, series: Series) -> bool:
+        return Column(series.slot, series.metric, series.labels, series.unit) in self.entities[number].columns
 
     def closed(self, number: int, at_ns: int) -> tuple[Entity, F64, int]:
         """The values of an entity's row that is over (NaN: missing), and its time; the next one begins at `at_ns`."""
@@ -112,18 +126,26 @@ class Members:
         self._numbers[name] = number
         return number
 
-    def _placed(self, number: int, column: Column) -> bool:
+    def _is_full(self, number: int) -> bool:
+        """No column is free, and none has been silent for so long that it may be given to another."""
+        if len(self.entities[number].columns) < self._parameters.most_metrics:
+            return False
+        return bool(self.rows[number, 0] < GONE_ROWS or self._silent(number).max() < GONE_ROWS)
+
+    def _silent(self, number: int) -> I64:
+        """For how many rows each column has been silent."""
+        slots = np.array([column.slot for column in self.entities[number].columns], np.intp)
+        silent: I64 = self.rows[number, 0] - self.series[2][slots]
+        return silent
+
+    def _place(self, number: int, column: Column) -> None:
         entity = self.entities[number]
         if len(entity.columns) < self._parameters.most_metrics:
             add(entity, column, self._parameters)
-            return True
-        silent = [int(self.rows[number, 0] - self.series[2][c.slot]) for c in entity.columns]
-        longest = int(np.argmax(silent))
-        if silent[longest] < GONE_ROWS or self.rows[number, 0] < GONE_ROWS:
-            return False
+            return
+        longest = int(self._silent(number).argmax())
         self._leave([entity.columns[longest].slot])
         replace(entity, longest, column)
-        return True
 
     def _leave(self, slots: list[int]) -> None:
         self.series[0][slots] = -1

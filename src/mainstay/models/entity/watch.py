@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from mainstay.domain.protocols import Scored, Transition
+from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import F64, MetricBatch, Normal
 from mainstay.domain.state import pack, unpack
 from mainstay.models.entity.block import Entity, begin_anew, fit, frozen, thawed
@@ -62,8 +63,7 @@ class EntityRelations:
 
     def score(self, normal: Normal) -> Scored:
         """Take samples in; one p-value for each row that is over (NaN while too little is known)."""
-        for series in normal.new_series:
-            self._members.watch(series)
+        self._members.watch(SeriesColumns.of(normal.new_series))
         scores: list[float] = []
         found: list[Transition] = []
         if normal.metrics is not None:
