@@ -17,7 +17,7 @@ from mainstay.domain.records import Command
 from mainstay.domain.runbooks import Plan, Verify
 from mainstay.domain.verdicts import Label, Verdict, VerdictKind
 from mainstay.feedback import Feedback, scorecard
-from mainstay.feedback.scores import wilson
+from mainstay.domain.shares import wilson
 
 EDGES, CORRELATOR, DIAGNOSER, PLANNER = (VersionRef(n, 3) for n in ("edges", "correlator", "diagnoser", "planner"))
 

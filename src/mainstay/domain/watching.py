@@ -1,8 +1,8 @@
-"""What is watched of a model: findings about a version, whether it stands, how risky it is, and whom it serves worse."""
+"""What is watched of a model: findings about a version, whether it stands, how risky it is, whom it serves worse."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -13,6 +13,23 @@ Asks = Literal["", "retrain", "look"]
 Reason = Literal["drifting", "canary", "unverified", "rolled_back", "overdue"]
 Materiality = Literal["high", "medium", "low"]
 BiasStatus = Literal["none", "worse", "too_few"]
+
+
+class WatchPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How models are watched.
+
+    Attributes:
+        span_s: How long "then" and "now" are, which are compared. A rhythm that is longer than this looks like drift.
+        look_s: How often they are compared; two looks one after another must agree.
+        series, calls: How many series, and how many figures of calls between entities, are watched at most.
+        gates_automation: A plan that rests on a version that does not stand asks a human, whatever policy allows.
+    """
+
+    span_s: Annotated[float, msgspec.Meta(ge=60)] = 7 * 86_400
+    look_s: Annotated[float, msgspec.Meta(ge=10)] = 3600
+    series: Annotated[int, msgspec.Meta(ge=16, le=10_000)] = 256
+    calls: Annotated[int, msgspec.Meta(ge=16, le=10_000)] = 128
+    gates_automation: bool = True
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,9 +87,9 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     impact: Impact = Impact()
 
     @property
-    def is_open(self) -> bool:
+    def status(self) -> Literal["open", "over"]:
         """Whether it still holds."""
-        return self.ended_ms is None
+        return "open" if self.ended_ms is None else "over"
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 
 import msgspec
 
 from mainstay.domain.models import VersionRef
+from mainstay.domain.shares import wilson
 from mainstay.domain.verdicts import Label
 
 LEAST = 8
 """Below this many judged decisions a share is called "too few": its interval would span half of everything."""
-Z = 1.959964  # two-sided 95 %
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,22 +88,3 @@ def rate(name: str, hits: int, n: int, least: int = LEAST) -> Rate:
     low, high = wilson(hits, n)
     says = f"{name} {hits / n:.2f} [{low:.2f}–{high:.2f}] n={n}"
     return Rate(hits=hits, n=n, value=round(hits / n, 4), low=round(low, 4), high=round(high, 4), says=says)
-
-
-def wilson(hits: int, n: int, z: float = Z) -> tuple[float, float]:
-    """The Wilson score interval: honest for few counts and for shares near 0 and 1.
-
-    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
-
-    >>> low, high = wilson(0, 10)
-    >>> low, round(high, 3)
-    (0.0, 0.278)
-    """
-    if n <= 0:
-        return 0.0, 1.0
-    share = hits / n
-    middle = share + z * z / (2 * n)
-    spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    whole = 1 + z * z / n
-    low = 0.0 if hits == 0 else max(0.0, (middle - spread) / whole)
-    return low, 1.0 if hits == n else min(1.0, (middle + spread) / whole)

@@ -49,7 +49,7 @@ RECORDS: dict[type[Any], RecordKind[Any]] = {
             "training-run", TrainingRun, lambda r: (f"{r.request.kind}:{r.request.scope}", r.status, r.started_ms)
         ),
         RecordKind[Any]("experiment", Experiment, lambda e: (e.model, str(e.version or ""), e.at_ms)),
-        RecordKind[Any]("finding", Finding, lambda f: (f"{f.kind}:{f.scope}", "open" if f.is_open else "over", f.at_ms)),
+        RecordKind[Any]("finding", Finding, lambda f: (f"{f.kind}:{f.scope}", f.status, f.at_ms)),
         RecordKind[Any]("governance", Governance, lambda g: (g.id, g.materiality, g.at_ms)),
         RecordKind[Any]("recall-mark", RecallMark, lambda m: (str(m.version), m.status, m.at_ms)),
     )
