@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mainstay.correlate.recent import KEEP, RecentCalls, RecentLines
-from mainstay.correlate.state import Map
+from mainstay.correlate.chart import Map
 from mainstay.correlate.vitals import Vitals, kind_of
 from mainstay.domain.entities import Edge, Entity, Topology
 from mainstay.domain.signals import EdgeWindow, MetricBatch, Series, TemplateWindow

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 
 from mainstay.correlate import entries
 from mainstay.correlate.grouping import add, merge, worst
-from mainstay.correlate.state import Held, State
+from mainstay.correlate.register import Register
+from mainstay.correlate.state import Held
+from mainstay.correlate.views import in_order
 from mainstay.domain.effects import Effects
 from mainstay.domain.incidents import Grouping, Incident, TimelineEntry
 from mainstay.domain.ledger import Entry
@@ -14,20 +16,21 @@ from mainstay.domain.models import VersionRef
 from mainstay.domain.records import Command
 
 
-def obey(command: Command, state: State, effects: Effects) -> str:
+def obey(command: Command, register: Register, effects: Effects) -> str:
     """Do what was asked; says what was done, or why nothing."""
     kind = command.arguments.get("kind", "") if command.kind == "verdict" else command.kind
     incident = command.arguments.get("incident", "") if command.kind == "plan-outcome" else command.subject
-    held = state.held.get(incident)
+    held = register.state.held.get(incident)
     act = _ACTS.get(kind)
     if act is None:
         return f"{kind} is nothing that an incident knows"
     if held is None:
         return f"{incident} is not among the open or lately resolved incidents"
-    return act(held, command, state, effects)
+    register.touch(held)
+    return act(held, command, register, effects)
 
 
-def _acknowledge(held: Held, command: Command, _state: State, effects: Effects) -> str:
+def _acknowledge(held: Held, command: Command, _register: Register, effects: Effects) -> str:
     if held.incident.status != "open":
         return f"{held.incident.id} is {held.incident.status}"
     held.change(command.at_ms, status="acknowledged", acknowledged_by=command.by)
@@ -36,35 +39,36 @@ def _acknowledge(held: Held, command: Command, _state: State, effects: Effects) 
     return "acknowledged"
 
 
-def _resolve(held: Held, command: Command, _state: State, effects: Effects) -> str:
+def _resolve(held: Held, command: Command, _register: Register, effects: Effects) -> str:
     if not held.is_open:
         return f"{held.incident.id} is {held.incident.status}"
     held.change(command.at_ms, status="resolved", resolved_ms=command.at_ms)
+    held.closed_ms = command.at_ms
     _tell(held, command, f"resolved by {command.by}")
     why = f"{command.by} says it is over"
-    rests_on = [held.entry, *(kept.entry for kept in held.alerts.values())]
+    rests_on = [held.entry, *(kept.entry for kept in in_order(held))]
     over = entries.resolution(held.incident.id, _actor(command), rests_on, command.at_ms, effects.decided_seq, why)
     effects.entries.append(over)
     return "resolved"
 
 
-def _merge(held: Held, command: Command, state: State, effects: Effects) -> str:
+def _merge(held: Held, command: Command, register: Register, effects: Effects) -> str:
     target = command.arguments.get("into") or command.arguments.get("target", "")
-    into = state.held.get(target)
+    into = register.state.held.get(target)
     if into is None or into is held or not held.is_open or not into.is_open:
         return f"{held.incident.id} and {target or 'nothing'} are not two open incidents"
-    merge(held, into, effects, command.at_ms, actor=_actor(command))
+    merge(register, held, into, effects, command.at_ms, actor=_actor(command))
     return f"merged into {target}"
 
 
-def _split(held: Held, command: Command, state: State, effects: Effects) -> str:
+def _split(held: Held, command: Command, register: Register, effects: Effects) -> str:
     """One alert leaves and becomes an incident of its own; what stays keeps its name."""
     alert = command.arguments.get("alert") or command.arguments.get("target", "")
     if not held.is_open or alert not in held.alerts or len(held.alerts) < 2:
         return f"{alert or 'no alert'} cannot leave {held.incident.id}: it is not in it, or it is all there is"
-    kept = held.alerts.pop(alert)
-    name = f"INC-{state.next_number}"
-    state.next_number += 1
+    kept = register.leave(held, alert)
+    name = f"INC-{register.state.next_number}"
+    register.state.next_number += 1
     incident = Incident(
         id=name, status="open", severity=kept.alert.severity, title=kept.alert.summary or kept.alert.name,
         since_ms=kept.alert.since_ms, opened_ms=command.at_ms, updated_ms=command.at_ms,
@@ -73,30 +77,29 @@ def _split(held: Held, command: Command, state: State, effects: Effects) -> str:
     opened = entries.incident(name, "split", _actor(command), [held.entry, kept.entry], command.at_ms,
                               effects.decided_seq, of=held.incident.id, alert=alert)  # fmt: skip
     effects.entries.append(opened)
-    other = state.held[name] = Held(incident, entry=opened.id)
+    other = Held(incident, entry=opened.id)
+    register.know(other)
     why = f"split from {held.incident.id} by {command.by}"
-    add(other, kept, Grouping(alert=alert, at_ms=command.at_ms, why=why, decided_by=person(command.by)), command.at_ms)
-    other.calm_ms = None if other.firing() else command.at_ms
-    _without(held, alert, command.at_ms)
+    add(register, other, kept, Grouping(alert=alert, at_ms=command.at_ms, why=why, decided_by=person(command.by)), command.at_ms)
+    other.calm_ms = None if other.firing else command.at_ms
+    _without(held, command.at_ms)
     _tell(held, command, f"{kept.alert.name} split off into {name} by {command.by}")
     return f"split into {name}"
 
 
-def _without(held: Held, alert: str, at_ms: int) -> None:
+def _without(held: Held, at_ms: int) -> None:
     """What the incident is once an alert has left."""
     left = [kept.alert for kept in held.alerts.values()]
     held.change(
         at_ms,
-        groupings=tuple(g for g in held.incident.groupings if g.alert != alert),
-        entities=tuple(e for e in held.incident.entities if any(e == a.entity or e in a.subject for a in left)),
         severity=worst(a.severity for a in left),
         since_ms=min(a.since_ms for a in left),
     )
-    held.seen, held.diagnosed_ms = [], 0
-    held.calm_ms = None if held.firing() else at_ms
+    held.is_news, held.diagnosed_ms = True, 0
+    held.calm_ms = None if held.firing else at_ms
 
 
-def _wrong_cause(held: Held, command: Command, _state: State, _effects: Effects) -> str:
+def _wrong_cause(held: Held, command: Command, _register: Register, _effects: Effects) -> str:
     """The person's cause comes first from now on; without one, the first suspect is out."""
     target = command.arguments.get("target", "")
     if target:
@@ -115,7 +118,7 @@ def _wrong_cause(held: Held, command: Command, _state: State, _effects: Effects)
     return says
 
 
-def _right_cause(held: Held, command: Command, _state: State, _effects: Effects) -> str:
+def _right_cause(held: Held, command: Command, _register: Register, _effects: Effects) -> str:
     if not held.incident.suspects:
         return "there is no suspect to be right about"
     first = held.incident.suspects[0].entity
@@ -125,7 +128,7 @@ def _right_cause(held: Held, command: Command, _state: State, _effects: Effects)
     return says
 
 
-def _outcome(held: Held, command: Command, _state: State, _effects: Effects) -> str:
+def _outcome(held: Held, command: Command, _register: Register, _effects: Effects) -> str:
     what = command.arguments.get("runbook") or command.subject
     says = f"{what}: {command.arguments.get('status', 'ended')}"
     if command.arguments.get("says"):
@@ -134,13 +137,13 @@ def _outcome(held: Held, command: Command, _state: State, _effects: Effects) -> 
     return says
 
 
-def _asked(held: Held, command: Command, _state: State, _effects: Effects) -> str:
+def _asked(held: Held, command: Command, _register: Register, _effects: Effects) -> str:
     says = f"{command.by} asks for: {command.arguments.get('title') or 'a plan'}"
     _tell(held, command, says)
     return says
 
 
-_ACTS: Mapping[str, Callable[[Held, Command, State, Effects], str]] = {
+_ACTS: Mapping[str, Callable[[Held, Command, Register, Effects], str]] = {
     "acknowledge": _acknowledge,
     "resolve": _resolve,
     "merge": _merge,

@@ -6,8 +6,8 @@ import msgspec
 
 from mainstay.correlate import entries
 from mainstay.correlate.moment import Moment
-from mainstay.correlate.state import Held, State
-from mainstay.correlate.views import case
+from mainstay.correlate.state import REOPEN_MS, Held, State
+from mainstay.correlate.views import case, in_order
 from mainstay.domain.alerts import Evidence
 from mainstay.domain.incidents import Suspect, TimelineEntry
 from mainstay.domain.models import Decision
@@ -24,7 +24,7 @@ def is_due(held: Held, at_ms: int) -> bool:
     if not held.is_open or held.calm_ms is not None:
         return False
     waited_ms = at_ms - held.diagnosed_ms
-    if not held.diagnosed_ms or (symptoms(held) != held.seen and waited_ms >= AT_MOST_EVERY_MS):
+    if not held.diagnosed_ms or (held.is_news and waited_ms >= AT_MOST_EVERY_MS):
         return True
     if is_fading(held):
         return False
@@ -34,20 +34,31 @@ def is_due(held: Held, at_ms: int) -> bool:
 
 def is_fading(held: Held) -> bool:
     """Most alerts are over: what was thought while it burned stands, until something new burns."""
-    firing = sum(1 for kept in held.alerts.values() if kept.alert.status == "firing")
-    return 2 * firing < len(held.alerts)
+    return 2 * held.firing < len(held.alerts)
 
 
-def symptoms(held: Held) -> list[str]:
-    """What kinds of alerts the incident has, and where."""
-    return sorted({f"{k.alert.about}|{k.alert.signal}" for k in held.alerts.values()})
+def next_due(held: Held, at_ms: int, quiet_ms: int) -> int | None:
+    """When it must be looked at again although nothing comes: to end it, to forget it, or for another diagnosis."""
+    if not held.is_open:
+        return held.closed_ms + REOPEN_MS + 1
+    if held.calm_ms is not None:
+        return held.calm_ms + quiet_ms
+    if not held.diagnosed_ms:
+        return at_ms
+    if held.is_news:
+        return held.diagnosed_ms + AT_MOST_EVERY_MS
+    if is_fading(held):
+        return None
+    again_ms, grown_ms = held.diagnosed_ms + AGAIN_MS, held.incident.opened_ms + YOUNG_MS
+    return again_ms if max(again_ms, at_ms) < grown_ms else held.diagnosed_ms + LATER_MS
 
 
 def diagnose(held: Held, moment: Moment) -> None:
     """Ask the diagnoser and take up its suspects; a changed opinion is a line of the timeline, never silent."""
     at_ms = moment.at_ms
     decision = moment.models.decide("diagnoser", case(held, moment.state, moment.chart, at_ms))
-    held.diagnosed_ms, held.seen = at_ms, symptoms(held)
+    held.diagnosed_ms, held.is_news = at_ms, False
+    moment.register.touch(held)
     suspects = _suspects(decision)
     evidence = tuple(msgspec.convert(decision.output["evidence"], list[Evidence]))
     if suspects == held.incident.suspects and evidence == held.incident.evidence:
@@ -58,7 +69,7 @@ def diagnose(held: Held, moment: Moment) -> None:
         held.told.append(f"diagnosis:{held.incident.id}")
         held.tell(_line(decision, suspects, at_ms))
     _tell_changes(held, moment.state)
-    rests_on = [held.entry, *(kept.entry for kept in held.alerts.values()), *(s.change for s in suspects if s.change)]
+    rests_on = [held.entry, *(kept.entry for kept in in_order(held)), *(s.change for s in suspects if s.change)]
     moment.write(entries.diagnosis(held.incident.id, decision, rests_on, at_ms, moment.seq))
 
 
@@ -90,7 +101,7 @@ def _line(decision: Decision, suspects: tuple[Suspect, ...], at_ms: int) -> Time
 
 def _tell_changes(held: Held, state: State) -> None:
     """Changes on what is involved belong into the timeline, guilty or not."""
-    involved = {*held.incident.entities, *(s.entity for s in held.incident.suspects)}
+    involved = {*held.about, *(s.entity for s in held.incident.suspects)}
     since_ms = held.incident.since_ms - 1_800_000
     for change in state.changes:
         if change.entity in involved and change.at_ms > since_ms and change.id not in held.told:

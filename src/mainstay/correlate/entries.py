@@ -14,6 +14,19 @@ from mainstay.domain.ledger import Entry
 from mainstay.domain.models import Decision
 
 
+def episode(alert: Alert, before: str, seq: int) -> Entry:
+    """A condition that burned on came back after the pause of its flood: from here on it is an alert of its own."""
+    return Entry(
+        id=f"alert-{alert.id}-{alert.status}-{alert.at_ms}-{seq}",
+        kind="alert",
+        at_ms=alert.at_ms,
+        actor=str(alert.decided_by),
+        subject=alert.id,
+        output={"firing": True, "summary": alert.summary, "severity": alert.severity},
+        rests_on=(before,),
+    )
+
+
 def grouping(alert: Alert, decision: Decision, rests_on: Iterable[str], at_ms: int, seq: int) -> Entry:
     """An alert was put into an incident, opened one, or waits."""
     return Entry(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import msgspec
-
 from mainstay.correlate import entries
 from mainstay.correlate.moment import Moment
+from mainstay.correlate.register import Register
+from mainstay.correlate.scene import scene
 from mainstay.correlate.state import Held, Kept
-from mainstay.correlate.views import scene
 from mainstay.domain.alerts import SEVERITIES, Alert, Severity
 from mainstay.domain.effects import Effects
 from mainstay.domain.incidents import Grouping, Incident, TimelineEntry
@@ -21,9 +20,17 @@ HINT_REACH_MS = 60_000
 
 def take(kept: Kept, moment: Moment) -> None:
     """Ask the correlator about one alert and do what it says."""
-    alert, state = kept.alert, moment.state
-    decision = moment.models.decide("correlator", scene(alert, state, moment.chart, moment.at_ms))
-    said = decision.output
+    carry_out(kept, ask(kept.alert, moment), moment)
+
+
+def ask(alert: Alert, moment: Moment) -> Decision:
+    """What the deployed correlator says of one alert."""
+    return moment.models.decide("correlator", scene(alert, moment))
+
+
+def carry_out(kept: Kept, decision: Decision, moment: Moment) -> None:
+    """Do what the correlator said."""
+    alert, state, said = kept.alert, moment.state, decision.output
     along = [state.pending[name] for name in said["with"] if name in state.pending]
     rests_on = [kept.entry, *(one.entry for one in along)]
     entry = moment.write(entries.grouping(alert, decision, rests_on, moment.at_ms, moment.seq))
@@ -31,7 +38,7 @@ def take(kept: Kept, moment: Moment) -> None:
     if said["action"] == "open":
         held = _open(kept, along, decision, entry, moment)
     if said["action"] == "hold" or held is None:
-        state.pending[alert.id] = kept
+        moment.register.wait(kept)
         return
     if said["reopen"] and not held.is_open:
         _reopen(held, entry, moment, said["why"])
@@ -39,7 +46,8 @@ def take(kept: Kept, moment: Moment) -> None:
     for name in said["merge"]:
         other = state.held.get(name)
         if other is not None and other.is_open and other is not held:
-            merge(other, held, moment.effects, moment.at_ms, actor=str(decision.decided_by), rests_on=[entry])
+            actor = str(decision.decided_by)
+            merge(moment.register, other, held, moment.effects, moment.at_ms, actor=actor, rests_on=[entry])
 
 
 def _bring_in(held: Held, kept: Kept, along: list[Kept], decision: Decision, moment: Moment) -> None:
@@ -47,19 +55,16 @@ def _bring_in(held: Held, kept: Kept, along: list[Kept], decision: Decision, mom
     for one in [kept, *along]:
         why = said if one is kept else f"waited, and came along with {kept.alert.name or kept.alert.id}: {said}"
         grouping = Grouping(alert=one.alert.id, at_ms=moment.at_ms, why=why, decided_by=decision.decided_by)
-        add(held, one, grouping, moment.at_ms)
-        moment.state.pending.pop(one.alert.id, None)
+        add(moment.register, held, one, grouping, moment.at_ms)
 
 
-def add(held: Held, kept: Kept, why: Grouping, at_ms: int) -> None:
+def add(register: Register, held: Held, kept: Kept, why: Grouping, at_ms: int) -> None:
     """Put an alert into an incident."""
     alert, incident = kept.alert, held.incident
-    held.alerts[alert.id] = kept
+    register.join(held, Kept(alert, kept.entry, why))
     held.calm_ms = None if alert.status == "firing" else held.calm_ms
     held.change(
         at_ms,
-        groupings=(*(g for g in incident.groupings if g.alert != alert.id), why),
-        entities=tuple(dict.fromkeys((*incident.entities, alert.about))),
         since_ms=_onset(incident.since_ms, alert),
         severity=worst([incident.severity, alert.severity]),
     )
@@ -78,12 +83,21 @@ def line_of(alert: Alert) -> TimelineEntry:
     return TimelineEntry(at_ms=alert.since_ms, kind="alert", says=says[:300], ref=alert.id, decided_by=alert.decided_by)
 
 
-def merge(source: Held, into: Held, effects: Effects, at_ms: int, *, actor: str, rests_on: Iterable[str] = ()) -> None:
+def merge(
+    register: Register,
+    source: Held,
+    into: Held,
+    effects: Effects,
+    at_ms: int,
+    *,
+    actor: str,
+    rests_on: Iterable[str] = (),
+) -> None:
     """One incident becomes part of another; nothing of it is lost."""
-    for grouping in source.incident.groupings:
-        kept = source.alerts.get(grouping.alert)
-        if kept is not None:
-            add(into, kept, grouping, at_ms)
+    source.settle()  # it keeps what it had
+    for kept in list(source.alerts.values()):
+        if kept.why is not None:
+            add(register, into, kept, kept.why, at_ms)
     name, target = source.incident.id, into.incident.id
     into.confirmed = into.confirmed or source.confirmed
     into.confirmed_by = into.confirmed_by or source.confirmed_by
@@ -93,8 +107,9 @@ def merge(source: Held, into: Held, effects: Effects, at_ms: int, *, actor: str,
     into.tell(_decided(at_ms, f"{name} merged into this incident", name))
     source.tell(_decided(at_ms, f"merged into {target}", target))
     source.change(at_ms, status="merged", merged_into=target)
-    source.alerts = {}
-    into.seen = []  # its evidence changed: diagnose again
+    source.alerts, source.closed_ms = {}, at_ms
+    register.touch(source)
+    into.is_news = True  # its evidence changed: diagnose again
     effects.entries.append(
         entries.incident(
             name, "merged", actor, [*rests_on, source.entry, into.entry], at_ms, effects.decided_seq, into=target
@@ -127,7 +142,8 @@ def _open(kept: Kept, along: list[Kept], decision: Decision, entry: str, moment:
     opened = moment.write(
         entries.incident(name, "opened", actor, [entry], at_ms, moment.seq, why=why, since_ms=onset_ms)
     )
-    held = state.held[name] = Held(incident, entry=opened)
+    held = Held(incident, entry=opened)
+    moment.register.know(held)
     held.tell(
         TimelineEntry(at_ms=at_ms, kind="decision", says=f"opened: {why}", ref=name, decided_by=decision.decided_by)
     )
@@ -138,15 +154,11 @@ def _reopen(held: Held, entry: str, moment: Moment, why: str) -> None:
     name, at_ms = held.incident.id, moment.at_ms
     status = "acknowledged" if held.incident.acknowledged_by else "open"
     held.change(at_ms, status=status, resolved_ms=None)
-    held.calm_ms, held.seen = None, []
+    held.calm_ms, held.closed_ms, held.is_news = None, 0, True
+    moment.register.reopened(held)
     held.tell(_decided(at_ms, f"reopened: {why}", name))
     moment.write(entries.incident(name, "reopened", "mainstay", [entry, held.entry], at_ms, moment.seq, why=why))
 
 
 def _decided(at_ms: int, says: str, ref: str) -> TimelineEntry:
     return TimelineEntry(at_ms=at_ms, kind="decision", says=says, ref=ref)
-
-
-def replaced(kept: Kept, alert: Alert) -> Kept:
-    """The same alert in its newer state; its entry stays the one that raised it."""
-    return msgspec.structs.replace(kept, alert=alert)

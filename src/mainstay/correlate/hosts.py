@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from mainstay.correlate.state import Map
+from mainstay.correlate.chart import Map
 from mainstay.domain.entities import entity_id
 
 MOST = 400
@@ -16,11 +16,11 @@ def hosts_of(entities: Iterable[str], chart: Map) -> dict[str, str]:
     A host that speaks for itself (an exporter on it) has its own id; one that services only name gets the id that it
     would have.
     """
-    homes = {entity: chart.host(entity) for entity in chart.entities if chart.host(entity)}
+    homes = chart.homes
     wanted = {(_environment(entity), homes[entity]) for entity in entities if entity in homes}
-    speaking = {e.name: e.id for e in chart.entities.values() if e.kind == "host"}
+    speaking = {e.name: e.id for e in chart.entities.values() if e.kind == "host"} if wanted else {}
     found: dict[str, str] = {}
-    for entity, name in sorted(homes.items()):
+    for entity, name in sorted((e, host) for host in {host for _, host in wanted} for e in chart.sharing(host)):
         if (_environment(entity), name) in wanted and not entity.startswith("host:") and len(found) < MOST:
             own = entity_id("host", _environment(entity), name)
             found[entity] = own if own in chart.entities else speaking.get(name, own)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mainstay.correlate.state import Map, State
+from mainstay.correlate.chart import Map
+from mainstay.correlate.register import Register
+from mainstay.correlate.state import State
 from mainstay.domain.effects import Effects
 from mainstay.domain.ledger import Entry
 from mainstay.domain.protocols import Models
@@ -14,11 +16,16 @@ from mainstay.domain.protocols import Models
 class Moment:
     """Handed down through the functions of one record. `at_ms` is the record's time."""
 
-    state: State
+    register: Register
     chart: Map
     models: Models
     effects: Effects
     at_ms: int
+
+    @property
+    def state(self) -> State:
+        """What is remembered."""
+        return self.register.state
 
     @property
     def seq(self) -> int:

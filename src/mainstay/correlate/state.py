@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 
 import msgspec
@@ -11,53 +10,115 @@ from mainstay.correlate.recent import RecentCalls, RecentLines
 from mainstay.correlate.vitals import Vitals
 from mainstay.domain.alerts import Alert
 from mainstay.domain.changes import Change
-from mainstay.domain.entities import Topology
-from mainstay.domain.incidents import Incident, TimelineEntry
+from mainstay.domain.incidents import Grouping, Incident, TimelineEntry
 
-FORMAT = 1
+FORMAT = 2
 KEEP_CHANGES_MS = 3_600_000
 MOST_CHANGES = 2_000
 MOST_LINES = 400
+MOST_GROUPINGS = 500
 REOPEN_MS = 600_000
-MOST_PENDING = 2_000
+MOST_PENDING = 20_000
+BURST_MS = 5_000
 
 
 class Kept(msgspec.Struct):
-    """An alert and the ledger entry that raised it."""
+    """An alert, the ledger entry that raised it, and why it is in its incident (None while it waits)."""
 
     alert: Alert
     entry: str
+    why: Grouping | None = None
+
+
+class Member(msgspec.Struct):
+    """What an incident knows of one of its entities.
+
+    Attributes:
+        first_ms, last_ms: Earliest and latest onset there.
+        alerts, about, firing, saturated: How many of its alerts name it; are about it; of those that name it, how many
+            burn, and how many are about load.
+        burst_ms, told_ms, tellings, pause_ms: The run of tellings without a pause of five seconds that goes on or was
+            the last: since when, until when, how many, and the longest pause in it.
+    """
+
+    first_ms: int
+    last_ms: int
+    alerts: int = 0
+    about: int = 0
+    firing: int = 0
+    saturated: int = 0
+    burst_ms: int = 0
+    told_ms: int = 0
+    tellings: int = 0
+    pause_ms: int = 0
+
+    def told(self, at_ms: int) -> None:
+        """Something was told of it, once more."""
+        pause_ms = at_ms - self.told_ms
+        if pause_ms > BURST_MS:
+            self.burst_ms, self.tellings, self.pause_ms = at_ms, 0, 0
+        elif pause_ms > self.pause_ms:
+            self.pause_ms = pause_ms
+        self.told_ms = max(self.told_ms, at_ms)
+        self.tellings += 1
 
 
 class Held(msgspec.Struct):
-    """An incident with all that is needed to go on with it.
+    """An incident with all that is needed to go on with it. `settle` brings `incident` up to date, once a record.
 
     Attributes:
-        calm_ms: Since when none of its alerts fires; None while one does.
-        seen: `entity|signal` of its alerts at the last diagnosis: more of them is new evidence.
+        members: By entity: those that its alerts are about, and their callers. symptoms: `entity|signal` → how many.
+        firing: How many of its alerts burn. calm_ms: Since when none does; None while one does.
+        is_news: There is evidence that the last diagnosis did not have.
         confirmed, ruled_out: What a person said of the cause; it stays first, or out.
+        news: Lines for the timeline. closed_ms: When it was resolved or merged.
         is_changed: It must leave with the effects of this record.
     """
 
     incident: Incident
     alerts: dict[str, Kept] = {}
+    members: dict[str, Member] = {}
+    symptoms: dict[str, int] = {}
+    prints: dict[str, int] = {}
+    firing: int = 0
+    began_ms: int = 0
     entry: str = ""
     calm_ms: int | None = None
+    closed_ms: int = 0
     diagnosed_ms: int = 0
-    seen: list[str] = []
+    is_news: bool = True
     confirmed: str = ""
     confirmed_by: str = ""
     ruled_out: list[str] = []
     told: list[str] = []
+    news: list[TimelineEntry] = []
     is_changed: bool = False
 
     @property
     def is_open(self) -> bool:
         return self.incident.status in ("open", "acknowledged")
 
-    def firing(self) -> list[Alert]:
-        """Alerts that still fire."""
-        return [kept.alert for kept in self.alerts.values() if kept.alert.status == "firing"]
+    @property
+    def about(self) -> list[str]:
+        """The entities that its alerts are about, in the order in which they came."""
+        return [entity for entity, member in self.members.items() if member.about]
+
+    def put(self, kept: Kept) -> None:
+        """Take an alert in, or its newer state."""
+        before = self.alerts.get(kept.alert.id)
+        if before is not None:
+            self._count(before.alert, -1)
+        self.alerts[kept.alert.id] = kept
+        self._count(kept.alert, 1)
+
+    def drop(self, alert: str) -> Kept:
+        """Let an alert go; what is known of entities and symptoms is what is left."""
+        kept = self.alerts.pop(alert)
+        left = list(self.alerts.values())
+        self.members, self.symptoms, self.prints, self.firing, self.began_ms = {}, {}, {}, 0, 0
+        for other in left:
+            self._count(other.alert, 1)
+        return kept
 
     def change(self, at_ms: int, **fields: object) -> None:
         """Replace fields of the incident."""
@@ -66,13 +127,46 @@ class Held(msgspec.Struct):
 
     def tell(self, *lines: TimelineEntry) -> None:
         """Add lines to the timeline, each once, in order of time."""
-        timeline = list(self.incident.timeline)
-        for line in lines:
-            if line not in timeline:
-                timeline.append(line)
-        timeline.sort(key=lambda line: line.at_ms)  # stable: equal times stay as they came
-        at_ms = max([self.incident.updated_ms, *(line.at_ms for line in lines)])
-        self.change(at_ms, timeline=tuple(timeline[-MOST_LINES:]))
+        self.news += lines
+        self.change(max([self.incident.updated_ms, *(line.at_ms for line in lines)]))
+
+    def settle(self) -> Incident:
+        """The incident with its groupings, entities and timeline as they are now."""
+        kept = list(self.alerts.values())
+        listed = [one.why for one in kept[:MOST_GROUPINGS] if one.why is not None]
+        fields: dict[str, object] = {"groupings": tuple(listed), "entities": tuple(self.about)}
+        if self.incident.status != "merged":
+            fields["more_alerts"] = max(len(kept) - MOST_GROUPINGS, 0)
+        else:
+            del fields["groupings"], fields["entities"]  # it keeps what it had
+        if self.news:
+            timeline = list(dict.fromkeys((*self.incident.timeline, *self.news)))
+            timeline.sort(key=lambda line: line.at_ms)  # stable: equal times stay as they came
+            fields["timeline"] = tuple(timeline[-MOST_LINES:])
+            self.news = []
+        self.incident = msgspec.structs.replace(self.incident, **fields)
+        self.is_changed = False
+        return self.incident
+
+    def _count(self, alert: Alert, one: int) -> None:
+        is_firing, key = alert.status == "firing", f"{alert.about}|{alert.signal}"
+        self.firing += one * is_firing
+        if one > 0 and key not in self.symptoms:
+            self.is_news = True
+        _add(self.symptoms, key, one)
+        _add(self.prints, alert.fingerprint, one)
+        self.began_ms = min(self.began_ms or alert.since_ms, alert.since_ms)
+        for entity in dict.fromkeys((alert.about, alert.call[0])):
+            if entity:
+                member = self.members.get(entity)
+                if member is None:
+                    member = self.members[entity] = Member(alert.since_ms, alert.since_ms)
+                member.first_ms = min(member.first_ms, alert.since_ms)
+                member.last_ms = max(member.last_ms, alert.since_ms)
+                member.alerts += one
+                member.about += one * (entity == alert.about)
+                member.firing += one * is_firing
+                member.saturated += one * (alert.signal == "saturation")
 
 
 class State(msgspec.Struct):
@@ -81,58 +175,29 @@ class State(msgspec.Struct):
     next_number: int = 1
     held: dict[str, Held] = {}
     pending: dict[str, Kept] = {}
+    episodes: dict[str, str] = {}
+    diagnosed: tuple[int, int] = (0, 0)
     changes: list[Change] = []
     calls: RecentCalls = msgspec.field(default_factory=RecentCalls)
     lines: RecentLines = msgspec.field(default_factory=RecentLines)
     vitals: Vitals = msgspec.field(default_factory=Vitals)
 
-    def incident_of(self, alert: str) -> Held | None:
-        """The open incident that this alert is in."""
-        return next((held for held in self.held.values() if held.is_open and alert in held.alerts), None)
-
     def note_changes(self, changes: Iterable[Change], at_ms: int) -> list[Change]:
         """Remember changes; what is new among them."""
+        changes = list(changes)
+        horizon_ms = at_ms - KEEP_CHANGES_MS
+        if not changes and (not self.changes or self.changes[0].at_ms > horizon_ms):
+            return []
         known = {change.id for change in self.changes}
         new = [change for change in changes if change.id not in known]
-        kept = [c for c in [*self.changes, *new] if c.at_ms > at_ms - KEEP_CHANGES_MS]
+        kept = [c for c in [*self.changes, *new] if c.at_ms > horizon_ms]
         self.changes = kept[-MOST_CHANGES:]
         return new
 
-    def forget(self, at_ms: int) -> None:
-        """Let go of incidents that can no longer come back, and of the oldest waiting alerts."""
-        for name, held in list(self.held.items()):
-            if not held.is_open and at_ms - held.incident.updated_ms > REOPEN_MS:
-                del self.held[name]
-        while len(self.pending) > MOST_PENDING:
-            del self.pending[next(iter(self.pending))]
 
-
-class Map:
-    """The service graph as a topology and the latest calls show it together; either may lack edges."""
-
-    def __init__(self, topology: Topology, calls: RecentCalls) -> None:
-        self.entities = topology.entities
-        self._neighbours: dict[str, list[tuple[str, str]]] = {}
-        pairs = [(edge.caller, edge.callee) for edge in topology.edges] + calls.pairs()
-        for pair in dict.fromkeys(pair for pair in pairs if pair[0] and pair[0] != pair[1]):
-            for end in pair:
-                self._neighbours.setdefault(end, []).append(pair)
-
-    def around(self, entities: Iterable[str], hops: int, most: int) -> list[tuple[str, str]]:
-        """Edges at most so many hops away from these entities, nearest first until there are `most`, then sorted."""
-        seen, found = set(entities), dict[tuple[str, str], None]()
-        border = deque((entity, 0) for entity in sorted(seen))
-        while border and len(found) < most:
-            entity, far = border.popleft()
-            for pair in self._neighbours.get(entity, ()):
-                found[pair] = None
-                for end in pair:
-                    if end not in seen and far + 1 < hops:
-                        seen.add(end)
-                        border.append((end, far + 1))
-        return sorted(found)
-
-    def host(self, entity: str) -> str:
-        """Where it runs, as it said itself; "" unknown."""
-        known = self.entities.get(entity)
-        return known.attributes.get("host", "") if known else ""
+def _add(counts: dict[str, int], key: str, one: int) -> None:
+    count = counts.get(key, 0) + one
+    if count > 0:
+        counts[key] = count
+    else:
+        counts.pop(key, None)

@@ -1,51 +1,26 @@
-"""What the correlator and the diagnoser are shown: plain values, complete, frozen beside their decision."""
+"""What the diagnoser is shown, and an alert as every judge sees it: plain values, frozen beside the decision."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import heapq
 from typing import Any
 
+from mainstay.correlate.chart import Map
 from mainstay.correlate.hosts import hosts_of
-from mainstay.correlate.state import REOPEN_MS, Held, Map, State
+from mainstay.correlate.state import Held, Kept, State
 from mainstay.correlate.vitals import kind_of, owner
 from mainstay.domain.alerts import Alert
 
 MOST_EDGES = 400
-MOST_INCIDENTS = 40
-MOST_PENDING = 60
-SCENE_CHANGE_MS = 900_000
+MOST_ALERTS = 200
 CASE_CHANGE_MS = 1_800_000
 YES = ("true", "1", "yes")
-
-
-def scene(alert: Alert, state: State, chart: Map, at_ms: int) -> dict[str, Any]:
-    """The inputs of a grouping decision about one alert."""
-    sketch = alert_sketch(alert, state, chart)
-    ends = {sketch["entity"], sketch["peer"]} - {""}
-    incidents = [held for held in state.held.values() if _may_matter(held, at_ms)][-MOST_INCIDENTS:]
-    edges = chart.around(ends, hops=6, most=MOST_EDGES)
-    near = {entity for edge in edges for entity in edge} | ends
-    members = {entity for held in incidents for entity in held.incident.entities}
-    hosts = {e: chart.host(e) for e in sorted(near | members) if chart.host(e)}
-    return {
-        "at_ms": at_ms,
-        "alert": sketch,
-        "incidents": [_incident_sketch(held) for held in incidents],
-        "pending": [alert_sketch(k.alert, state, chart) for k in list(state.pending.values())[-MOST_PENDING:]],
-        "edges": [list(edge) for edge in edges],
-        "hosts": hosts,
-        "changes": [
-            {"id": c.id, "entity": c.entity, "at_ms": c.at_ms, "by_mainstay": c.by_mainstay}
-            for c in state.changes
-            if c.entity in near and c.at_ms > at_ms - SCENE_CHANGE_MS
-        ],
-    }
 
 
 def case(held: Held, state: State, chart: Map, at_ms: int) -> dict[str, Any]:
     """The inputs of a diagnosis: the incident's alerts and all that moved around them since the onset."""
     onset_ms = held.incident.since_ms
-    alerts = [_alert_fact(kept.alert, state, chart) for kept in _in_order(held)]
+    alerts = [_alert_fact(kept.alert, state, chart) for kept in in_order(held)]
     ill = {a["entity"] for a in alerts} | {a["callee"] for a in alerts} | {a["caller"] for a in alerts}
     edges = chart.around(ill - {""}, hops=2, most=MOST_EDGES)
     near = {entity for edge in edges for entity in edge} | (ill - {""})
@@ -158,8 +133,9 @@ def _number(text: str | None) -> float | None:
     return min(1.0, max(0.0, value)) if value is not None and value == value else None  # noqa: PLR0124 - NaN
 
 
-def _in_order(held: Held) -> Iterable[Any]:
-    return sorted(held.alerts.values(), key=lambda kept: (kept.alert.since_ms, kept.alert.id))
+def in_order(held: Held) -> list[Kept]:
+    """Its alerts by onset, the first two hundred: what came later to a storm of thousands names no cause."""
+    return heapq.nsmallest(MOST_ALERTS, held.alerts.values(), key=lambda kept: (kept.alert.since_ms, kept.alert.id))
 
 
 def _change_facts(state: State, near: set[str], onset_ms: int) -> list[dict[str, Any]]:
@@ -171,31 +147,3 @@ def _change_facts(state: State, near: set[str], onset_ms: int) -> list[dict[str,
         for c in sorted(state.changes, key=lambda c: (c.at_ms, c.id))
         if c.entity in near and c.at_ms > onset_ms - CASE_CHANGE_MS
     ]  # fmt: skip
-
-
-def _may_matter(held: Held, at_ms: int) -> bool:
-    incident = held.incident
-    return held.is_open or (incident.status == "resolved" and at_ms - (incident.resolved_ms or 0) <= REOPEN_MS)
-
-
-def _incident_sketch(held: Held) -> dict[str, Any]:
-    members: dict[str, dict[str, Any]] = {}
-    for kept in _in_order(held):
-        alert = kept.alert
-        for entity in dict.fromkeys((alert.about, alert.call[0])):
-            if entity:
-                member = members.setdefault(entity, {
-                    "entity": entity, "first_ms": alert.since_ms, "last_ms": alert.since_ms,
-                    "is_firing": False, "is_saturated": False,
-                })  # fmt: skip
-                member["first_ms"] = min(member["first_ms"], alert.since_ms)
-                member["last_ms"] = max(member["last_ms"], alert.since_ms)
-                member["is_firing"] |= alert.status == "firing"
-                member["is_saturated"] |= alert.signal == "saturation"
-    return {
-        "id": held.incident.id,
-        "members": list(members.values()),
-        "symptoms": sorted({f"{k.alert.about}|{k.alert.signal}" for k in held.alerts.values()}),
-        "fingerprints": sorted({k.alert.fingerprint for k in held.alerts.values()}),
-        "resolved_ms": held.incident.resolved_ms if not held.is_open else None,
-    }

@@ -72,6 +72,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         id: `INC-7`, numbered in the order of opening; the same after a replay.
         since_ms: When the trouble began (earliest onset), before `opened_ms`, when the evidence sufficed.
         critical_failure: The worst symptom in words. `impact`: entity ids that suffer, the cause not among them.
+        groupings: Of the first 500 alerts; `more_alerts` counts those beyond, whose groupings stand in the ledger.
         evidence: What suspects and summary cite by id.
     """
 
@@ -96,3 +97,4 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     timeline: tuple[TimelineEntry, ...] = ()
     acknowledged_by: str = ""
     merged_into: str = ""
+    more_alerts: int = 0

@@ -16,8 +16,9 @@ class Correlator:
     """Groups alerts by decayed time × distance on the service graph × shared change.
 
     A storm after one fault spreads along calls within seconds, so every alert of it is near one that is already there.
-    Two faults in unconnected parts, or minutes apart, are not. Known limit: two faults at the same moment under one
-    caller are told apart only until that caller's own alert links them; a person can split them.
+    Two faults in unconnected parts, or minutes apart, are not. A caller that suffers from both ties them only when both
+    began within a minute. Known limit: two faults of the same minute under one caller are told apart only until that
+    caller's own alert links them; a person can split them.
 
     The opening policy keeps noise from paging: one critical alert, one major alert of what users see, one exhausted
     resource, or alerts that agree (are linked, and began or arrived within `agree_within_s`) with `open_at` points.
@@ -44,6 +45,10 @@ class Correlator:
         "shared_change": 0.7,
         "change_window_s": 300.0,
         "agree_within_s": 30.0,
+        "flood_tellings": 200.0,  # so many at most `flood_every_ms` apart on average are a flood …
+        "flood_every_ms": 100.0,
+        "flood_pause_s": 5.0,  # … which is over after a pause of so long, and of `flood_pause` times its longest
+        "flood_pause": 1.5,
         "open_at": 1.6,
         "reopen_at": 0.6,
         "reopen_within_s": 600.0,
@@ -93,9 +98,11 @@ class Correlator:
         return _output("join", why, link.score, incident=incident.id, merge=merge, along=along)
 
     def _is_same(self, tie: Link, incident: IncidentSketch, other: IncidentSketch) -> bool:
-        """Young incidents meet as their alerts would have; old ones need a stronger tie."""
+        """Young incidents meet as their alerts would have; old ones need a stronger tie than a victim of both."""
         apart_ms = abs(_began(incident) - _began(other))
-        return tie.score >= self._weights["merge_at"] or apart_ms <= self._weights["young_s"] * 1000
+        if apart_ms <= self._weights["young_s"] * 1000:
+            return True
+        return tie.score >= self._weights["merge_at"] and not tie.is_victim
 
     def _recurrence(self, scene: Scene, near: Nearness) -> dict[str, Any] | None:
         alert = scene.alert
@@ -192,7 +199,7 @@ def _strongest(near: Nearness, alert: AlertSketch, incident: IncidentSketch) -> 
 
 
 def _began(incident: IncidentSketch) -> int:
-    return min((member.first_ms for member in incident.members), default=0)
+    return incident.began_ms or min((member.first_ms for member in incident.members), default=0)
 
 
 def _alone(alert: AlertSketch, witnesses: Sequence[AlertSketch]) -> str:

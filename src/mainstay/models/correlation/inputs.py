@@ -40,25 +40,35 @@ class AlertSketch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
-    """What an incident knows of one of its entities: first and last onset, and whether something still fires there."""
+    """What an incident knows of one of its entities: first and last onset, and whether something still fires there.
+
+    Attributes:
+        burst_ms, tellings, pause_ms: The run of tellings that goes on, or was the last: since when, how many, and the
+            longest pause in it. `last_ms` is its end.
+    """
 
     entity: str
     first_ms: int
     last_ms: int
     is_firing: bool = True
     is_saturated: bool = False
+    burst_ms: int = 0
+    tellings: int = 0
+    pause_ms: int = 0
 
 
 class IncidentSketch(msgspec.Struct, frozen=True, kw_only=True):
     """One incident that a new alert might belong to.
 
     Attributes:
-        symptoms: `entity|signal` of every alert it has had; with `fingerprints` they tell a recurrence.
+        began_ms: Its first onset; 0 is that of the members shown.
+        symptoms: `entity|signal` of alerts that it has had; with `fingerprints` they tell a recurrence.
         resolved_ms: None while it is open or acknowledged.
     """
 
     id: str
     members: tuple[Member, ...]
+    began_ms: int = 0
     symptoms: tuple[str, ...] = ()
     fingerprints: tuple[str, ...] = ()
     resolved_ms: int | None = None

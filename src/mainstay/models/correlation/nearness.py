@@ -13,11 +13,15 @@ FAR = 6  # hops after which two services are not said to depend on each other
 
 @dataclass(frozen=True)
 class Link:
-    """How strongly an alert is tied to a member of an incident, 0–1, and by what."""
+    """How strongly an alert is tied to a member of an incident, 0–1, and by what.
+
+    `is_victim`: only because the alert's entity depends on the member, so it may suffer from others as well.
+    """
 
     score: float
     why: str
     gap_ms: int
+    is_victim: bool = False
 
 
 NO_LINK = Link(0.0, "nothing in common", 0)
@@ -42,6 +46,10 @@ class Graph:
         """Who depends on it, with the hops from there; itself is 0."""
         return self._reach(entity, down=False)
 
+    def depends(self, entity: str, other: str) -> bool:
+        """Whether it depends on the other, over however many calls."""
+        return other in self.below(entity)
+
     def _reach(self, entity: str, *, down: bool) -> dict[str, int]:
         known = self._reached.get((entity, down))
         if known is not None:
@@ -49,7 +57,9 @@ class Graph:
         steps = self._callees if down else self._callers
         reached, border = {entity: 0}, [entity]
         for hops in range(1, FAR + 1):
-            border = sorted({n for e in border for n in steps.get(e, ()) if n not in reached})
+            border = [n for e in border for n in steps.get(e, ()) if n not in reached]
+            if not border:
+                break
             reached.update(dict.fromkeys(border, hops))
         self._reached[(entity, down)] = reached
         return reached
@@ -72,8 +82,22 @@ class Nearness:
     def to_member(self, alert: AlertSketch, member: Member) -> Link:
         """The tie of an alert to one entity of an incident: the stronger of its two ends."""
         gap = max(member.first_ms - alert.since_ms, alert.since_ms - member.last_ms, 0)
+        if alert.is_rule and self._is_over(member, alert.since_ms):
+            return Link(0.0, f"the flood at {_short(member.entity)} was over", gap)
         links = [self._link(end, alert, member, gap) for end in alert.ends]
         return max(links, key=lambda link: link.score)
+
+    def _is_over(self, member: Member, at_ms: int) -> bool:
+        """Whether a flood of tellings ended there: it paused for much longer than it ever had.
+
+        What runs at ten a second without a pause and then stops for seconds has ended, however short that is.
+        """
+        weights, gap_ms = self.weights, at_ms - member.last_ms
+        if member.tellings < weights["flood_tellings"]:
+            return False
+        every_ms = (member.last_ms - member.burst_ms) / member.tellings
+        longest_ms = max(weights["flood_pause_s"] * 1000, weights["flood_pause"] * member.pause_ms)
+        return every_ms <= weights["flood_every_ms"] and gap_ms > longest_ms
 
     def to_alert(self, alert: AlertSketch, other: AlertSketch) -> Link:
         """The tie of two alerts. What has waited for long is old news, even on the same entity."""
@@ -91,7 +115,8 @@ class Nearness:
         change = self._shared_change(entity, alert.since_ms, member)
         if change and closeness < self.weights["shared_change"]:
             closeness, why = self.weights["shared_change"], f"both follow {change}"
-        return Link(closeness * math.exp(-gap_ms / 1000 / tau_s), why, gap_ms)
+        is_victim = not change and member.entity != entity and self.graph.depends(entity, member.entity)
+        return Link(closeness * math.exp(-gap_ms / 1000 / tau_s), why, gap_ms, is_victim)
 
     def _place(self, entity: str, alert: AlertSketch, member: Member) -> tuple[float, str, float]:
         """Closeness on the graph, in words, and how fast it fades (seconds)."""

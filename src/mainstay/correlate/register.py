@@ -1,0 +1,182 @@
+"""What is open, found at once: by alert, by entity, by condition, and by when it must be looked at again."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+from itertools import islice
+
+from mainstay.correlate.state import MOST_PENDING, Held, Kept, State
+
+MOST_OF_ONE = 8
+
+class Register:
+    """The state with its indexes, which are made from it: a restart makes the same ones. No look-up scans what is open.
+
+    Attributes:
+        touched: Incidents that changed in this record.
+    """
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.touched: dict[str, None] = {}
+        self._of_alert: dict[str, str] = {}
+        self._of_entity: dict[str, dict[str, None]] = {}
+        self._waiting: dict[str, dict[str, None]] = {}
+        self._timers: list[tuple[int, int, str]] = []
+        self._due: dict[str, int] = {}
+        self._queue: list[tuple[bool, int, int, str]] = []
+        self._queued: set[str] = set()
+        for held in state.held.values():
+            self.know(held)
+            self.touched[held.incident.id] = None
+        for kept in state.pending.values():
+            self._wait(kept)
+
+    def know(self, held: Held) -> None:
+        """Take up an incident with all that is in it."""
+        name = held.incident.id
+        self.state.held[name] = held
+        for kept in held.alerts.values():
+            self._file(held, kept)
+
+    def join(self, held: Held, kept: Kept) -> None:
+        """An alert is in this incident from now on (or is there in a newer state)."""
+        self.stop_waiting(kept.alert.id)
+        held.put(kept)
+        self._file(held, kept)
+        self.touch(held)
+
+    def reopened(self, held: Held) -> None:
+        """A closed incident is open again; what went elsewhere meanwhile stays there."""
+        for alert in list(held.alerts):
+            if self.holding(alert) not in (None, held):
+                held.drop(alert)
+            else:
+                self.stop_waiting(alert)
+        self.know(held)
+        self.touch(held)
+
+    def leave(self, held: Held, alert: str) -> Kept:
+        """An alert is in this incident no more."""
+        entities = list(held.members)
+        kept = held.drop(alert)
+        self._of_alert.pop(alert, None)
+        for entity in entities:
+            if entity not in held.members:
+                self._unfile(entity, held.incident.id)
+        self.touch(held)
+        return kept
+
+    def touch(self, held: Held) -> None:
+        """It changed: look whether it is due."""
+        self.touched[held.incident.id] = None
+
+    def holding(self, alert: str) -> Held | None:
+        """The open incident that this alert is in."""
+        held = self.state.held.get(self._of_alert.get(alert, ""))
+        return held if held is not None and held.is_open and alert in held.alerts else None
+
+    def at(self, entity: str) -> Iterable[Held]:
+        """Incidents, open or lately closed, with an alert that names this entity; the newest first, at most eight."""
+        names = self._of_entity.get(entity)
+        return [self.state.held[name] for name in heapq.nlargest(MOST_OF_ONE, names, key=_number)] if names else ()
+
+    def waiting_at(self, entity: str) -> Iterable[Kept]:
+        """Waiting alerts that name this entity, the newest first, at most eight."""
+        names = self._waiting.get(entity)
+        return [self.state.pending[name] for name in islice(reversed(names), MOST_OF_ONE)] if names else ()
+
+    def wait(self, kept: Kept) -> None:
+        """An alert waits for a second witness; the oldest of too many waits no longer."""
+        self.stop_waiting(kept.alert.id)
+        self.state.pending[kept.alert.id] = kept
+        self._wait(kept)
+        while len(self.state.pending) > MOST_PENDING:
+            self.stop_waiting(next(iter(self.state.pending)))
+
+    def stop_waiting(self, alert: str) -> Kept | None:
+        """It waits no longer."""
+        kept = self.state.pending.pop(alert, None)
+        for entity in _ends(kept) if kept is not None else ():
+            names = self._waiting.get(entity)
+            if names is not None:
+                names.pop(alert, None)
+                if not names:
+                    del self._waiting[entity]
+        return kept
+
+    def forget(self, held: Held) -> None:
+        """A closed incident can no longer come back."""
+        name = held.incident.id
+        for entity in held.members:
+            self._unfile(entity, name)
+        for alert in held.alerts:
+            if self._of_alert.get(alert) == name:
+                del self._of_alert[alert]
+        self._due.pop(name, None)
+        del self.state.held[name]
+
+    def remind(self, held: Held, at_ms: int | None) -> None:
+        """Look at it again then; None is not before it changes."""
+        name = held.incident.id
+        if at_ms is None:
+            self._due.pop(name, None)
+        elif self._due.get(name) != at_ms:
+            self._due[name] = at_ms
+            heapq.heappush(self._timers, (at_ms, _number(name), name))
+
+    def due(self, at_ms: int) -> list[Held]:
+        """What changed, and what must be looked at by now, in the order of their numbers."""
+        while self._timers and self._timers[0][0] <= at_ms:
+            due_ms, _, name = heapq.heappop(self._timers)
+            if self._due.get(name) == due_ms:
+                del self._due[name]
+                self.touched[name] = None
+        names = sorted((name for name in self.touched if name in self.state.held), key=_number)
+        self.touched = {}
+        return [self.state.held[name] for name in names]
+
+    def line_up(self, held: Held) -> None:
+        """It waits for a diagnosis: those without one first, then the one whose last is the oldest."""
+        name = held.incident.id
+        if name not in self._queued:
+            self._queued.add(name)
+            heapq.heappush(self._queue, (bool(held.diagnosed_ms), held.diagnosed_ms, _number(name), name))
+
+    def next_in_line(self) -> Held | None:
+        """Whose turn it is; None when nobody waits."""
+        while self._queue:
+            name = heapq.heappop(self._queue)[-1]
+            self._queued.discard(name)
+            if name in self.state.held:
+                return self.state.held[name]
+        return None
+
+    def _file(self, held: Held, kept: Kept) -> None:
+        name = held.incident.id
+        if held.is_open:
+            self._of_alert[kept.alert.id] = name
+        for entity in _ends(kept):
+            self._of_entity.setdefault(entity, {})[name] = None
+
+    def _unfile(self, entity: str, name: str) -> None:
+        names = self._of_entity.get(entity)
+        if names is not None:
+            names.pop(name, None)
+            if not names:
+                del self._of_entity[entity]
+
+    def _wait(self, kept: Kept) -> None:
+        for entity in _ends(kept):
+            self._waiting.setdefault(entity, {})[kept.alert.id] = None
+
+
+def _ends(kept: Kept) -> tuple[str, ...]:
+    about, caller = kept.alert.about, kept.alert.call[0]
+    return (about, caller) if caller and caller != about else (about,)
+
+
+def _number(incident: str) -> int:
+    digits = incident.rpartition("-")[2]
+    return int(digits) if digits.isdigit() else 0
