@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from mainstay.models.rca.survey import Survey
+
 
 class AlertFact(msgspec.Struct, frozen=True, kw_only=True):
     """One alert of the incident.
@@ -117,6 +119,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
         silent: Entities that stopped speaking, with the time of their last word.
         hosts: Entity → the host (an entity id) on which it runs, as far as it is known, also of those that are well.
         ruled_out: Entities that a person said are not the cause. `confirmed`: the entity that a person named.
+        survey: Every entity's metrics, times and habits in windows, where they are collected.
     """
 
     at_ms: int
@@ -135,6 +138,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     ruled_out: tuple[str, ...] = ()
     confirmed: str = ""
     confirmed_by: str = ""
+    survey: Survey | None = None
 
     def kind(self, entity: str) -> str:
         """service, database, queue, host …; from the id when the topology does not know it."""

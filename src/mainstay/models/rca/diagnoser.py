@@ -4,33 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mainstay.models.rca.blame import Charge
 from mainstay.models.rca.case import Case, case_of, short
 from mainstay.models.rca.causes import charges
-from mainstay.models.rca.clue import Clue, Exhibits, total
+from mainstay.models.rca.clue import Clue, Exhibits
+from mainstay.models.rca.hypothesis import Hypothesis
 from mainstay.models.rca.picture import ILLNESS, Picture
 from mainstay.models.rca.place import place_clues
 from mainstay.models.rca.starvation import starvation_of
-
-
-@dataclass(frozen=True)
-class Hypothesis:
-    """This entity, by this cause."""
-
-    entity: str
-    charge: Charge
-    place: tuple[Clue, ...]
-
-    @property
-    def points(self) -> float:
-        return total(self.place) + self.charge.points
-
-    @property
-    def clues(self) -> tuple[Clue, ...]:
-        return (*self.charge.clues, *self.place)
+from mainstay.models.rca.surveyed import with_survey
 
 
 class Diagnoser:
@@ -97,6 +81,23 @@ class Diagnoser:
         "starved_s": 0.05,
         "excuse": 0.2,  # a callee that explains less is no excuse
         "lead_ms": 60000.0,
+        # signals of every entity against their past
+        "of_cpu": 1.0,
+        "of_memory": 0.5,
+        "of_latency": 0.3,
+        "of_errors": 1.0,
+        "of_own": 0.6,
+        "of_gap": 1.0,
+        "of_habit": 1.0,
+        "most_nats": 12.0,  # beyond that another assumption is likelier wrong than this one right
+        "passed_on": 0.8,  # what the worst callee accounts for in its callers
+        "aside": 0.3,  # nobody who complains depends on it
+        "share_floor": 0.05,  # variations below these are nobody's concern
+        "ratio_floor": 0.35,  # … as a logarithm: 1.4 times
+        "drift": 0.35,  # … of times, from one minute to another
+        "peers": 2.0,
+        "fewer_errors": 0.3,
+        "more_work": 0.4,
         # a host that is starved
         "host": 3.2,
         "host_members": 3.0,  # so many must be slow, and so many say how late they wake, before it is the host
@@ -119,21 +120,33 @@ class Diagnoser:
             evidence), `evidence` (as `domain.Evidence`), `says`.
         """
         case = case_of(inputs)
-        ranked, unknown = self._ranked(case)
+        hypotheses = self._hypotheses(case)
+        ranked, unknown = self._ranked(case, hypotheses)
         exhibits = Exhibits(int(self._weights["most_evidence"]))
         suspects = [_suspect(hypothesis, probability, exhibits, case) for hypothesis, probability in ranked]
         exhibits.cite(_worst_symptoms(case))
-        return {
+        said = {
             "suspects": suspects,
             "unknown": unknown,
             "evidence": exhibits.listed(),
             "says": suspects[0]["says"] if suspects else "not enough evidence for a suspect yet",
         }
+        return said if case.survey is None else {**said, "entities": self._by_entity(case, hypotheses)}
 
-    def _ranked(self, case: Case) -> tuple[list[tuple[Hypothesis, float]], float]:
-        hypotheses = self._hypotheses(case)
+    def _by_entity(self, case: Case, hypotheses: Sequence[Hypothesis]) -> dict[str, float]:
+        """The probability of every entity, also of those that are no suspects: whatever the cause."""
+        shares = self._shares(case, hypotheses)
+        whole: dict[str, float] = {}
+        for hypothesis, share in zip(hypotheses, shares[:-1], strict=True):
+            whole[hypothesis.entity] = whole.get(hypothesis.entity, 0.0) + share
+        return {entity: round(share, 12) for entity, share in sorted(whole.items())}
+
+    def _shares(self, case: Case, hypotheses: Sequence[Hypothesis]) -> list[float]:
         scores = [self._score(h, case) for h in hypotheses]
-        shares = _softmax([*scores, self._weights["not_enough"]], self._weights["sharpness"])
+        return _softmax([*scores, self._weights["not_enough"]], self._weights["sharpness"])
+
+    def _ranked(self, case: Case, hypotheses: Sequence[Hypothesis]) -> tuple[list[tuple[Hypothesis, float]], float]:
+        shares = [math.floor(share * 10_000) / 10_000 for share in self._shares(case, hypotheses)]
         pairs = sorted(zip(hypotheses, shares[:-1], strict=True), key=lambda p: (-p[1], p[0].entity, p[0].charge.cause))
         kept = [(h, p) for h, p in _named_first(pairs) if p >= self._weights["least_probability"]]
         kept = kept[: int(self._weights["most_suspects"])]
@@ -149,7 +162,7 @@ class Diagnoser:
             found += [Hypothesis(entity, charge, place) for charge in charges(picture, entity)]
         if starvation:
             found.append(Hypothesis(starvation.host, Charge("host", starvation.clues), ()))
-        return found
+        return found if case.survey is None else with_survey(case, case.survey, picture, found, self._weights)
 
     def _score(self, hypothesis: Hypothesis, case: Case) -> float:
         bonus = self._weights["confirmed"] + 12.0 if hypothesis.entity == case.confirmed else 0.0
@@ -163,11 +176,11 @@ def _named_first(pairs: Sequence[tuple[Hypothesis, float]]) -> list[tuple[Hypoth
 
 
 def _softmax(scores: Sequence[float], sharpness: float) -> list[float]:
-    """Shares of 1, rounded down to four digits so that they never sum to more."""
+    """Shares of 1."""
     top = max(scores)
     powers = [math.exp(sharpness * (score - top)) for score in scores]
     whole = sum(powers)
-    return [math.floor(power / whole * 10_000) / 10_000 for power in powers]
+    return [power / whole for power in powers]
 
 
 def _suspect(hypothesis: Hypothesis, probability: float, exhibits: Exhibits, case: Case) -> dict[str, Any]:
