@@ -88,6 +88,8 @@ def _lines(platform: PlatformApi) -> Iterable[str]:
     for name, says in (("requests", "Requests taken."), ("records", "Items taken."), ("refused", "Items refused.")):
         rows = [({"source": one.source}, getattr(one, name)) for one in status.sources]
         yield from _metric(f"ingest_{name}_total", "counter", says, rows)
+    beyond = [({"source": one.source}, one.series_refused) for one in status.sources]
+    yield from _metric("new_series_refused_total", "counter", "New series beyond the limit of their sender.", beyond)
     stages = status.stages
     yield from _metric(
         "stage_ok", "gauge", "Whether a stage works.", [({"stage": s.name}, int(s.is_ok)) for s in stages]

@@ -23,6 +23,7 @@ from mainstay.store.inbox import Inbox
 log = logging.getLogger(__name__)
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
+LIMIT_SAID_MS = 300_000  # a sender that is over its limit is told of until five minutes after
 STALLS_AFTER_S = 30.0
 """Six ticks without a batch: the line stands still, whatever the load."""
 
@@ -89,6 +90,20 @@ class Health:
         """Whether the line moves and the door can keep what comes, and if not, why."""
         return _together((self._pipeline(self._now_ms()), self._receive()))
 
+    def is_within_limits(self) -> tuple[bool, str]:
+        """Whether every sender brings no more new series than one may, and if not, which and how many."""
+        says = [self._limit_says(name, self._now_ms()) for name in SOURCES]
+        return not any(says), "; ".join(filter(None, says)) or "every sender is within its limits"
+
+    def _limit_says(self, source: str, now_ms: int) -> str:
+        counts = self._door.counts
+        if not counts[f"series_refused_{source}"] or now_ms - counts[f"series_refused_ms_{source}"] > LIMIT_SAID_MS:
+            return ""
+        return (
+            f"{source}: a sender brings more new series than it may in a minute; "
+            f"{counts[f'series_refused_{source}']} were refused since the start, those known go on"
+        )
+
     def _pipeline(self, now_ms: int) -> StageHealth:
         idle_s = time.monotonic() - self._engine.last_batch_at
         lag_s = max(0.0, (now_ms - self._line.pipeline.at_ms) / 1000) if self._line.pipeline.at_ms else 0.0
@@ -109,6 +124,8 @@ class Health:
         is_ok = says == "ok"
         if is_ok and READY.failure:
             says = f"bodies are read slowly, the compiled readers failed: {READY.failure}"
+        elif is_ok and not (limits := self.is_within_limits())[0]:
+            says = limits[1]
         last_ok_ms = self._now_ms() if is_ok else 0
         return StageHealth(name="receive", is_ok=is_ok, last_ok_ms=last_ok_ms, errors=READY.failures, says=says)
 
@@ -120,6 +137,8 @@ class Health:
             records=counts[f"items_{name}"],
             refused=counts[f"refused_{name}"],
             last_ms=counts[f"last_ms_{name}"],
+            series_refused=counts[f"series_refused_{name}"],
+            says=self._limit_says(name, self._now_ms()),
         )
 
     def _sum(self, hours: deque[list[int]], now_ms: int) -> int:

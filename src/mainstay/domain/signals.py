@@ -77,8 +77,8 @@ class StreamKeys:
 class RawMetrics:
     """Metric points as received: `value[i]` belongs to `streams[stream[i]]`. `start_ns` 0 is unknown. NaN is valid.
 
-    With `keys`, each stream has a sample or histogram point, those with samples first; `streams` and `histograms` read
-    one only when it is asked for, and a stream may come twice when it was said in two ways.
+    With `keys`, as many streams as there are keys have samples, and any behind them have histogram points; `streams` and
+    `histograms` read one only when it is asked for, and a stream may come twice when it was said in two ways.
     """
 
     streams: Sequence[Stream]

@@ -68,12 +68,16 @@ class StageHealth(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SourceHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """One source of data: requests and items taken, items refused, and when it last spoke."""
+    """One source of data: requests and items taken, items refused, and when it last spoke.
+
+    `series_refused`: new series beyond what one sender may bring in a minute, each time that they came.
+    """
 
     source: str
     requests: int = 0
     records: int = 0
     refused: int = 0
+    series_refused: int = 0
     last_ms: int = 0
     says: str = ""
 

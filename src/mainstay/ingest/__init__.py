@@ -4,6 +4,7 @@ One file per source; `SOURCES` lists them; `IngestDoor` is the ASGI application 
 """
 
 from mainstay.ingest.door import IngestDoor
+from mainstay.ingest.newcomers import Newcomers
 from mainstay.ingest.sources import SOURCES, Source, decode
 
-__all__ = ["SOURCES", "IngestDoor", "Source", "decode"]
+__all__ = ["SOURCES", "IngestDoor", "Newcomers", "Source", "decode"]

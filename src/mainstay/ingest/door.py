@@ -13,9 +13,10 @@ from mainstay.domain.alerts import Alert
 from mainstay.domain.errors import BadInput, Overloaded
 from mainstay.domain.records import Lane
 from mainstay.domain.signals import Decoded
-from mainstay.ingest import alertmanager_api, cloudevents, predictions
+from mainstay.ingest import alertmanager_api, cloudevents, predictions, withheld
 from mainstay.ingest.answers import Answer, accepted, all_refused, rejected
 from mainstay.ingest.encodings import decompress
+from mainstay.ingest.newcomers import Newcomers, Sender
 from mainstay.ingest.rejections import Rejected
 from mainstay.ingest.request import MiB, Request
 from mainstay.ingest.sources import SOURCES, Source, decode
@@ -50,6 +51,7 @@ class IngestDoor:
         current_alerts: What `GET /api/v2/alerts` lists.
         max_body_bytes: Limit of a body, compressed and decompressed.
         in_flight_bytes: Limit of all bodies being received or decoded at one moment.
+        newcomers: How many new series a sender may bring; None is without limit.
     """
 
     def __init__(
@@ -60,7 +62,9 @@ class IngestDoor:
         current_alerts: Callable[[], Sequence[Alert]],
         max_body_bytes: int = 64 * MiB,
         in_flight_bytes: int = 192 * MiB,
+        newcomers: Newcomers | None = None,
     ) -> None:
+        self._newcomers = newcomers
         self._inbox, self._authenticate, self._current_alerts = inbox, authenticate, current_alerts
         self._most, self._in_flight_most = max_body_bytes, in_flight_bytes
         self._in_flight = 0
@@ -110,12 +114,15 @@ class IngestDoor:
         try:
             self._inbox.check_room(source.lane, request.declared_bytes)  # before the work, not after it
             wire = await request.body(self._most, self._reserve)
-            body, decoded = await self._decoded(request, source, wire)
+            loop = asyncio.get_running_loop()
+            name, body, decoded = await loop.run_in_executor(
+                self._decoders, self._decode, request, source, wire, tenant
+            )
             del wire
             kept = count(decoded) > 0
             if kept:
                 handed = None if decoded.is_clock_bound else decoded
-                future = self._inbox.append(source.lane, source.name, body, tenant=tenant, decoded=handed)
+                future = self._inbox.append(source.lane, name, body, tenant=tenant, decoded=handed)
                 await asyncio.wrap_future(future)
         finally:
             self._in_flight -= request.reserved
@@ -129,24 +136,35 @@ class IngestDoor:
             raise Overloaded(f"{self._in_flight} bytes are being received at this moment", retry_after_s=1)
         self._in_flight += size
 
-    async def _decoded(self, request: Request, source: Source, wire: bytes) -> tuple[bytes, Decoded]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._decoders, self._decode, request, source, wire)
-
-    def _decode(self, request: Request, source: Source, wire: bytes) -> tuple[bytes, Decoded]:
+    def _decode(self, request: Request, source: Source, wire: bytes, tenant: str) -> tuple[str, bytes, Decoded]:
+        """The record to keep (source and body), and what it holds."""
         body = decompress(request.encoding, wire, self._most)
         if request.is_binary_event:
             body = cloudevents.structured(request.headers, body)
         elif request.path.startswith(predictions.PREFIX):
             body = predictions.named(request.path, body)
         try:
-            return body, decode(source.name, body, self._inbox.now_ns())
+            now_ns = self._inbox.now_ns()
+            return self._admitted((tenant, source.name, request.mark), body, decode(source.name, body, now_ns), now_ns)
         except BadInput:
             raise
         except Exception as error:  # a reader's own fault must not become a 500 that is sent again for ever
             self.counts["decoder_failures"] += 1
             log.exception("the decoder of %s failed on a body of %d bytes", source.name, len(body))
             raise BadInput(f"{source.name}: this body could not be read ({type(error).__name__})") from error
+
+    def _admitted(self, sender: Sender, body: bytes, decoded: Decoded, now_ns: int) -> tuple[str, bytes, Decoded]:
+        """The same, less the new series that are more than this sender may bring."""
+        _, source, _ = sender
+        raw = decoded.metrics
+        refused = self._newcomers.refused(sender, raw, now_ns) if self._newcomers and raw is not None else None
+        if self._newcomers is None or refused is None:
+            return source, body, decoded
+        series, most = int(refused.sum()), self._newcomers.most
+        self.counts[f"series_refused_{source}"] += series
+        self.counts[f"series_refused_ms_{source}"] = now_ns // 1_000_000
+        less, left_out = withheld.without(decoded, refused, f"new series beyond {most} a minute from one sender")
+        return withheld.SOURCE, withheld.packed(source, body, now_ns, left_out), less
 
     def _count(self, source: Source, decoded: Decoded, size: int) -> None:
         self.counts["bytes"] += size

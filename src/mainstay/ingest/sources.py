@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from mainstay.domain.errors import BadInput
 from mainstay.domain.records import Lane
 from mainstay.domain.signals import Decoded
-from mainstay.ingest import alertmanager, cloudevents, predictions, remote_write
+from mainstay.ingest import alertmanager, cloudevents, predictions, remote_write, withheld
 from mainstay.ingest.otlp import logs, metrics, traces
 
 PROTOBUF, JSON = ("application/x-protobuf",), ("application/json",)
@@ -58,6 +58,8 @@ def decode(source: str, body: bytes, received_ns: int = 0) -> Decoded:
     Raises:
         BadInput: no such source, or a body that it cannot read.
     """
+    if source == withheld.SOURCE:
+        return withheld.decode(body, decode)
     if source not in SOURCES:
         raise BadInput(f"no source is called {source!r}; there are {', '.join(SOURCES)}")
     return SOURCES[source].decode(body, received_ns)

@@ -1,7 +1,8 @@
-"""The page that says that Mainstay itself stands still; it does not pass the pipeline."""
+"""Pages that Mainstay sends about itself (it stands still, a limit is reached); they do not pass the pipeline."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mainstay.domain.pages import Page
@@ -14,11 +15,26 @@ SUBJECT = "mainstay"
 
 def stalled(says: str, receiver: Receiver, clock: Clock, *, is_over: bool) -> list[Page]:
     """A stage stalls (or runs again): one page per receiver and turn."""
-    at_ms = clock.now_ns() // 1_000_000
     state = "runs" if is_over else "stalls"
     text = "Mainstay runs again" if is_over else f"Mainstay stands still: {says}"
+    named = {"alertname": "MainstayStalled", "severity": "critical"}
+    return _pages(named, state, text, receiver, clock, is_over=is_over)
+
+
+def limited(says: str, receiver: Receiver, clock: Clock, *, is_over: bool) -> list[Page]:
+    """A sender brings more new series than it may (or no longer): one page per receiver and turn."""
+    state = "within-limits" if is_over else "over-limit"
+    text = "Every sender is within its limits again" if is_over else f"New series are refused: {says}"
+    named = {"alertname": "MainstaySeriesLimit", "severity": "warning"}
+    return _pages(named, state, text, receiver, clock, is_over=is_over)
+
+
+def _pages(
+    named: Mapping[str, str], state: str, text: str, receiver: Receiver, clock: Clock, *, is_over: bool
+) -> list[Page]:
+    at_ms = clock.now_ns() // 1_000_000
     alert = {
-        "labels": {"alertname": "MainstayStalled", "severity": "critical", OWN_LABEL: SUBJECT},
+        "labels": {**named, OWN_LABEL: SUBJECT},
         "annotations": {"summary": text, "description": text},
         "generatorURL": receiver.console_url,
         "startsAt": utc(at_ms),

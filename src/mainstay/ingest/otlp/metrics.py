@@ -9,7 +9,6 @@ from google.protobuf.message import DecodeError
 
 from mainstay.domain.entities import Labels
 from mainstay.domain.signals import I64, U8, U32, Decoded, RawMetrics, StreamKeys
-from mainstay.ingest.columnar.ready import READY
 from mainstay.ingest.limits import Gate
 from mainstay.ingest.otlp.columns import RESOURCES, SCOPES, check
 from mainstay.ingest.otlp.points import decoded
@@ -63,6 +62,7 @@ def decode_columns(readers: Readers, body: bytes, received_ns: int = 0) -> Decod
         return None
     arena, start, end, hashes, number = keyed
     keys = StreamKeys(arena.tobytes(), start, end, hashes)
+    sampled = int(number[: len(rows)].max()) + 1 if len(rows) else 0  # those behind them have histogram points
     return Decoded(
         metrics=RawMetrics(
             streams=MetricStreams(keys, known),
@@ -71,7 +71,7 @@ def decode_columns(readers: Readers, body: bytes, received_ns: int = 0) -> Decod
             at_ns=rows[:, AT].copy(),
             value=bits[:, 0].copy().view(np.float64),
             histograms=_histograms(whole, metrics, number[len(rows) :]),
-            keys=keys,
+            keys=StreamKeys(keys.data, start[:sampled], end[:sampled], hashes[:sampled]),
         )
     )
 

@@ -1,0 +1,123 @@
+"""How many new series one sender may bring in a minute: the limit that a flood of label values meets at the door."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from mainstay.domain.signals import U64, RawMetrics, Stream
+
+MINUTE_NS = 60 * 10**9
+MOST_NEW = 500_000  # a minute and sender; half of all the series that there may be
+MOST_SEEN = 2_000_000  # remembered of a sender: 16 MB
+LEAST_MERGED = 4096
+Sender = tuple[str, str, str]
+"""Tenant, source, and what stands for the token."""
+Flags = npt.NDArray[np.bool_]
+
+
+class Numbers:
+    """Numbers that were seen, 8 bytes each; when there are too many it begins anew.
+
+    >>> numbers = Numbers()
+    >>> numbers.add(np.array([7, 3], np.uint64))
+    >>> numbers.has(np.array([3, 4], np.uint64)).tolist()
+    [True, False]
+    """
+
+    def __init__(self, most: int = MOST_SEEN) -> None:
+        self._most = most
+        self.clear()
+
+    def __len__(self) -> int:
+        return len(self._old) + len(self._new)
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._old, self._new = np.zeros(0, np.uint64), np.zeros(0, np.uint64)
+
+    def has(self, wanted: U64) -> Flags:
+        """Which of these were seen."""
+        return _within(self._old, wanted) | _within(self._new, wanted)
+
+    def add(self, numbers: U64) -> None:
+        """See these. Few are put among few; only now and then all are sorted."""
+        if len(self) + len(numbers) > self._most:
+            self.clear()
+        self._new = np.union1d(self._new, numbers)
+        if len(self._new) > LEAST_MERGED + len(self._old) // 8:
+            self._old, self._new = np.union1d(self._old, self._new), np.zeros(0, np.uint64)
+
+
+def _within(some: U64, wanted: U64) -> Flags:
+    if not len(some):
+        return np.zeros(len(wanted), np.bool_)
+    place = np.searchsorted(some, wanted)
+    place[place == len(some)] = 0
+    found: Flags = some[place] == wanted
+    return found
+
+
+@dataclass(slots=True)
+class _Sender:
+    """What is remembered of one sender."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    seen: Numbers = field(default_factory=Numbers)
+    turned_away: Numbers = field(default_factory=Numbers)  # in this minute: they are not looked up again
+    minute: int = -1
+    left: int = 0
+
+
+class Newcomers:
+    """Lets at most so many new series a minute in from each sender; those that are known always pass. Thread-safe.
+
+    A series is new when this sender did not bring it since the start and `knows` does not know it either. It is told by
+    64 bits of a keyed hash: two that meet by chance would let one more in, and nothing else rests on it.
+
+    Args:
+        knows: Whether the pipeline has a stream already (after a restart: from its last state).
+        most: New series a minute and sender.
+    """
+
+    def __init__(self, knows: Callable[[Stream], bool], most: int = MOST_NEW) -> None:
+        self._knows, self.most = knows, most
+        self._lock = threading.Lock()
+        self._senders: dict[Sender, _Sender] = {}
+
+    def refused(self, sender: Sender, raw: RawMetrics, now_ns: int) -> Flags | None:
+        """Which streams of a request are refused, bool[len(raw.streams)]; None when none is."""
+        with self._lock:
+            one = self._senders.setdefault(sender, _Sender())
+        hashes = _hashes(raw)
+        with one.lock:
+            if one.minute != now_ns // MINUTE_NS:
+                one.minute, one.left = now_ns // MINUTE_NS, self.most
+                one.turned_away.clear()
+            fresh = np.flatnonzero(~one.seen.has(hashes))
+            if not len(fresh):
+                return None
+            return self._judged(one, raw, hashes, fresh)
+
+    def _judged(self, one: _Sender, raw: RawMetrics, hashes: U64, fresh: npt.NDArray[np.intp]) -> Flags | None:
+        again = one.turned_away.has(hashes[fresh])
+        asked = fresh[~again]
+        is_new = np.array([not self._knows(raw.streams[at]) for at in asked.tolist()], np.bool_)
+        new = asked[is_new]
+        refused = np.zeros(len(hashes), np.bool_)
+        refused[fresh[again]] = refused[new[one.left :]] = True
+        one.turned_away.add(hashes[new[one.left :]])
+        one.left -= len(new[: one.left])
+        one.seen.add(hashes[fresh[~refused[fresh]]])
+        return refused if refused.any() else None
+
+
+def _hashes(raw: RawMetrics) -> U64:
+    """What a stream is told by: the keyed hash of its bytes, or Python's (keyed too) where nobody kept its bytes."""
+    known: U64 = raw.keys.hash if raw.keys is not None else np.zeros(0, np.uint64)
+    others = [hash(raw.streams[at]) & 0xFFFF_FFFF_FFFF_FFFF for at in range(len(known), len(raw.streams))]
+    return np.concatenate([known, np.array(others, np.uint64)]) if others else known
