@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from mainstay.domain.budget import Budget, Floor
+from mainstay.domain.watching import WatchPolicy
 from mainstay.files import read
 
 
@@ -61,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         http_targets: Beginnings of addresses that the action `http` may call, each with scheme and host.
         budget: How many false pages a week each team accepts.
         floors: What is too small to care about, and where.
+        watching: How models are watched, and whether what is found closes automation.
         approval_expires_s: How long a yes holds.
         keep_inbox: Never purge received bodies: a recording for `mainstay replay`.
         allowed_hosts: Host headers accepted beside loopback.
@@ -82,6 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     quota: Quotas = Quotas()
     budget: Budget = Budget()
     floors: tuple[Floor, ...] = ()
+    watching: WatchPolicy = WatchPolicy()
     approval_expires_s: float = 900
     keep_inbox: bool = False
     allowed_hosts: tuple[str, ...] = ()

@@ -8,7 +8,9 @@ from mainstay.automation import load_runbooks
 from mainstay.automation.proposals import KEPT_INCIDENTS, Proposals
 from mainstay.domain.effects import Effects
 from mainstay.domain.errors import Refused
+from mainstay.domain.models import VersionRef
 from mainstay.domain.records import Command
+from mainstay.domain.watching import Standing
 
 
 def desk(planner=None):
@@ -149,3 +151,35 @@ def test_the_state_survives():
     again.restore(proposals.snapshot())
     assert again.snapshot() == proposals.snapshot()
     assert not apply(again, incident()).plans
+
+
+def unsound(*says):
+    version = VersionRef("metrics", 7)
+    standing = Standing(version=version, scope="*", is_sound=False, reasons=("drifting",), says=says)
+    return lambda incident, plan, at_ms: (standing,) if says else ()
+
+
+def watched(*says):
+    proposals = Proposals(load_runbooks(), FixedPlanner(ROLL_BACK), topology, unsound(*says))
+    proposals.learn(Effects(changes={change.id: change for change in deploys()}))
+    return proposals
+
+
+def test_a_plan_from_models_that_stand_asks_nobody_for_their_sake():
+    effects = apply(watched(), incident())
+    assert [plan.asks for plan in effects.plans.values()] == [()]
+    assert not [entry for entry in effects.entries if entry.id.endswith(":asks")]
+
+
+def test_a_plan_from_a_model_that_drifts_asks_a_human_and_says_why():
+    effects = apply(watched("metrics@7 drifts"), incident())
+    [plan] = effects.plans.values()
+    assert plan.asks == ("metrics@7 drifts",)
+    [entry] = [entry for entry in effects.entries if entry.id.endswith(":asks")]
+    assert entry.output == {"asks": ["metrics@7 drifts"], "reasons": ["drifting"]}
+    assert entry.rests_on == (f"plan:{plan.id}", "version-metrics@7")
+
+
+def test_why_it_asks_is_no_part_of_what_is_approved():
+    [sound], [asks] = (apply(one, incident()).plans.values() for one in (watched(), watched("metrics@7 drifts")))
+    assert sound.digest == asks.digest

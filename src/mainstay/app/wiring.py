@@ -13,12 +13,19 @@ from mainstay.automation.proposals import Proposals
 from mainstay.correlate import Correlate
 from mainstay.detect import Detect
 from mainstay.domain.effects import Effects
+from mainstay.domain.errors import MainstayError
 from mainstay.domain.incidents import Incident
+from mainstay.domain.models import VersionRef
 from mainstay.domain.pages import Page
 from mainstay.domain.protocols import Clock
+from mainstay.domain.records import Command
+from mainstay.domain.runbooks import Plan
+from mainstay.domain.watching import Standing
 from mainstay.ingest import decode
 from mainstay.intelligence import assess
 from mainstay.mlops import Keys, Registry, Serving
+from mainstay.mlops.watching.standing import Standings, scopes_of, upstream_of
+from mainstay.mlops.watching.watch import Watch
 from mainstay.normalize import Normalizer
 from mainstay.outbox import pages_for
 from mainstay.pipeline import Pipeline, Stages
@@ -38,6 +45,8 @@ class Line:
     keys: Keys
     registry: Registry
     serving: Serving
+    watch: Watch
+    standings: Standings
     normalizer: Normalizer
     detect: Detect
     correlate: Correlate
@@ -70,11 +79,26 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
     keys = Keys(data / "keys")
     registry = Registry(control, data / "artefacts", clock, keys)
     serving = Serving(registry)
-    detect = Detect(serving, settings.budget, settings.floors, lambda: normalizer.topology)
-    correlate = Correlate(serving)
-    proposals = Proposals(catalogue, serving, lambda: normalizer.topology)
+    watch = Watch(serving, settings.watching, lambda: normalizer.topology)
+    standings = Standings(lambda: watch.findings, lambda: watch.health, lambda ref: _refused(registry, ref))
+    detect = Detect(watch, settings.budget, settings.floors, lambda: normalizer.topology)
+    correlate = Correlate(watch)
+
+    def unsound(incident: Incident, plan: Plan, at_ms: int) -> Sequence[Standing]:
+        if not settings.watching.gates_automation:
+            return ()
+        upstream = upstream_of(incident, correlate.alerts_of(incident.id), plan)
+        return standings.unsound(upstream, scopes_of(incident.entities, normalizer.topology.entities), at_ms)
+
+    proposals = Proposals(catalogue, watch, lambda: normalizer.topology, unsound)
     lately = Lately(control, lambda: pipeline.undecided)
     commands = Commands(serving, normalizer, detect, correlate, proposals, lately, settings.receiver)
+
+    def commanded(command: Command, effects: Effects) -> None:
+        if command.kind == "govern":
+            watch.govern(command, effects)
+        else:
+            commands.apply(command, effects)
 
     def assessed(incident: Incident, at_ms: int) -> Incident:
         return assess(incident, normalizer.topology, correlate.alerts_of(incident.id), correlate.changes, at_ms)
@@ -85,6 +109,7 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
     def learned(effects: Effects) -> None:
         proposals.learn(effects)
         detect.saw(effects)
+        watch.saw(effects)
 
     def paged(incident: Incident, before: Incident | None) -> Sequence[Page]:
         return pages_for(incident, before, settings.receiver)
@@ -98,10 +123,11 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
         learn=learned,
         propose=proposed,
         pages=paged,
-        command=commands.apply,
+        command=commanded,
         stateful={
             "normalize": normalizer,
             "serving": serving,
+            "watch": watch,
             "detect": detect,
             "correlate": correlate,
             "proposals": proposals,
@@ -109,4 +135,15 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
     )
     pipeline = Pipeline(stages, telemetry, control)
     stores = (telemetry, control, keys)
-    return Line(*stores, registry, serving, normalizer, detect, correlate, proposals, catalogue, pipeline)
+    return Line(
+        *stores, registry, serving, watch, standings, normalizer, detect, correlate, proposals, catalogue, pipeline
+    )
+
+
+def _refused(registry: Registry, ref: VersionRef) -> str:
+    """Why a version could not be served if it were loaded now; "" when it could."""
+    try:
+        registry.load(ref)
+    except MainstayError as error:
+        return str(error)
+    return ""

@@ -10,6 +10,7 @@ import msgspec
 from mainstay.automation.catalogue import Catalogue
 from mainstay.automation.inventory import KEPT_CHANGES, Inventory
 from mainstay.automation.planning import History, asked_entry, propose, withdrawn_entry
+from mainstay.automation.soundness import Unsound, all_stand, asking
 from mainstay.domain.changes import Change
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Topology
@@ -48,10 +49,19 @@ class Proposals:
 
     A plan that a person has answered or that has run is never proposed again for the same incident; the next best
     runbook may be. While a plan that a person asked for waits, none is proposed beside it.
+
+    Args:
+        unsound: Which models behind a plan do not stand: the plan says so, and asks a human.
     """
 
-    def __init__(self, catalogue: Catalogue, models: Models, topology: Callable[[], Topology]) -> None:
-        self._catalogue, self._models, self._topology = catalogue, models, topology
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        models: Models,
+        topology: Callable[[], Topology],
+        unsound: Unsound = all_stand,
+    ) -> None:
+        self._catalogue, self._models, self._topology, self._unsound = catalogue, models, topology, unsound
         self._changes: OrderedDict[str, Change] = OrderedDict()
         self._tried: OrderedDict[str, Tried] = OrderedDict()
 
@@ -78,10 +88,11 @@ class Proposals:
         if proposed is None:
             return
         plan, entry = proposed
+        plan, asks = asking(plan, self._unsound(incident, plan, at_ms), at_ms)
         self._withdraw(incident.id, at_ms, effects, f"the diagnosis changed; {plan.title} is proposed instead")
         tried.proposed = plan
         effects.plans[plan.id] = plan
-        effects.entries.append(entry)
+        effects.entries += [entry, asks] if asks else [entry]
 
     def request(self, command: Command, effects: Effects) -> None:
         """A person asked for a plan (`request-plan`): it takes the place of what was proposed.

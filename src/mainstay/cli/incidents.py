@@ -58,6 +58,8 @@ def _print_incident(page: dict[str, Any]) -> None:
         click.echo(f"  {ago(line['at_ms']):>12}  {line['kind']:<9} {line['says']}")
     for plan in page["plans"]:
         click.echo(f"\nPlan {plan['id']}  {plan['title']}  ({plan['status']})  digest {plan['digest'][:12]}")
+        for why in plan.get("asks", []):
+            click.echo(f"  asks a human: {why}")
         for step in plan["steps"]:
             click.echo(f"  - {step['name']}")
 
@@ -128,7 +130,7 @@ def list_approvals(client: Client, as_json: bool) -> None:
     """What waits, and what it would touch."""
     rows = client.get("approvals")
     columns = {"PLAN": "id", "INCIDENT": "incident", "TITLE": "title", "TARGETS": "targets", "RISK": "risk_class",
-               "DIGEST": "digest"}  # fmt: skip
+               "DIGEST": "digest", "ASKS A HUMAN BECAUSE": "asks"}  # fmt: skip
     show(rows, columns, as_json, "nothing waits for you")
 
 

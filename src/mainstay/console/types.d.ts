@@ -57,7 +57,7 @@ export interface Plan {
   id: string; incident: string; runbook: string; title: string; parameters: Record<string, string>;
   targets: string[]; steps: Step[]; undo: Step[]; verify: Verify; risk_class: string; decided_by: VersionRef;
   created_ms: number; requested_by: string; tenant: string; status: string; reason: string; dry_run: string[];
-  outcome: string; updated_ms: number; suspect: string;
+  outcome: string; updated_ms: number; suspect: string; asks: string[];
 }
 export interface Approval {
   id: string; plan: string; digest: string; decision: 'approved' | 'rejected'; by: string; at_ms: number;

@@ -38,7 +38,7 @@ class Record:
 
 CommandKind = Literal[
     "acknowledge", "resolve", "merge", "split", "verdict", "deploy", "rollback", "plan-outcome", "suppress",
-    "request-plan",
+    "request-plan", "govern", "rollout",
 ]  # fmt: skip
 
 
@@ -50,7 +50,9 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         subject: Incident, alert, plan or model it is about.
         arguments: `merge`: into · `split`: alert · `deploy`: kind, live, shadow · `verdict`: the Verdict as a mapping
-            · `plan-outcome`: status, says · `request-plan`: plan, whole, as JSON.
+            · `plan-outcome`: status, says · `request-plan`: plan, whole, as JSON
+            · `govern`: what is written down of a model, each value as JSON.
+            · `rollout`: challenger, scope, why, change (standard, normal), evidence as JSON.
     """
 
     kind: CommandKind

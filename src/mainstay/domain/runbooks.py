@@ -70,6 +70,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """A runbook made concrete for one incident: these steps, these targets, nothing else.
 
     `digest` covers runbook, parameters, steps, undo and targets; an approval names it and holds for nothing else.
+
+    Attributes:
+        asks: Why a person must say yes even where a policy could: what is wrong with the models it comes from.
     """
 
     id: str
@@ -92,6 +95,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str = ""
     updated_ms: int = 0
     suspect: str = ""
+    asks: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:

@@ -1,9 +1,9 @@
 """Drift is found where the character of much has changed, and nowhere else; a fault is not drift."""
 
 import msgspec
+from tests.mlops.watching.scene import LIVE, METRICS, SERVICES, SPAN_S, Scene, entity
 
 from mainstay.domain.models import Deployment, VersionRef
-from tests.mlops.watching.scene import LIVE, METRICS, SERVICES, SPAN_S, Scene, entity
 
 
 def moved(scene: Scene, services, metrics, factor: float) -> None:

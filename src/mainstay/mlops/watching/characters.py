@@ -101,6 +101,12 @@ class Characters:
         self._values = np.full((capacity, RING), np.nan)
         self._count, self._last_ms, self._born_ms = (np.zeros(capacity, dtype=np.int64) for _ in range(3))
 
+    @property
+    def bar(self) -> int:
+        """Only a source whose rank is not above this may get in, or is in."""
+        is_full = len(self.sources) == self._capacity
+        return max(source.rank for source in self.sources) if is_full else (1 << 63) - 1
+
     def offer(self, source: Source) -> int | None:
         """Its row if it is in the sample, else None. Whom it pushes out leaves its row to it."""
         if source.key in self.rows:

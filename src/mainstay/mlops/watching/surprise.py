@@ -38,6 +38,7 @@ class Surprise(msgspec.Struct):
     Attributes:
         parts: Histograms of the last twelfths of the span, the newest last; `heard` is how many series spoke in each.
         then: Of the first span, scaled to independent values. `part_ms`: when the newest part began.
+        rows: Series that spoke in the newest part.
         window: Surprise (sum, count) by series in the present window.
         level: Half way between the surprise before ADWIN cut and after; None: it has not cut.
     """
@@ -46,7 +47,7 @@ class Surprise(msgspec.Struct):
     heard: list[int] = []
     then: list[int] | None = None
     part_ms: int = 0
-    rows: set[int] = set()
+    rows: dict[int, bool] = {}
     window: dict[int, tuple[float, int]] = {}
     monitor: Adwin = msgspec.field(default_factory=Adwin)
     level: float | None = None
@@ -65,7 +66,7 @@ class Surprise(msgspec.Struct):
         for row, value in zip(rows.tolist(), strange.tolist(), strict=True):
             total, n = self.window.get(row, (0.0, 0))
             self.window[row] = (total + value, n + 1)
-        self.rows.update(rows.tolist())
+        self.rows.update(dict.fromkeys(rows.tolist(), True))
 
     def close_window(self) -> Cut | None:
         """A window is over: whether surprise is another one than before (the oldest cut before, what is left after)."""
@@ -103,7 +104,7 @@ class Surprise(msgspec.Struct):
                 del self.parts[0], self.heard[0]
         self.parts.append([0] * (len(EDGES) + 1))
         self.heard.append(0)
-        self.rows, self.part_ms = set(), at_ms
+        self.rows, self.part_ms = {}, at_ms
 
     def _now(self) -> I64:
         """The whole parts together, each scaled to one score per series."""

@@ -6,6 +6,7 @@ It changes no score and no alert.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from typing import Any, Literal
@@ -15,19 +16,23 @@ import numpy as np
 
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Topology
+from mainstay.domain.errors import BadInput
 from mainstay.domain.models import Decision, ModelKind, VersionRef
 from mainstay.domain.protocols import Models, Served
-from mainstay.domain.signals import EdgeWindow, Normal, Series
+from mainstay.domain.records import Command
+from mainstay.domain.series import SeriesColumns
+from mainstay.domain.signals import U64, EdgeWindow, Normal
 from mainstay.domain.state import pack, unpack
 from mainstay.domain.watching import Finding, WatchPolicy
 from mainstay.mlops.watching import looks
 from mainstay.mlops.watching.book import Book
 from mainstay.mlops.watching.characters import Characters, Saved, Source, Then
-from mainstay.mlops.watching.health import Health
+from mainstay.mlops.watching.health import Health, governed
 from mainstay.mlops.watching.impact import Raised
 from mainstay.mlops.watching.judgements import Judgements, judged
 from mainstay.mlops.watching.surprise import Surprise
 
+log = logging.getLogger(__name__)
 FORMAT = 1
 WINDOW_MS = 60_000
 RAISED = 2_000
@@ -88,7 +93,7 @@ class Watch:
         if kind == "metrics":
             self._metrics(normal, served)
         elif kind == "edges":
-            for window in (*normal.edges, *(one for one in normal.operations if ("", one.callee) in self._entries)):
+            for window in (*normal.edges, *(one for one in normal.operations if one.callee in self._entries)):
                 self._edge(window)
         return served
 
@@ -116,6 +121,14 @@ class Watch:
         state.health.saw(effects)
         if state.now_ms // WINDOW_MS != state.window_ms:
             self._window(effects)
+
+    def govern(self, command: Command, effects: Effects) -> None:
+        """A person wrote down who answers for a model. What makes no sense any more has no effect."""
+        known = self._state.health.governance.get(command.subject)
+        try:
+            governed(command, known, effects)
+        except BadInput as error:
+            log.warning("%s of %s by %s has no effect: %s", command.kind, command.subject, command.by, error)
 
     # -- what is asked
 
@@ -149,8 +162,9 @@ class Watch:
         self._characters["metrics"].take_up(saved.metrics)
         self._characters["edges"].take_up(saved.edges)
         for slot, row in saved.state.slots.items():
-            self._place(slot, row)
-        self._entries.update(self._called(source) for source in self._characters["edges"].sources if source.is_demand)
+            self._room(slot)
+            self._row_of[slot] = row
+        self._entries.update(source.entity for source in self._characters["edges"].sources if source.is_demand)
         self._hold()
 
     # -- what is kept of it
@@ -163,11 +177,11 @@ class Watch:
         }
         self._row_of = np.full(1024, -1, dtype=np.int32)
         self._held = np.zeros(self.policy.series, dtype=np.bool_)
-        self._entries: set[tuple[str, str]] = set()
+        self._entries: set[str] = set()
 
     def _metrics(self, normal: Normal, served: Served) -> None:
-        for series in normal.new_series:
-            self._offer(series)
+        if normal.new_series:
+            self._hear(SeriesColumns.of(normal.new_series))
         batch = normal.metrics
         if batch is None or not self._characters["metrics"].sources:
             return
@@ -184,30 +198,39 @@ class Watch:
             seen = self._state.surprise.setdefault("metrics", Surprise())
             seen.saw(rows[is_calm], p_values[which[is_calm]], self._state.now_ms, self._span_ms)
 
-    def _offer(self, series: Series) -> None:
-        self._place(series.slot, -1)
-        characters = self._characters["metrics"]
-        key = f"metric:{series.id}"
-        row = characters.offer(Source(key, series.entity, series.metric, _rank(key)))
-        if row is not None:
-            for slot in [slot for slot, other in self._state.slots.items() if other == row]:
-                del self._state.slots[slot]
-                self._place(slot, -1)
-            self._state.slots[series.slot] = row
-            self._place(series.slot, row)
-            self._held[row] = series.entity in self._in_trouble
+    def _hear(self, new: SeriesColumns) -> None:
+        """New series draw their lots all at once; only those that may get into the sample are looked at."""
+        self._room(int(new.slot.max()))
+        self._row_of[new.slot] = -1
+        sample = self._characters["metrics"]
+        ranks = _mixed(new.id)
+        best = np.argsort(ranks, kind="stable")[: self.policy.series]
+        for place in best[ranks[best] <= sample.bar].tolist():
+            series, rank = new[place], int(ranks[place])
+            row = sample.offer(Source(f"metric:{series.id}", series.entity, series.metric, rank))
+            if row is not None:
+                self._sit(series.slot, row, series.entity)
 
-    def _place(self, slot: int, row: int) -> None:
+    def _sit(self, slot: int, row: int, entity: str) -> None:
+        """The series of this slot has this row now, and no other has."""
+        slots = self._state.slots
+        for other in [other for other, its_row in slots.items() if its_row == row and other != slot]:
+            del slots[other]
+            self._row_of[other] = -1
+        slots[slot] = row
+        self._row_of[slot] = row
+        self._held[row] = entity in self._in_trouble
+
+    def _room(self, slot: int) -> None:
         if slot + 1 >= len(self._row_of):  # the last place stays empty: it answers for what is not known
             grown = np.full(2 * (slot + 2), -1, dtype=np.int32)
             grown[: len(self._row_of)] = self._row_of
             self._row_of = grown
-        self._row_of[slot] = row
 
     def _edge(self, window: EdgeWindow) -> None:
         is_entry = not window.caller
         if is_entry and not window.operation:
-            self._entries.add(("", window.callee))
+            self._entries.add(window.callee)
         name = f"{window.caller}>{window.callee}" + (f"#{window.operation}" if window.operation else "")
         seconds = max(1e-9, (window.until_ns - window.since_ns) / 1e9)
         figures = [("rate", window.count / seconds)]
@@ -220,9 +243,6 @@ class Watch:
             row = self._characters["edges"].offer(source)
             if row is not None:
                 self._characters["edges"].add(row, window.until_ns // 1_000_000, value)
-
-    def _called(self, source: Source) -> tuple[str, str]:
-        return "", source.entity
 
     # -- what it led to
 
@@ -301,6 +321,14 @@ class Watch:
         for kind, surprise in state.surprise.items():
             looks.scores(state.book, surprise, (self._ref(kind), kind), (state.now_ms, effects))
         looks.accuracy(state.book, state.judgements, state.live, (state.now_ms, effects))
+
+
+def _mixed(ids: U64) -> U64:
+    """Lots from ids: as good as drawn, and the same everywhere (splitmix64's mixer; Steele, Lea, Flood 2014)."""
+    one = ids.astype(np.uint64)
+    one = (one ^ (one >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    one = (one ^ (one >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return (one ^ (one >> np.uint64(31))) >> np.uint64(8)
 
 
 def _rank(key: str) -> int:

@@ -122,6 +122,7 @@ function Result({ plan, results }) {
 
 /** A plan that waits: all that one needs for a yes or a no. @param {{plan: Plan}} props */
 const Waiting = ({ plan }) => html`<${Buttons} plan=${plan} />
+  ${plan.asks.map((line) => html`<p class="asks"><${State} is="warn" word="Asks a human" /> <${Text} value=${line} max=${300} /></p>`)}
   ${plan.reason && html`<p class="muted"><${Text} value=${shortNames(plan.reason)} /></p>`}
   <${Steps} steps=${plan.steps} phase="do" /><${DryRun} plan=${plan} />
   <p class="small muted">It worked when ${verifyWords(plan)}${plan.verify.entity ? html` on <${EntityLink} id=${plan.verify.entity} />` : ''}.</p>`;
