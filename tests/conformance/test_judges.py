@@ -20,6 +20,7 @@ ALERT = {
 }
 INPUTS: dict[str, dict[str, Any]] = {
     "time-topology": {"at_ms": 9_000, "alert": ALERT, "edges": [["service:lab/a", "service:lab/b"]]},
+    "tried-forecast": {"values": [float(v % 7) for v in range(60)], "horizon": 7, "season": 7},
 }
 """Least inputs per algorithm; those of the others stand in the tests of the rooms that they come from."""
 

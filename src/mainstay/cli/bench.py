@@ -72,6 +72,18 @@ def drift(rows: int, columns: int, json_file: Path | None) -> None:
 
 
 @bench.command()
+@click.option("--series", default=450, show_default=True)
+@click.option("--seed", default=1, show_default=True)
+@click.option("--data", type=click.Path(exists=True, path_type=Path), help="Recorded series (Parquet) beside the made.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path))
+def forecast(series: int, seed: int, data: Path | None, json_file: Path | None) -> None:
+    """Series per second that are forecast and tried on their past, beside seasonal naive and MSTL."""
+    from mainstay.bench.forecast import forecast as measure
+
+    _say(measure(series, seed, data), json_file)
+
+
+@bench.command()
 @click.option("--fuzz", default=0, show_default=True, help="Damaged bodies to read, with checks and at a guard page.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path))
 def decode(fuzz: int, json_file: Path | None) -> None:

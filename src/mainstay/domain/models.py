@@ -8,7 +8,7 @@ import msgspec
 
 Role = Literal["live", "shadow", "canary", "retired"]
 ModelKind = Literal[
-    "metrics", "logs", "edges", "entities", "predictions", "correlator", "diagnoser", "planner"
+    "metrics", "logs", "edges", "entities", "predictions", "correlator", "diagnoser", "planner", "forecaster"
 ]  # fmt: skip
 
 
@@ -46,7 +46,6 @@ class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
         dataset: Digest of the data it was fitted on; "" for a version of hand-set priors.
         attestation: Digest of the signed statement that binds this record to its artefact; unsigned is not served.
         feature_view: What it saw, `metrics/1`. experiment: The search that it came out of; "" when it was not trained.
-        reference: Digest of the histograms of its features when it was trained: what drift is measured against.
         seed: Of the search; with the same data set it gives the same artefact.
     """
 
@@ -65,7 +64,6 @@ class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
     attestation: str = ""
     feature_view: str = ""
     experiment: str = ""
-    reference: str = ""
     seed: int = 0
 
 

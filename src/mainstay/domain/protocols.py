@@ -14,6 +14,8 @@ from mainstay.domain.signals import F64, I64, U32, Normal
 
 StreamKind = Literal["metrics", "logs", "edges", "entities", "predictions"]
 """Kinds of models that judge what streams by."""
+JudgeKind = Literal["correlator", "diagnoser", "planner", "forecaster"]
+"""Kinds of models that decide about few, big things."""
 Signal = Literal["latency", "errors", "traffic", "saturation", "logs", "availability", "other"]
 
 
@@ -120,7 +122,7 @@ class Models(Protocol):
         """Score with the live version (its shadow scores too, silently)."""
         ...
 
-    def decide(self, kind: Literal["correlator", "diagnoser", "planner"], inputs: Mapping[str, Any]) -> Decision:
+    def decide(self, kind: JudgeKind, inputs: Mapping[str, Any]) -> Decision:
         """Decide with the live version; the decision carries version, inputs and output."""
         ...
 

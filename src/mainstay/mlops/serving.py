@@ -11,7 +11,7 @@ from mainstay.domain.effects import Effects
 from mainstay.domain.errors import BadInput, MainstayError
 from mainstay.domain.models import Decision, Deployment, ModelKind, VersionRef
 from mainstay.domain.predictions import InProduction
-from mainstay.domain.protocols import Scored, Served, StreamKind, Transition
+from mainstay.domain.protocols import JudgeKind, Scored, Served, StreamKind, Transition
 from mainstay.domain.records import Command
 from mainstay.domain.signals import Normal
 from mainstay.domain.state import pack, unpack
@@ -65,7 +65,7 @@ class Serving:
                 seat.drop_shadow(error)
         return Served(seat.deployment.live, scored, seat.deployment.shadow if shadow else None, shadow)
 
-    def decide(self, kind: Literal["correlator", "diagnoser", "planner"], inputs: Mapping[str, Any]) -> Decision:
+    def decide(self, kind: JudgeKind, inputs: Mapping[str, Any]) -> Decision:
         """Decide with the live version; the shadow decides too, and whether it agrees is counted."""
         seat = self._seats[kind]
         output = seat.live.decide(inputs)

@@ -11,6 +11,7 @@ from mainstay.models.anomaly.metrics import RobustSeason
 from mainstay.models.checks import Pure, Streaming
 from mainstay.models.correlation import Correlator
 from mainstay.models.entity.watch import EntityRelations
+from mainstay.models.forecast import Forecaster
 from mainstay.models.logs.templates import TemplateWatch
 from mainstay.models.planning import Planner
 from mainstay.models.predictions import PredictionWatch
@@ -20,7 +21,7 @@ from mainstay.models.traces.edges import EdgeShift
 DETECTORS: dict[str, type[Streaming]] = {
     cls.ALGORITHM: cls for cls in (RobustSeason, TemplateWatch, EdgeShift, EntityRelations, PredictionWatch)
 }
-JUDGES: dict[str, type[Pure]] = {cls.ALGORITHM: cls for cls in (Correlator, Diagnoser, Planner)}
+JUDGES: dict[str, type[Pure]] = {cls.ALGORITHM: cls for cls in (Correlator, Diagnoser, Planner, Forecaster)}
 SHIPPED: dict[ModelKind, str] = {
     "metrics": RobustSeason.ALGORITHM,
     "logs": TemplateWatch.ALGORITHM,
@@ -30,6 +31,7 @@ SHIPPED: dict[ModelKind, str] = {
     "correlator": Correlator.ALGORITHM,
     "diagnoser": Diagnoser.ALGORITHM,
     "planner": Planner.ALGORITHM,
+    "forecaster": Forecaster.ALGORITHM,
 }
 """Which algorithm decides at first start, per kind."""
 
