@@ -56,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         snapshot_s: How often the state of the stages is saved; a restart replays what came after.
         catalog: YAML file of services with tier, owner, aliases.
         mapping: YAML file that places labels on entities; empty for the shipped one.
+        calendar: ICS file of days that are not like others: holidays, pay days, month ends.
         runbooks: Folders of runbooks beside the shipped ones.
         force_runbook: Propose this runbook whatever the cause (`placebo` proves that verification is real).
         commands: What the action `command` may run, by the name that runbooks use.
@@ -76,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     telemetry_memory: str = "192MB"
     catalog: str = ""
     mapping: str = ""
+    calendar: str = ""
     runbooks: tuple[str, ...] = ()
     force_runbook: str = ""
     commands: dict[str, CommandRule] = {}

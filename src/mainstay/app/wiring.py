@@ -11,7 +11,7 @@ from mainstay.app.lately import Lately
 from mainstay.automation import Catalogue, load_runbooks
 from mainstay.automation.proposals import Proposals
 from mainstay.correlate import Correlate
-from mainstay.detect import Detect
+from mainstay.detect import Detect, read_calendar
 from mainstay.domain.effects import Effects
 from mainstay.domain.errors import MainstayError
 from mainstay.domain.incidents import Incident
@@ -64,7 +64,7 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
     """Open the stores in `data` and put the stages in their order.
 
     Raises:
-        BadFile: Mapping, catalog or a runbook cannot be read.
+        BadFile: Mapping, catalog, calendar or a runbook cannot be read.
         Corrupt: A store is damaged.
     """
     catalogue = load_runbooks(settings.runbooks, force=settings.force_runbook)
@@ -79,9 +79,10 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
     keys = Keys(data / "keys")
     registry = Registry(control, data / "artefacts", clock, keys)
     serving = Serving(registry)
+    calendar = read_calendar(settings.calendar)
     watch = Watch(serving, settings.watching, lambda: normalizer.topology)
     standings = Standings(lambda: watch.findings, lambda: watch.health, lambda ref: _refused(registry, ref))
-    detect = Detect(watch, settings.budget, settings.floors, lambda: normalizer.topology)
+    detect = Detect(watch, settings.budget, settings.floors, lambda: normalizer.topology, calendar)
     correlate = Correlate(watch)
 
     def unsound(incident: Incident, plan: Plan, at_ms: int) -> Sequence[Standing]:

@@ -19,7 +19,7 @@ SAYS = {"drift": " (creeping)", "limit": " (near its limit)"}
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the kernel found of one sample. `numbers` is the kernel's TOLD; `after` the row after it."""
+    """What the kernel found of one sample. `numbers` is the kernel's TOLD; `after` the row after it; `day` its kind."""
 
     event: int
     channel: str
@@ -28,11 +28,12 @@ class Judged:
     numbers: npt.NDArray[np.float64]
     after: npt.NDArray[Any]
     since_before_ns: int
+    day: str = ""
 
 
 def judgement(rule: Rule, series: dict[str, Any], judged: Judged) -> dict[str, Any]:
     """The whole output of a decision, JSON-able; the same for live scoring and for repeating it years later."""
-    p, low, high, _, expected, rare, _ = (float(v) if math.isfinite(v) else None for v in judged.numbers)
+    p, low, high, _, expected, rare, _, widened = (float(v) if math.isfinite(v) else None for v in judged.numbers)
     event = EVENTS[judged.event]
     factor, effect = _effects(judged.value, low, high, expected)
     limit = float(judged.after["limit"][0])
@@ -50,6 +51,8 @@ def judgement(rule: Rule, series: dict[str, Any], judged: Judged) -> dict[str, A
         "low": low,
         "high": high,
         "expected": expected,
+        "day": judged.day,
+        "day_is_known": widened == 1.0,
         "limit": limit or None,
         "near_exhaustion": rule.exhausts and limit > 0 and judged.value >= rule.near * limit,
         "since_ns": int(judged.after["since_ns"][0]) if event == "started" else judged.since_before_ns,
@@ -82,7 +85,7 @@ def _summary(series: dict[str, Any], judged: Judged, output: dict[str, Any]) -> 
     text = f"{called} of {short(series['entity'])} {quantity(judged.value, unit)}"
     if output["high"] is not None:
         low = max(output["low"], 0.0) if (output["expected"] or 0.0) >= 0 else output["low"]
-        text += f", expected {span(low, output['high'], unit)}"
+        text += f", expected {span(low, output['high'], unit)}{_day(output)}"
     if output["near_exhaustion"]:
         text += f", limit {quantity(output['limit'], unit)}"
     if output["event"] == "adopted":
@@ -90,3 +93,12 @@ def _summary(series: dict[str, Any], judged: Judged, output: dict[str, Any]) -> 
     if output["event"] == "calm":
         return f"{text}; calm again at {clock(judged.at_ns)}"
     return f"{text}{SAYS.get(judged.channel, '')}, since {clock(output['since_ns'])}"
+
+
+def _day(output: dict[str, Any]) -> str:
+    """What a calendar has to do with what was expected."""
+    if not output["day"]:
+        return ""
+    if output["day_is_known"]:
+        return f" as on earlier days of the kind {output['day']}"
+    return f" (a day of the kind {output['day']}, of which none is known: twice as much as usual)"

@@ -18,9 +18,11 @@ import math
 from typing import Any
 
 import numba as nb
+import numpy as np
 
+from mainstay.models.anomaly.days import WIDE, day_at, day_near, learn_hour
 from mainstay.models.anomaly.records import follow, remember, strangeness
-from mainstay.models.anomaly.season import HOUR_NS, learn_season, season_near, slot_at, steps_of
+from mainstay.models.anomaly.season import HOUR_NS, season_near, slot_at, steps_of, usual_of
 from mainstay.models.anomaly.state import DRIFT, LEVEL, LIMIT, MOST_COUNT, SEASONAL, STRONG, UNSEEN
 
 U, XI = 3.0, 0.1
@@ -29,9 +31,9 @@ MS, SECOND = 1_000_000, 1_000_000_000
 BAND_EVERY_S = 32  # of a calm series one band in this time is kept (of those slower than that, some)
 STARTED, CALM, ADOPTED, WORSE = 1, 2, 3, 4
 # What is told of a sample: for an alert the tail's p, the band, the channel; and how strange it is (−ln p), by which
-# statistic. NaN strangeness: not judged. NaN high: no band.
-P, LOW, HIGH, CHANNEL, EXPECTED, STRANGENESS, STATISTIC = 0, 1, 2, 3, 4, 5, 6
-TOLD = 7
+# statistic; by what the band is widened. NaN strangeness: not judged. NaN high: no band.
+P, LOW, HIGH, CHANNEL, EXPECTED, STRANGENESS, STATISTIC, WIDENED = 0, 1, 2, 3, 4, 5, 6, 7
+TOLD = 8
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
@@ -129,14 +131,32 @@ def _is_strong(s: Any, rule: Any, x: float, m: float) -> bool:
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def _burning(s: Any, rule: Any, at_ns: int, out: int) -> int:
+def _creeps(s: Any, rule: Any, at_ns: int, drift: float) -> Any:
+    """Whether what is far from its slow reference is still on its way, by what it was `adopt_s` ago; then that is
+    noted anew. What has come to rest is the new normal, what creeps on never is.
+    """  # noqa: D205
+    if rule.drift_rel <= 0.0 or abs(drift) <= 0.7 * rule.drift_rel * abs(s.slow):
+        return False
+    age, before = at_ns - s.since_ns, s.last_ns - s.since_ns
+    period = rule.adopt_s * SECOND
+    if age // period == before // period:
+        return True  # looked at once in so long
+    moved = s.slow + drift - s.level
+    s.level = s.slow + drift
+    return age // period < 2 or moved * np.sign(drift) > max(0.5 * 1.2533 * s.scale, 0.005 * abs(s.level))
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def _burning(s: Any, rule: Any, at_ns: int, out: int, drift: float) -> int:
     """A series that fires: the event of this sample, 0 for none."""
     if out:
         s.out_ms, s.run = (at_ns - s.since_ns) // MS, 0
         if s.strong == STRONG:
             s.strong = STRONG + 1
             return WORSE
-        return ADOPTED if at_ns - s.since_ns >= rule.adopt_s * SECOND else 0
+        if at_ns - s.since_ns < rule.adopt_s * SECOND or _creeps(s, rule, at_ns, drift):
+            return 0
+        return ADOPTED
     s.run = min(s.run + 1, 60_000)
     return CALM if s.run >= 3 and at_ns - s.since_ns - s.out_ms * MS >= rule.calm_s * SECOND else 0
 
@@ -161,12 +181,13 @@ def _suspected(s: Any, rule: Any, at_ns: int, out: int) -> int:
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def _judge(s: Any, rule: Any, at_ns: int, channel: int, strong: bool) -> int:
+def _judge(s: Any, rule: Any, at_ns: int, seen: tuple[int, bool], drift: float) -> int:
     """Persistence and hysteresis: the event of this sample, 0 for none."""
+    channel, strong = seen
     out = 1 if channel > 0 else 0
     if s.strong <= STRONG:
         s.strong = min(s.strong + 1, STRONG) if out and strong else 0
-    event = _burning(s, rule, at_ns, out) if s.firing > 0 else _suspected(s, rule, at_ns, out)
+    event = _burning(s, rule, at_ns, out, drift) if s.firing > 0 else _suspected(s, rule, at_ns, out)
     if event == STARTED:
         s.firing, s.out_ms, s.run = channel, (at_ns - s.since_ns) // MS, 0
         if s.strong == STRONG:
@@ -177,10 +198,12 @@ def _judge(s: Any, rule: Any, at_ns: int, channel: int, strong: bool) -> int:
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def _adopt(s: Any, season: float) -> None:
-    """After hours outside, what was strange is how it is now."""
+def _adopt(s: Any, season: float, is_day_known: bool) -> None:
+    """After hours outside, what was strange is how it is now; only for today where no such day is known yet."""
     s.scale = max(s.scale, 0.1 * abs(s.fast - season - s.level))
-    s.level = s.slow = s.fast - season
+    s.level = s.fast - season
+    if is_day_known:
+        s.slow = s.level
     s.slow_scale = max(s.slow_scale, s.scale)
     s.count = min(s.count, 60)
 
@@ -192,23 +215,35 @@ def _band(s: Any, rule: Any, sigma: float, least: float) -> float:
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def _look(s: Any, rule: Any, at_ns: int, view: tuple[float, float, float, float], told: Any) -> int:
-    """Judge one sample by what was known before it. The half width is only computed where it can matter."""
-    x, m, season, least = view
-    sigma = max(1.2533 * s.scale * (1.0 + 6.0 / s.count), least / 8.0)
+def _drift(s: Any, rule: Any, known: Any, x: float, season: float) -> Any:
+    """How far the mean of the last samples has left the slow reference, not counting what every hour seems to add."""
+    if s.ways & SEASONAL and abs(s.fast - s.slow) > 0.5 * rule.drift_rel * abs(s.slow):
+        season -= s.unit * usual_of(known)
     drift, now = s.fast - s.slow - season, x - s.slow - season
-    if abs(now) < abs(drift):  # the mean of the last samples is still away, the series is back
-        drift = now
+    return now if abs(now) < abs(drift) else drift  # the mean is still away, the series is back
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def _look(
+    s: Any, rule: Any, season: Any, sample: tuple[int, float], view: tuple[float, float, float, float], told: Any
+) -> int:
+    """Judge one sample by what was known before it. The half width is only computed where it can matter."""
+    at_ns, x = sample
+    m, added, least, wide = view
+    sigma = max(1.2533 * s.scale * (1.0 + 6.0 / s.count), least / 8.0)
+    now, drift = x - s.slow - added, _drift(s, rule, season, x, added)
     d, ease = x - m, 0.7 if s.firing > 0 else 1.0
     is_now = at_ns // SECOND % BAND_EVERY_S < 2
-    w = max(U * sigma, least)  # the least that it can be
+    w = wide * max(U * sigma, least)  # the least that it can be
     if is_now or abs(d) > ease * w:
-        w = _band(s, rule, sigma, least)
-    channel = _channel(s, rule, x, (d, w, drift, least), ease)
-    event = _judge(s, rule, at_ns, channel, _is_strong(s, rule, x, m))
+        w = wide * _band(s, rule, sigma, least)
+        if s.ways & SEASONAL and abs(d) > ease * w and abs(now) <= w:  # not as just now, but as usual at this hour
+            s.level, m, d = s.slow, s.slow + added, now
+    channel = _channel(s, rule, x, (d, w, drift / wide, least), ease)
+    event = _judge(s, rule, at_ns, (channel, _is_strong(s, rule, x, m)), drift)
     if event > 0 or channel > 0 or is_now:
-        w = _band(s, rule, sigma, least)
-        told[LOW], told[HIGH], told[CHANNEL], told[EXPECTED] = m - w, m + w, channel, m
+        w = wide * _band(s, rule, sigma, least)
+        told[LOW], told[HIGH], told[CHANNEL], told[EXPECTED], told[WIDENED] = m - w, m + w, channel, m, wide
     if event > 0:
         told[P] = _tail(abs(d) / sigma, s.tail_rate, s.tail_mean)
         if channel == DRIFT:
@@ -218,62 +253,86 @@ def _look(s: Any, rule: Any, at_ns: int, view: tuple[float, float, float, float]
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def _step(s: Any, rule: Any, season: Any, at_ns: int, x: float, told: Any) -> int:
+def _hour(s: Any, known: tuple[Any, Any], day: int, at_ns: int, x: float) -> tuple[int, float, float, float]:
+    """What the hour adds to the slow reference (in steps, `UNSEEN` if that says nothing, and in the metric's unit) and
+    to the level; and by what the band is widened because nothing is known of such a day.
+    """  # noqa: D205
+    if day == 0:
+        steps = steps_of(known[0], slot_at(at_ns // HOUR_NS))
+        added = season_near(known[0], s.unit, at_ns, x - s.level) if s.ways & SEASONAL else 0.0
+        return steps, 0.0 if steps == UNSEEN else steps * s.unit, added, 1.0
+    hour, is_known = day_near(known, s.unit, (day, at_ns), x - s.slow)
+    added = day_near(known, s.unit, (day, at_ns), x - s.level)[0] if s.ways & SEASONAL else 0.0
+    return 0 if is_known else UNSEEN, hour, added, 1.0 if is_known and s.ways & SEASONAL else WIDE
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def _step(
+    s: Any, rule: Any, known: tuple[Any, Any], calendar: tuple[Any, int], sample: tuple[int, float], told: Any
+) -> int:
     """One sample of one watched series; the result is the event."""
+    at_ns, x = sample
     told[STRANGENESS] = told[P] = told[LOW] = told[HIGH] = told[EXPECTED] = math.nan
     if s.count == 0:
         _first(s, at_ns, x)
         return 0
     dt, event = (at_ns - s.last_ns) / SECOND, 0
-    known = steps_of(season, slot_at(at_ns // HOUR_NS))
-    hour = 0.0 if known == UNSEEN else known * s.unit
-    added = season_near(season, s.unit, at_ns, x - s.level) if s.ways & SEASONAL else 0.0
+    steps, hour, added, wide = _hour(s, known, calendar[1], at_ns, x)
     rest, m = x - s.slow - hour, s.level + added
     least = max(rule.rel * abs(m), rule.abs)
     s.fast += 0.25 * (x - s.fast)
     follow(s, x, rest)
     if s.count >= rule.min_samples and at_ns // SECOND - s.first_s >= rule.min_s:
-        told[STRANGENESS], told[STATISTIC] = strangeness(s, x, rest, known)
-        event = _look(s, rule, at_ns, (x, m, added, least), told)
+        told[STRANGENESS], told[STATISTIC] = strangeness(s, x, rest, steps)
+        event = _look(s, rule, known[0], sample, (m, added, least, wide), told)
     remember(s, x, rest)
-    learn_season(s, season, rule.season_s, at_ns, x - s.slow)
+    if s.firing == 0 or rule.drift_rel <= 0.0:  # a creep that goes on is no rhythm
+        learn_hour(s, known, calendar, (at_ns, rule.season_s), x - s.slow)
     if event == ADOPTED:
-        _adopt(s, added)
+        is_usual = calendar[1] == 0 and known[0][slot_at(at_ns // HOUR_NS)] != UNSEEN
+        _adopt(s, added, is_usual or s.ways & SEASONAL == 0)
     elif s.firing == 0:
-        sample = (x, dt, m, least)
-        _learn_level(s, rule.tau_s, sample, 0.1 if s.run > 0 else 1.0)
-        if s.run == 0:
-            _learn_slow(s, rule.slow_s, sample, x - s.slow - added)
+        looked = (x, dt, m, least)
+        _learn_level(s, rule.tau_s, looked, 0.1 if s.run > 0 else 1.0)
+        if s.run == 0 and wide == 1.0:
+            _learn_slow(s, rule.slow_s, looked, x - s.slow - added)
         s.count = min(s.count + 1, MOST_COUNT)
     s.last, s.last_ns = x, at_ns
     return event
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
+def _limits(rows: Any, other: int, x: float) -> None:
+    if 0 < other <= len(rows):
+        rows[other - 1].limit = x
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def run(
-    tables: tuple[Any, Any, Any],
+    tables: tuple[Any, Any, Any, Any, Any],
     batch: tuple[Any, Any, Any],
     start: tuple[int, int],
     out: tuple[Any, Any, Any, Any],
-    frozen: Any,
+    frozen: tuple[Any, Any],
 ) -> tuple[int, int, int, int]:
     """Walk a batch from `start`; stops early when a transition is found.
 
     Args:
-        tables: Rows, parameter table, the rows' `season` field.
+        tables: Rows, parameter table, the rows' `season` field, days of a kind beside them, the calendar.
         batch: series u32[n], at_ns i64[n], value f64[n].
         start: (position to begin at, bands found before), as the last call returned them.
         out: ln p f64[n], NaN before; positions u32[n] and (low, high) f64[n, 2] of bands worth keeping;
             what is known of the sample of a transition f64[TOLD].
-        frozen: One row: the state before the sample of the transition.
+        frozen: One row, and its days: the state before the sample of the transition.
 
     Returns:
         (next position, bands found, event or 0, position of the event).
     """
-    rows, rules, seasons = tables
+    rows, rules, seasons, days, table = tables
     series, at, value = batch
     scores, kept, bands, told = out
-    found = 0
+    found, day = 0, 0
+    since, until = np.int64(1), np.int64(0)
     for k in range(start[0], len(series)):
         i = series[k]
         if i >= len(rows) or not math.isfinite(value[k]):
@@ -283,12 +342,13 @@ def run(
             continue
         rule = rules[s.rule]
         if rule.is_limit > 0.0:
-            if 0 < s.since_ns <= len(rows):
-                rows[s.since_ns - 1].limit = x
+            _limits(rows, s.since_ns, x)
             continue
         if s.run > 0 or s.firing > 0:
-            frozen[0] = rows[i]
-        event = _step(s, rule, seasons[i], at[k], x, told)
+            frozen[0][0], frozen[1][0] = rows[i], days[i]
+        if not since <= at[k] < until:
+            day, since, until = day_at(table, at[k])
+        event = _step(s, rule, (seasons[i], days[i]), (table, day), (at[k], x), told)
         if not math.isnan(told[STRANGENESS]):
             scores[k] = -told[STRANGENESS]
         if not math.isnan(told[HIGH]):

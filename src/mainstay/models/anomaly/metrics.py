@@ -10,15 +10,17 @@ import msgspec
 import numpy as np
 
 from mainstay.domain.alerts import Band
+from mainstay.domain.calendar import NO_CALENDAR, Calendar
 from mainstay.domain.protocols import BandBatch, Scored, Transition
 from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import F64, MetricBatch, Normal, Series
 from mainstay.domain.state import pack, unpack
+from mainstay.models.anomaly.days import NONE, Days, carried, new_days, table_of
 from mainstay.models.anomaly.governed import govern
 from mainstay.models.anomaly.judgement import Judged, judgement
 from mainstay.models.anomaly.rules import Choice, Parameters, unit_of
 from mainstay.models.anomaly.shipped import shipped
-from mainstay.models.anomaly.state import CHANNELS, ROW, Rows, freeze, grown, new_rows, thaw
+from mainstay.models.anomaly.state import CHANNELS, HOURS, ROW, UNSEEN, Rows, freeze, grown, new_rows, thaw
 from mainstay.models.anomaly.watched import Watched
 
 FORMAT = 3
@@ -52,11 +54,13 @@ class RobustSeason:
         self._digest = blake2b(msgspec.json.encode(given), digest_size=16).hexdigest()
         self._rows = new_rows(0)
         self._watched = Watched()
+        self._calendar, self._dates, self._days = NO_CALENDAR, NONE, new_days(0, 0)
 
     def score(self, normal: Normal) -> Scored:
         """Score one batch; samples of ignored or unknown series, repeats and NaN score NaN."""
         if normal.new_series:
             self._watch(SeriesColumns.of(normal.new_series))
+        self._observe(normal.calendar)
         batch = normal.metrics
         if batch is None or not len(batch):
             return Scored()
@@ -72,9 +76,14 @@ class RobustSeason:
         rows["rule"][0] = self._choice.row(series["entity"], series["metric"], series["unit"])
         samples = (np.zeros(1, np.uint32), np.array([at_ns], np.int64), np.array([value]))
         out = self._room(np.full(1, np.nan))
-        _, _, event, _ = self._kernel.run(self._tables(rows), samples, (0, 0), out, new_rows(1))
+        day, days, dates = inputs.get("day", ""), new_days(1, 0), NONE
+        if day:
+            days = np.array([inputs["days"]], np.int8)
+            dates = table_of(Calendar((day,), samples[1], samples[1] + 1, np.zeros(1, np.uint8)))
+        tables = rows, self._choice.table, rows["season"], days, dates
+        _, _, event, _ = self._kernel.run(tables, samples, (0, 0), out, (new_rows(1), days.copy()))
         channel = CHANNELS[int(rows["firing"][0]) or int(inputs["state"]["firing"])]
-        judged = Judged(event, channel, at_ns, value, out[3], rows, int(inputs["state"]["since_ns"]))
+        judged = Judged(event, channel, at_ns, value, out[3], rows, int(inputs["state"]["since_ns"]), day)
         return judgement(self._choice.rule(series["entity"], series["metric"]), series, judged)
 
     def firing(self) -> tuple[tuple[str, str], ...]:
@@ -84,27 +93,42 @@ class RobustSeason:
 
     def snapshot(self) -> bytes:
         """Rows as one block; the shard of a distributed engine holds the same bytes."""
-        kept = {"rules": self._digest, "rows": self._rows.tobytes(), **self._watched.snapshot()}
+        beside = {"days": self._days.tobytes(), "kinds": self._calendar.kinds}
+        kept = {"rules": self._digest, "rows": self._rows.tobytes(), **beside, **self._watched.snapshot()}
         return pack(self.ALGORITHM, FORMAT, kept)
 
     def restore(self, state: bytes) -> None:
         """Take up a state; with other rules than it was written under, every series finds its rule anew."""
         kept = unpack(self.ALGORITHM, FORMAT, state, dict[str, Any])
         self._rows = np.frombuffer(kept["rows"], dtype=ROW).copy()
+        self._calendar, self._dates = Calendar(tuple(kept["kinds"])), NONE
+        self._days = new_days(len(self._rows), len(kept["kinds"]))
+        self._days[:] = np.frombuffer(kept["days"], np.int8).reshape(self._days.shape)
         self._watched = Watched()
         self._watched.restore(kept)
         if kept["rules"] != self._digest:
             govern(self._rows, self._watched, self._choice, self._watched.slots)
+
+    def _observe(self, calendar: Calendar) -> None:
+        """Days of a kind are kept beside the rows, when a calendar is in use."""
+        if calendar is not self._calendar:
+            if calendar.kinds != self._calendar.kinds:
+                self._days = carried(self._days, self._calendar.kinds, calendar.kinds)
+            self._calendar, self._dates = calendar, table_of(calendar)
+        if len(self._days) < len(self._rows):
+            more = new_days(len(self._rows) - len(self._days), len(calendar.kinds))
+            self._days = np.concatenate([self._days, more])
 
     def _watch(self, series: SeriesColumns) -> None:
         """Series come (or, after a restart, come again); another one in a slot has left its state behind."""
         self._rows = grown(self._rows, 1 + int(series.slot.max()))
         left = self._watched.add(series)
         self._rows[left] = new_rows(1)
+        self._days[left[left < len(self._days)]] = UNSEEN
         govern(self._rows, self._watched, self._choice, series.slot.astype(np.int64))
 
-    def _tables(self, rows: Rows) -> tuple[Any, Any, Any]:
-        return rows, self._choice.table, rows["season"]
+    def _tables(self) -> tuple[Any, ...]:
+        return self._rows, self._choice.table, self._rows["season"], self._days, self._dates
 
     def _room(self, scores: F64) -> tuple[Any, Any, Any, Any]:
         """Where the kernel writes; memory that it does not touch costs nothing."""
@@ -113,8 +137,8 @@ class RobustSeason:
 
     def _walk(self, batch: MetricBatch, scores: F64) -> tuple[list[Transition], BandBatch | None]:
         found: list[Transition] = []
-        frozen, at, bands = new_rows(1), 0, 0
-        tables, samples, out = self._tables(self._rows), (batch.series, batch.at_ns, batch.value), self._room(scores)
+        frozen, at, bands = (new_rows(1), new_days(1, len(self._calendar.kinds))), 0, 0
+        tables, samples, out = self._tables(), (batch.series, batch.at_ns, batch.value), self._room(scores)
         while at < len(batch):
             at, bands, event, where = self._kernel.run(tables, samples, (at, bands), out, frozen)
             if event:
@@ -130,14 +154,19 @@ class RobustSeason:
             raise LookupError(f"slot {slot} is scored and was never told of")
         return series
 
-    def _inputs(self, batch: MetricBatch, where: int, frozen: Rows) -> dict[str, Any]:
+    def _inputs(self, batch: MetricBatch, where: int, frozen: tuple[Rows, Days]) -> dict[str, Any]:
         series = self._known(int(batch.series[where]))
-        return {
+        inputs: dict[str, Any] = {
             "series": {"id": str(series.id), "entity": series.entity, "metric": series.metric, "unit": series.unit},
-            "state": freeze(frozen, 0),
+            "state": freeze(frozen[0], 0),
             "at_ns": int(batch.at_ns[where]),
             "value": float(batch.value[where]),
         }
+        day = self._calendar.at(inputs["at_ns"])
+        if day:
+            first = self._calendar.kinds.index(day) * HOURS
+            inputs |= {"day": day, "days": frozen[1][0, first : first + HOURS].tolist()}
+        return inputs
 
     def _transition(self, inputs: dict[str, Any]) -> Transition:
         output, series = self.decide(inputs), inputs["series"]
@@ -148,6 +177,8 @@ class RobustSeason:
             low = max(output["low"], 0.0) if (output["expected"] or 0.0) >= 0 else output["low"]
             band = Band(low=low, high=output["high"], value=inputs["value"], unit=unit)
         labels = {"metric": series["metric"], "rule": output["rule"]}
+        if output["day"]:
+            labels["day"] = output["day"]
         if output["near_exhaustion"]:
             labels["near_exhaustion"] = "true"
         return Transition(

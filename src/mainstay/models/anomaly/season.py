@@ -6,11 +6,12 @@ from typing import Any
 
 import numba as nb
 
-from mainstay.models.anomaly.state import HOURS, SEASONAL, SLOTS, UNSEEN
+from mainstay.models.anomaly.state import HOURS, SLOTS, UNSEEN
 
 SECOND = 1_000_000_000
 HOUR_NS, DAY_NS = 3600 * SECOND, 86_400 * SECOND
 EDGE_NS = 300 * SECOND  # jobs do not begin on the second: five minutes round a full hour either hour is right
+FIRST = 0.65  # the first visit to an hour of a kind of day of which only the other kind is known
 LEAST_SHARE = 0.2  # an old hour still moves by this share towards its newest visit
 
 
@@ -30,6 +31,17 @@ def steps_of(season: Any, slot: int) -> int:
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
+def usual_of(season: Any) -> float:
+    """What the hours add on average, in steps: a creep that goes on raises every hour over a reference that lags."""
+    total, count = 0, 0
+    for i in range(SLOTS):
+        if season[i] != UNSEEN:
+            total += season[i]
+            count += 1
+    return total / count if count else 0.0
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def season_near(season: Any, unit: float, at_ns: int, rest: float) -> float:
     """What the hour adds; near a full hour that of the two which explains the rest better."""
     early, late = (at_ns - EDGE_NS) // HOUR_NS, (at_ns + EDGE_NS) // HOUR_NS
@@ -44,58 +56,54 @@ def season_near(season: Any, unit: float, at_ns: int, rest: float) -> float:
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def learn_season(s: Any, season: Any, season_s: float, at_ns: int, rest: float) -> None:
-    """An hour ends: its slot moves towards the hour's mean, less with each day that is known, one day teaches little.
+def visited(s: Any, known: tuple[Any, Any], slot: int, days: float) -> None:
+    """An hour is over: its slot moves towards the hour's mean, less with each day that is known; one teaches little.
 
-    From `season_s` on the level is read without it.
+    `known` is what each ordinary hour adds, and each hour of a calendar's days: they share the unit.
     """
-    hour, before = at_ns // HOUR_NS, s.last_ns // HOUR_NS
-    if hour != before:
-        if s.visits > 0:
-            _visited(s, season, slot_at(before), (at_ns // SECOND - s.first_s) / 86_400.0)
-        s.visits = 0
-        if s.ways & SEASONAL == 0 and season_s > 0.0 and at_ns // SECOND - s.first_s >= season_s:
-            s.ways |= SEASONAL
-            s.level -= season_near(season, s.unit, at_ns, rest)
-    s.visits = min(s.visits + 1, 255)
-    s.visit = s.visit + (rest - s.visit) / s.visits if s.visits > 1 else rest
+    season, mean = known[0], float(s.visit)
+    steps = steps_of(season, slot)
+    value = mean
+    if steps != UNSEEN:
+        share = FIRST if season[slot] == UNSEEN else max(1.0 / (1.0 + days), LEAST_SHARE)
+        value = steps * s.unit + share * (mean - steps * s.unit)
+    season[slot] = in_steps(s, known, value)
+    refine(s, known)
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def _visited(s: Any, season: Any, slot: int, days: float) -> None:
-    known, mean = steps_of(season, slot), float(s.visit)
-    value = mean
-    if known != UNSEEN:
-        share = 0.5 if season[slot] == UNSEEN else max(1.0 / (1.0 + days), LEAST_SHARE)
-        value = known * s.unit + share * (mean - known * s.unit)
+def in_steps(s: Any, known: tuple[Any, Any], value: float) -> Any:
+    """A value in steps of the unit; one that is too large makes a step worth twice as much, for everything known."""
     if s.unit == 0.0:
         s.unit = abs(value) / 64.0
     if s.unit == 0.0:
-        season[slot] = 0
-        return
+        return 0
     while abs(value) > 127.0 * s.unit:
-        _rescale(s, season, 2)
-    season[slot] = round(value / s.unit)
-    _refine(s, season)
+        s.unit *= 2
+        _times(known[0], 0.5)
+        _times(known[1], 0.5)
+    return round(value / s.unit)
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
-def _rescale(s: Any, season: Any, by: int) -> None:
-    """A step is worth so many times more: everything known is said in the new steps."""
-    s.unit *= by
-    for i in range(SLOTS):
-        if season[i] != UNSEEN:
-            season[i] = round(season[i] / by)
-
-
-@nb.njit(cache=True, nogil=True, error_model="numpy")
-def _refine(s: Any, season: Any) -> None:
+def refine(s: Any, known: tuple[Any, Any]) -> None:
     """Nothing needs a quarter of the range (an outlier has faded): a step is worth half from now on."""
-    for i in range(SLOTS):
-        if season[i] != UNSEEN and abs(int(season[i])) > 31:
-            return
-    if s.unit > 1e-30:
+    if s.unit > 1e-30 and _is_small(known[0]) and _is_small(known[1]):
         s.unit *= 0.5
-        for i in range(SLOTS):
-            if season[i] != UNSEEN:
-                season[i] *= 2
+        _times(known[0], 2.0)
+        _times(known[1], 2.0)
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def _times(hours: Any, by: float) -> None:
+    for i in range(len(hours)):
+        if hours[i] != UNSEEN:
+            hours[i] = round(hours[i] * by)
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def _is_small(hours: Any) -> bool:
+    large = 0
+    for i in range(len(hours)):
+        large += hours[i] != UNSEEN and abs(int(hours[i])) > 31
+    return large == 0

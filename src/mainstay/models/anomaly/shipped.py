@@ -5,6 +5,7 @@ from __future__ import annotations
 from mainstay.models.anomaly.rules import Parameters, Rule
 
 MIB = 2.0**20
+WEEK_S = 604_800.0  # what creeps by less than about a sixteenth a day is followed, not told
 
 
 def shipped() -> Parameters:
@@ -116,6 +117,7 @@ _RESOURCES = (
         direction="up",
         persist_s=12,
         drift_rel=3.0,
+        slow_s=WEEK_S,
         near=0.8,
         exhausts=True,
     ),
@@ -147,6 +149,7 @@ _RESOURCES = (
         direction="up",
         persist_s=12,
         drift_rel=0.4,
+        slow_s=WEEK_S,
         near=0.88,
         exhausts=True,
     ),
@@ -190,6 +193,7 @@ _REST = (
         persist_s=30,
         min_s=120,
         drift_rel=3.0,
+        slow_s=WEEK_S,
     ),
     Rule(
         name="other",
