@@ -76,14 +76,14 @@ async def _open(platform: Platform) -> None:
     platform.start_delivering()
     for pause_s in OPENING_PAUSES_S:
         try:
-            await platform.executor.open()
+            await platform.open_runs()
         except (OSError, SQLAlchemyError):
             log.exception("plans cannot run yet; tried again in %d s", pause_s)
             await platform.executor.close()
             await asyncio.sleep(pause_s)
         else:
             return
-    await platform.executor.open()
+    await platform.open_runs()
 
 
 async def _serve(platform: Platform, listener: socket.socket, address: Path, url: str) -> None:

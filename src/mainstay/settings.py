@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -44,6 +45,38 @@ class Quotas(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     control: int = 64 << 20
 
 
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one sender may do.
+
+    Attributes:
+        new_series_per_minute: Series that it did not bring before, a minute; those that are known always pass.
+    """
+
+    new_series_per_minute: Annotated[int, msgspec.Meta(ge=0)] = 500_000
+
+
+class Retraining(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When versions are made anew without being asked for; what comes of it goes through the gates like any other.
+
+    Attributes:
+        every_s: By schedule; 0 is off. age_s: When a version that serves has become this old; 0 is off.
+        by_drift: When a finding says that a retrain would help.
+        verdicts: After so many new labels of a model; 0 is off.
+        cooldown_s: Least time between two trainings of one kind and scope.
+        look_every_s: How often it is looked whether something is due.
+        trials, seed: Of the search.
+    """
+
+    every_s: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    age_s: Annotated[float, msgspec.Meta(ge=0)] = 30 * 86_400.0
+    by_drift: bool = True
+    verdicts: Annotated[int, msgspec.Meta(ge=0)] = 20
+    cooldown_s: Annotated[float, msgspec.Meta(ge=0)] = 6 * 3600.0
+    look_every_s: Annotated[float, msgspec.Meta(gt=0)] = 60.0
+    trials: Annotated[int, msgspec.Meta(ge=0, le=500)] = 24
+    seed: int = 0
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every setting of the platform.
 
@@ -61,8 +94,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         force_runbook: Propose this runbook whatever the cause (`placebo` proves that verification is real).
         commands: What the action `command` may run, by the name that runbooks use.
         http_targets: Beginnings of addresses that the action `http` may call, each with scheme and host.
+        limits: What one sender may do.
         budget: How many false pages a week each team accepts.
         floors: What is too small to care about, and where.
+        training: When model versions are made anew.
         watching: How models are watched, and whether what is found closes automation.
         approval_expires_s: How long a yes holds.
         keep_inbox: Never purge received bodies: a recording for `mainstay replay`.
@@ -84,8 +119,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     http_targets: tuple[str, ...] = ()
     receiver: Receiver = Receiver()
     quota: Quotas = Quotas()
+    limits: Limits = Limits()
     budget: Budget = Budget()
     floors: tuple[Floor, ...] = ()
+    training: Retraining = Retraining()
     watching: WatchPolicy = WatchPolicy()
     approval_expires_s: float = 900
     keep_inbox: bool = False

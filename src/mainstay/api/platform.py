@@ -76,6 +76,11 @@ class PlatformApi(Protocol):
         """Where telemetry comes in."""
         ...
 
+    @property
+    def training(self) -> Any:
+        """What makes new model versions; `api.mlops.training.Trainer` says what is asked of it."""
+        ...
+
     def status(self) -> Status:
         """What is watched, the funnel of the last 24 hours, health of stages and sources. Cheap: asked all the time.
 

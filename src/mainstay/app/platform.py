@@ -12,6 +12,7 @@ import msgspec
 from mainstay.app.clock import SystemClock
 from mainstay.app.health import Health, Heartbeat
 from mainstay.app.lines import log_lines, span_lines
+from mainstay.app.training import Training
 from mainstay.app.wiring import wire
 from mainstay.automation import Approvals, Executor, Policy, Requests, SignalVerifier, actions_of
 from mainstay.domain.budget import BudgetState
@@ -100,6 +101,8 @@ class Platform:
             submit=self.command,
         )
         self.outbox = Outbox(self.control, settings.receiver, self.clock)
+        durable = self.executor.durable
+        self.training = Training(self.line, settings, self.clock, durable, self.command, data)
         self.health = Health(self.line, self.inbox, self.engine, self.ingest_door, self.clock)
         self._heartbeat = Heartbeat(self.health.is_ok, self._cry)
         self._tasks: list[asyncio.Task[None]] = []
@@ -120,7 +123,14 @@ class Platform:
 
     def start_delivering(self) -> None:
         """Begin to deliver pages, and to say so when the pipeline stands still; once, on the running event loop."""
-        self._tasks = [asyncio.create_task(self.outbox.run()), asyncio.create_task(self._heartbeat.run())]
+        runs = self.outbox.run(), self._heartbeat.run(), self._limits.run()
+        self._tasks = [asyncio.create_task(one) for one in runs]
+
+    async def open_runs(self) -> None:
+        """Run plans and trainings: what was cut off goes on, and what becomes due begins."""
+        await self.executor.open()
+        await self.training.resume()
+        self._tasks.append(asyncio.create_task(self.training.watch()))
 
     async def stop_async(self) -> None:
         """Stop delivering; what is not delivered stays in the outbox."""

@@ -10,6 +10,8 @@ from typing import Any
 from mainstay.automation.course import Durably
 
 Body = Callable[[str, str, int, Durably], Awaitable[str]]
+Other = Callable[[str, Durably], Awaitable[str]]
+"""A run of another kind: of what, and how to make its steps durable."""
 
 COURSE_VERSION = "course/1"
 """Raise it when the order of pieces in `Course.run` changes. Unfinished runs of an older version are then started anew
@@ -28,6 +30,12 @@ class Durable:
     def __init__(self, path: Path, body: Body) -> None:
         self._path, self._body = path, body
         self._run: Callable[[str, str, int], Coroutine[Any, Any, str]] | None = None
+        self._others: dict[str, Other] = {}
+        self._begins: dict[str, Callable[[str], Coroutine[Any, Any, str]]] = {}
+
+    def also(self, name: str, body: Other) -> None:
+        """Runs of another kind beside the courses of plans, in the same file; before `open`."""
+        self._others[name] = body
 
     @staticmethod
     def load() -> None:
@@ -53,6 +61,8 @@ class Durable:
         )
         DBOS(config=config)
         self._run = DBOS.workflow(name="mainstay.course")(self._workflow())
+        for name, body in self._others.items():
+            self._begins[name] = DBOS.workflow(name=f"mainstay.{name}")(_other(body))
         DBOS.launch()
 
     async def close(self) -> None:
@@ -60,6 +70,7 @@ class Durable:
         from dbos import DBOS
 
         self._run = None
+        self._begins.clear()
         await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
 
     async def start(self, run_id: str, plan_id: str, approval_id: str, started_ms: int) -> None:
@@ -69,6 +80,13 @@ class Durable:
         assert self._run is not None  # open() comes first
         with SetWorkflowID(run_id):
             await DBOS.start_workflow_async(self._run, plan_id, approval_id, started_ms)
+
+    async def begin(self, name: str, run_id: str, subject: str) -> None:
+        """Start a run of another kind; if it was started before, nothing happens."""
+        from dbos import DBOS, SetWorkflowID
+
+        with SetWorkflowID(run_id):
+            await DBOS.start_workflow_async(self._begins[name], subject)
 
     async def is_going_on(self, run_id: str) -> bool:
         """Whether this run is unfinished and will be taken up by this version."""
@@ -97,6 +115,13 @@ class Durable:
             return await self._body(plan_id, approval_id, started_ms, _durably)
 
         return course
+
+
+def _other(body: Other) -> Callable[[str], Coroutine[Any, Any, str]]:
+    async def run(subject: str) -> str:
+        return await body(subject, _durably)
+
+    return run
 
 
 async def _durably(name: str, piece: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:

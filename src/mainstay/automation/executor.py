@@ -99,6 +99,11 @@ class Executor:
         """How often an action raised where it should have answered; for `/metrics`."""
         return self._hands.failures
 
+    @property
+    def durable(self) -> Durable:
+        """Where runs are kept; others may run beside plans (`Durable.also`, before `open`)."""
+        return self._durable
+
     async def open(self) -> None:
         """Begin: cut-off runs continue, and what was approved just before a crash starts now.
 

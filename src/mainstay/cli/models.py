@@ -8,6 +8,8 @@ import sys
 import click
 
 from mainstay.cli.client import Client, with_client
+from mainstay.cli.mlops.training import COMMANDS as TRAINING
+from mainstay.cli.mlops.training import tell_lineage
 from mainstay.cli.production import gate, production
 from mainstay.cli.show import as_json
 from mainstay.cli.table import show
@@ -29,10 +31,25 @@ def list_models(client: Client, as_json: bool) -> None:
 
 
 @models.command("show")
-@click.argument("name")
+@click.argument("name", metavar="NAME[@VERSION]")
+@click.option("--lineage", is_flag=True, help="Of a version: from its data to everything that it caused.")
+@as_json
 @with_client
-def show_model(client: Client, name: str) -> None:
-    """Versions, deployment, agreement with the shadow, verdicts."""
+def show_model(client: Client, name: str, lineage: bool, as_json: bool) -> None:
+    """Versions, deployment, agreement with the shadow, verdicts; of one version its record, or its lineage."""
+    model, _, number = name.rpartition("@")
+    if lineage:
+        if not number.isdigit() or not model:
+            raise click.UsageError("--lineage is of one version: NAME@NUMBER")
+        tell_lineage(client, name, as_json)
+        return
+    if model and number.isdigit():
+        versions = client.get(f"models/{model}")["versions"]
+        one = next((v for v in versions if v["ref"]["version"] == int(number)), None)
+        if one is None:
+            raise click.UsageError(f"there is no version {name}")
+        click.echo(json.dumps(one, indent=2, ensure_ascii=False))
+        return
     click.echo(json.dumps(client.get(f"models/{name}"), indent=2, ensure_ascii=False))
 
 
@@ -106,3 +123,7 @@ models.add_command(gate)
 def rotate_key(client: Client) -> None:
     """Sign new versions with a new key; what the old one signed stays trusted (`keys/trusted/`)."""
     click.echo(f"signing with {client.post('models-key')['keyid'][:16]} from now on")
+
+
+for one in TRAINING:
+    models.add_command(one)

@@ -10,7 +10,7 @@ from mainstay.domain.models import ModelKind, VersionRef
 
 Trigger = Literal["manual", "schedule", "drift", "verdicts", "age"]
 RunStage = Literal["requested", "prepared", "trained", "validated", "shadow", "canary", "live", "ended"]
-RunStatus = Literal["running", "live", "unchanged", "refused", "rolled_back", "failed"]
+RunStatus = Literal["running", "live", "registered", "unchanged", "refused", "rolled_back", "failed"]
 FaultSource = Literal["verdict", "injected"]
 
 
@@ -155,7 +155,8 @@ class TrainingRun(msgspec.Struct, frozen=True, kw_only=True):
     """A request on its way: prepare → train → validate → shadow → canary → live.
 
     Attributes:
-        stage: How far it came; status: how it stands. `refused` says why in `says`; `unchanged`: what serves is best.
+        stage: How far it came; status: how it stands. `refused` says why in `says`; `unchanged`: what serves is best;
+            `registered`: a version was made, and nobody asked for its rollout.
         artefact: Digest of what the training gave, also when it was not registered.
     """
 
@@ -173,6 +174,17 @@ class TrainingRun(msgspec.Struct, frozen=True, kw_only=True):
     started_ms: int = 0
     updated_ms: int = 0
     reached: dict[str, int] = {}
+
+
+class RolloutLine(msgspec.Struct, frozen=True, kw_only=True):
+    """A rollout as a training looks at it: read in part from the stored rollout, never written."""
+
+    id: str
+    challenger: VersionRef | str
+    stage: str
+    scope: str = "*"
+    says: str = ""
+    since_ms: int = 0
 
 
 class Lineage(msgspec.Struct, frozen=True, kw_only=True):

@@ -218,7 +218,7 @@ class Registry:
                 "kind": version.kind,
                 "why": version.why,
             },
-            rests_on=tuple(str(p) for p in (version.parent,) if p) + tuple(d for d in (version.dataset,) if d),
+            rests_on=tuple(str(named) for named in (version.parent, version.dataset, version.experiment) if named),
         )
 
     def _now_ms(self) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from tests.models.hosts import Hosts
 from tests.models.simulated import START_NS, Edges, Metrics
 from tests.models.test_logs import everyday, normal
 
@@ -43,7 +44,11 @@ def logs(windows: int = 240, seed: int = 1) -> Iterator[Normal]:
         yield dataclasses.replace(said, logs=batch)
 
 
-STREAMS = {"metrics": metrics, "entities": metrics, "edges": edges, "logs": logs}
+def entities(rows: int = 1200, seed: int = 7) -> Iterator[Normal]:
+    return Hosts(seed=seed).rows(rows)
+
+
+STREAMS = {"metrics": metrics, "entities": entities, "edges": edges, "logs": logs}
 
 
 def stored(folder: Path, normals: Iterator[Normal], seal: bool = False) -> Telemetry:

@@ -63,6 +63,13 @@ def test_entities_of_a_scope_are_read_and_no_others(tmp_path):
     telemetry.close()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_rows_are_the_same_after_parquet(tmp_path, kind):
+    snapshot, rows = data.taken(tmp_path / "t", kind)
+    dataset.write_rows(rows, tmp_path / "d.parquet")
+    assert dataset.digest_of(dataset.read_rows(tmp_path / "d.parquet", snapshot)) == snapshot.rows
+
+
 def test_what_is_frozen_comes_back_and_is_proved(tmp_path):
     snapshot, rows = data.taken(tmp_path / "t", "metrics")
     (tmp_path / "d").mkdir()

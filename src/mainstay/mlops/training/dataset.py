@@ -66,19 +66,24 @@ def snapshot(history: History, query: DatasetQuery) -> tuple[DatasetSnapshot, pa
     if not rows.num_rows:
         raise Refused(f"no {query.kind} data in scope {query.scope} between the times that were asked for")
     times = rows[_TIMES[name]].to_numpy()
-    own = digest_of(rows)
-    taken = DatasetSnapshot(
-        digest=hashlib.sha256(
-            canonical({"query": msgspec.to_builtins(query), "blocks": list(blocks), "rows": own})
-        ).hexdigest(),
+    extent = int(times.min()) // _MS, int(times.max()) // _MS
+    return snapshot_of(query, digest_of(rows), rows.num_rows, blocks, extent), rows
+
+
+def snapshot_of(
+    query: DatasetQuery, rows: str, row_count: int, blocks: tuple[str, ...], extent: tuple[int, int]
+) -> DatasetSnapshot:
+    """The name of rows with this digest that answered a query."""
+    named = canonical({"query": msgspec.to_builtins(query), "blocks": list(blocks), "rows": rows})
+    return DatasetSnapshot(
+        digest=hashlib.sha256(named).hexdigest(),
         query=query,
-        since_ms=int(times.min()) // _MS,
-        until_ms=int(times.max()) // _MS,
-        row_count=rows.num_rows,
-        rows=own,
+        since_ms=extent[0],
+        until_ms=extent[1],
+        row_count=row_count,
+        rows=rows,
         blocks=blocks,
     )
-    return taken, rows
 
 
 def without(rows: pa.Table, table: str, spans: Sequence[Span]) -> pa.Table:
@@ -106,7 +111,8 @@ def digest_of(rows: pa.Table) -> str:
     digest = hashlib.sha256()
     for name in rows.column_names:
         column = rows[name]
-        digest.update(f"{name}:{column.type}:{len(column)}\n".encode())
+        kind = f"[{column.type.value_type}]" if pa.types.is_list(column.type) else column.type  # Parquet renames items
+        digest.update(f"{name}:{kind}:{len(column)}\n".encode())
         plain = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
         if plain and not column.null_count:
             digest.update(np.ascontiguousarray(column.to_numpy()).tobytes())

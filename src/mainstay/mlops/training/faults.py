@@ -1,7 +1,7 @@
 """Known trouble in a data set: what people confirmed, and shifts that are put in, so that a detector can be judged.
 
-An injected fault is marked as such wherever it counts. It has the size of what matters in practice (a level half as
-high again up to four times as high), never less than what the rules call small.
+An injected fault is marked as such wherever it counts. It has the size of what matters in practice: a level half as
+high again up to four times as high, and as much of its usual spread.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mainstay.domain.signals import EdgeWindow, TemplateWindow
 from mainstay.domain.training import FaultSource, Span
 from mainstay.mlops.training.material import ERROR, WINDOW_NS, Material
 
-LASTS_NS = 180_000_000_000
+LASTS_NS = 120_000_000_000
 MOST_INJECTED = 40
 INJECTED_TEMPLATE = 4_000_000_000
 
@@ -35,7 +35,7 @@ class Fault:
     def concerns(self, subject: str, entity: str) -> bool:
         """Whether an alert on this subject may be about it."""
         if self.subject:
-            return subject == self.subject or (not subject.startswith("metric:") and self.subject in subject)
+            return subject == self.subject or (subject.startswith("log:") and self.subject in _ends(subject))
         return self.entity == entity or self.entity in _ends(subject)
 
 
@@ -45,18 +45,17 @@ def confirmed(spans: Sequence[Span]) -> list[Fault]:
 
 
 def injected(material: Material, seed: int, since_ns: int, until_ns: int, known: Sequence[Fault]) -> list[Fault]:
-    """Faults drawn for a data set: about one in ten subjects, none where trouble is known, none that overlap in time.
+    """Faults drawn for a data set: in one of four subjects, none where trouble is known.
 
     They begin after `since_ns` and end before `until_ns`; `known` is the trouble that is known already.
     """
     rng = np.random.default_rng(seed)
     names = _subjects(material, {fault.entity for fault in known})
-    count = min(MOST_INJECTED, max(3, len(names) // 10), len(names), int((until_ns - since_ns) // (2 * LASTS_NS)))
-    if count < 1:
+    count = min(MOST_INJECTED, max(8, len(names) // 4), len(names))
+    if not count or until_ns - since_ns < 2 * LASTS_NS:
         return []
     chosen = rng.choice(len(names), count, replace=False)
-    gap = (until_ns - since_ns) // count
-    starts = since_ns + np.arange(count) * gap + (rng.random(count) * (gap - LASTS_NS)).astype(np.int64)
+    starts = since_ns + (rng.random(count) * (until_ns - since_ns - LASTS_NS)).astype(np.int64)
     factors = np.round(np.exp(rng.uniform(np.log(1.5), np.log(4.0), count)), 2)
     return [
         Fault("injected", int(at), int(at) + LASTS_NS, subject=names[i], factor=float(factor))
@@ -78,15 +77,22 @@ def put_in(material: Material, faults: Sequence[Fault]) -> Material:
 
 def _into_samples(material: Material, faults: Sequence[Fault]) -> Material:
     value = material.value.copy()
-    slots = {f"metric:{series.id}": slot for slot, series in enumerate(material.series)}
     for fault in faults:
-        slot = slots.get(fault.subject)
-        where = np.flatnonzero(_during(material.at_ns, fault) & (material.slot == slot))
-        usual = value[material.slot == slot]
-        if slot is None or not len(where) or not np.isfinite(usual).any():
-            continue
-        value[where] = _shifted(value[where], usual[np.isfinite(usual)], fault.factor, material.series[slot].direction)
+        for slot in _slots(material, fault.subject):
+            is_mine = material.slot == slot
+            where, usual = np.flatnonzero(_during(material.at_ns, fault) & is_mine), value[is_mine]
+            usual = usual[np.isfinite(usual)]
+            if len(where) and len(usual):
+                value[where] = _shifted(value[where], usual, fault.factor, material.series[slot].direction)
     return replace(material, value=value)
+
+
+def _slots(material: Material, subject: str) -> list[int]:
+    """The series of a subject; of an entity every other one, so that they no longer go together."""
+    if subject.startswith("entity:"):
+        name = subject.removeprefix("entity:")
+        return [slot for slot, series in enumerate(material.series) if series.entity == name][::2]
+    return [slot for slot, series in enumerate(material.series) if f"metric:{series.id}" == subject]
 
 
 def _shifted(value: Any, usual: Any, factor: float, direction: str) -> Any:
@@ -104,7 +110,7 @@ def _into_edge(edge: EdgeWindow, faults: Sequence[Fault]) -> EdgeWindow:
             continue
         if number % 2:
             return replace(edge, errors=max(edge.errors, round(edge.count * min(0.6, 0.1 * fault.factor))))
-        added = np.maximum(edge.latency_ms * fault.factor, 40.0 * fault.factor)
+        added = np.maximum(edge.latency_ms * (fault.factor - 1.0), 8.0 * fault.factor)
         return replace(edge, latency_ms=edge.latency_ms + added, own_ms=edge.own_ms + added[: len(edge.own_ms)])
     return edge
 
@@ -138,11 +144,14 @@ def _subjects(material: Material, troubled: set[str]) -> list[str]:
     least, most = np.full(len(count), np.inf), np.full(len(count), -np.inf)
     np.minimum.at(least, material.slot, material.value)
     np.maximum.at(most, material.slot, material.value)
-    return [
-        f"metric:{series.id}"
+    moving = [
+        series
         for slot, series in enumerate(material.series)
         if count[slot] >= 60 and most[slot] > least[slot] and series.entity not in troubled
     ]
+    if material.kind == "entities":
+        return sorted({f"entity:{series.entity}" for series in moving})
+    return [f"metric:{series.id}" for series in moving]
 
 
 def _during(at_ns: Any, fault: Fault) -> Any:

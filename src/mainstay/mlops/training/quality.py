@@ -12,8 +12,10 @@ from mainstay.mlops.training.dataset import within
 from mainstay.mlops.training.features import MINUTE_NS, Features
 from mainstay.mlops.training.material import TABLES
 
-LEAST_ROWS, LEAST_MINUTES = 300, 10
-"""Detectors need a minute to warm up; less than ten tell nothing of false alarms."""
+LEAST_ROWS = 300
+LEAST_MINUTES = {"entities": 60}
+"""Ten for the others: detectors need a minute to warm up (that of entities twenty), and less tells nothing of false
+alarms."""
 MOST_GAP_SHARE = 0.2
 MOST_DUPLICATE_SHARE = 0.05
 MOST_CONSTANT_SHARE = 0.9
@@ -52,9 +54,10 @@ def report(snapshot: DatasetSnapshot, rows: pa.Table, features: Features, incide
 
 def _problems(figures: dict[str, float], features: Features, first: I64, number: I64) -> list[str]:
     found = []
-    if figures["rows"] < LEAST_ROWS or figures["minutes"] < LEAST_MINUTES:
+    least = LEAST_MINUTES.get(features.view.name, 10)
+    if figures["rows"] < LEAST_ROWS or figures["minutes"] < least:
         found.append(
-            f"too few points: needs {LEAST_ROWS} rows over {LEAST_MINUTES} minutes, "
+            f"too few points: needs {LEAST_ROWS} rows over {least} minutes, "
             f"has {figures['rows']:,.0f} over {figures['minutes']:.0f}"
         )
     if figures["gap_share"] > MOST_GAP_SHARE:

@@ -32,6 +32,8 @@ from mainstay.written import write_whole
 JOB, ROWS, RESULT = "job.json", "rows.parquet", "result.json"
 SETTLE, SPLIT = 0.3, 0.7
 """Detectors learn on the first part undisturbed; the search sees faults until the split, validation those after it."""
+LEAST_SUBJECTS = 40
+"""A rung of the search looks at no fewer: too few faults would be among them to tell trials apart."""
 NICE = 10
 
 
@@ -85,10 +87,11 @@ def _detector(job: Job, rows: pa.Table) -> Result:
     past = material.before(split)
     to_find = [*known, *injected(past, job.seed, settled, split, known)]
     to_keep = [*known, *injected(material, job.seed + 1, split, last, known)]
+    subjects = past.subjects
     seen, unseen = put_in(past, to_find), put_in(material, to_keep)
 
     def measure(knobs: dict[str, float], share: float) -> dict[str, float]:
-        part = seen.share(share)
+        part = seen.share(max(share, LEAST_SUBJECTS / max(len(subjects), 1)))
         told = starts(job.algorithm, turned(job.kind, job.parameters, knobs), part)
         return judged(told, _in(to_find, part), (first, split), job.pages_per_week)
 
@@ -113,7 +116,8 @@ def _in(faults: list[Fault], part: Material) -> list[Fault]:
     """Faults that a share of the data can show at all."""
     if part.kind in ("metrics", "entities"):
         slots = set(part.slot.tolist())
-        there = {f"metric:{one.id}" for slot, one in enumerate(part.series) if slot in slots}
+        mine = [one for slot, one in enumerate(part.series) if slot in slots]
+        there = {f"metric:{one.id}" for one in mine} | {f"entity:{one.entity}" for one in mine}
     else:
         there = set(part.subjects)
     return [fault for fault in faults if not fault.subject or fault.subject in there]

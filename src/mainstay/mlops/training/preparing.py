@@ -1,0 +1,117 @@
+"""Preparing a training: which rows, which truth, which champion; left as two files that the worker reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+import pyarrow as pa
+
+from mainstay.domain.entities import Entity
+from mainstay.domain.errors import Refused
+from mainstay.domain.models import Deployment, ModelKind, ModelVersion
+from mainstay.domain.training import DatasetQuery, DatasetSnapshot, TrainingRequest
+from mainstay.mlops.artefacts import canonical
+from mainstay.mlops.registry import Registry
+from mainstay.mlops.training.cases import Past, cases_of
+from mainstay.mlops.training.dataset import History, digest_of, entities_in, freeze, snapshot, snapshot_of, write_rows
+from mainstay.mlops.training.knobs import KNOBS
+from mainstay.mlops.training.material import TABLES
+from mainstay.mlops.training.truth import Trouble, spans_of
+from mainstay.mlops.training.worker import JOB, ROWS, Job
+from mainstay.written import write_whole
+
+
+class Knows(Past, Trouble, Protocol):
+    """What of the control store is read."""
+
+    def entities(self) -> list[Entity]: ...
+    def deployments(self, kind: ModelKind | None = None) -> list[Deployment]: ...
+
+
+class Prepares:
+    """Makes jobs.
+
+    Args:
+        history: The telemetry store.
+        datasets: Folder of frozen data sets.
+        normal: Ids of alerts that drift findings explain, by the ids of findings that a request rests on.
+        pages_per_week: The page budget.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        control: Knows,
+        registry: Registry,
+        datasets: Path,
+        *,
+        pages_per_week: float,
+        normal: Callable[[Collection[str]], Collection[str]] = lambda _: (),
+    ) -> None:
+        self._history, self._control, self._registry = history, control, registry
+        self._datasets, self._pages_per_week, self._normal = datasets, pages_per_week, normal
+
+    def job(self, request: TrainingRequest, folder: Path) -> Job:
+        """The job of a request; made once, then read from its folder.
+
+        Raises:
+            Refused: There is nothing to learn from. BadInput: Not a scope.
+        """
+        file = folder / JOB
+        if not file.exists():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            made, rows = self._made(request)
+            write_rows(rows, folder / ROWS)
+            write_whole(file, canonical(msgspec.to_builtins(made)))  # last: where it is, the rows are
+        return msgspec.json.decode(file.read_bytes(), type=Job)
+
+    def champion(self, request: TrainingRequest) -> ModelVersion:
+        """What serves a scope now: its own deployment, or that of everything.
+
+        Raises:
+            Refused: Nothing serves this kind.
+        """
+        mine = {one.scope: one.live for one in self._control.deployments(request.kind)}
+        ref = mine.get(request.scope) or mine.get("*")
+        if ref is None:
+            raise Refused(f"nothing serves {request.kind} yet: there is no version to begin from")
+        return self._registry.version(ref)
+
+    def _made(self, request: TrainingRequest) -> tuple[Job, pa.Table]:
+        if request.kind not in KNOBS:
+            raise Refused(f"{request.kind} has no parameters that could be fitted to data")
+        champion = self.champion(request)
+        until_ms = request.until_ms or request.at_ms
+        query = DatasetQuery(kind=request.kind, scope=request.scope, since_ms=request.since_ms, until_ms=until_ms)
+        if request.kind in TABLES:
+            faults, unjudged = spans_of(self._control, until_ms, self._normal(request.rests_on))
+            entities = entities_in(request.scope, self._control.entities())
+            query = msgspec.structs.replace(query, entities=entities, excluded=unjudged, faults=faults)
+            taken, rows = snapshot(self._history, query)
+        else:
+            unjudged = ()
+            taken, rows = self._judged(query)
+        if request.freeze:
+            self._datasets.mkdir(mode=0o700, parents=True, exist_ok=True)
+            taken = freeze(rows, taken, self._datasets)
+        job = Job(
+            kind=request.kind,
+            algorithm=champion.algorithm,
+            parameters=champion.parameters,
+            snapshot=taken,
+            seed=request.seed,
+            trials=request.trials,
+            incidents=unjudged,
+            pages_per_week=self._pages_per_week,
+        )
+        return job, rows
+
+    def _judged(self, query: DatasetQuery) -> tuple[DatasetSnapshot, pa.Table]:
+        """Decisions that were judged, each as one document."""
+        cases = cases_of(query.kind, self._control)
+        bodies = [canonical(msgspec.to_builtins(case)).decode() for case in cases]
+        rows = pa.table({"case": pa.array(bodies, pa.string())})
+        return snapshot_of(query, digest_of(rows), len(cases), (), (query.since_ms, query.until_ms)), rows
