@@ -12,6 +12,9 @@ SUITES: dict[str, str] = {
     "nab": "mainstay.evaluate.nab",
     "entity": "mainstay.evaluate.entity",
     "templates": "mainstay.evaluate.templates",
+    "alerts": "mainstay.evaluate.alerts",
+    "nezha": "mainstay.evaluate.nezha",
+    "petshop": "mainstay.evaluate.petshop",
 }
 
 

@@ -80,7 +80,13 @@ def _split(held: Held, command: Command, register: Register, effects: Effects) -
     other = Held(incident, entry=opened.id)
     register.know(other)
     why = f"split from {held.incident.id} by {command.by}"
-    add(register, other, kept, Grouping(alert=alert, at_ms=command.at_ms, why=why, decided_by=person(command.by)), command.at_ms)
+    add(
+        register,
+        other,
+        kept,
+        Grouping(alert=alert, at_ms=command.at_ms, why=why, decided_by=person(command.by)),
+        command.at_ms,
+    )
     other.calm_ms = None if other.firing else command.at_ms
     _without(held, command.at_ms)
     _tell(held, command, f"{kept.alert.name} split off into {name} by {command.by}")

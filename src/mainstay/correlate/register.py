@@ -10,6 +10,7 @@ from mainstay.correlate.state import MOST_PENDING, Held, Kept, State
 
 MOST_OF_ONE = 8
 
+
 class Register:
     """The state with its indexes, which are made from it: a restart makes the same ones. No look-up scans what is open.
 

@@ -51,6 +51,10 @@ class Repeats:
             else:
                 self._ids.pop(alert.fingerprint, None)
 
+    def latest(self, fingerprint: str) -> str:
+        """The alert by which a condition burns now; "" when it does not."""
+        return self._ids.get(fingerprint, "")
+
     def told(self, alert: Alert, moment: Moment) -> None:
         """A sender tells of a condition, for the first time or again."""
         name = self._ids.get(alert.fingerprint)

@@ -22,6 +22,7 @@ MOST_PENDING = 24
 MOST_CHANGES = 20
 MOST_ENDS = 48
 SCENE_CHANGE_MS = 900_000
+FADED_MS = 1_800_000  # what has shown nothing new for half an hour is not shown: no tie lasts so long
 
 
 def scene(alert: Alert, moment: Moment) -> dict[str, Any]:
@@ -30,8 +31,8 @@ def scene(alert: Alert, moment: Moment) -> dict[str, Any]:
     sketch = alert_sketch(alert, state, chart)
     ends = [end for end in dict.fromkeys((sketch["entity"], sketch["peer"])) if end]
     near = _near(ends, chart)
-    held = _incidents(near, moment)
-    shown = {one.incident.id: _members(one, near) for one in held}
+    shown = _incidents(near, sketch, moment)
+    held = [moment.state.held[name] for name in shown]
     pending = [alert_sketch(kept.alert, state, chart) for kept in _pending(near, alert, moment)]
     waiting = [end for one in pending for end in (one["entity"], one["peer"]) if end]
     agreeing = list(islice(dict.fromkeys((*ends, *waiting)), MOST_ENDS))
@@ -65,33 +66,37 @@ def _near(ends: Iterable[str], chart: Map) -> dict[str, None]:
     return found
 
 
-def _incidents(near: Iterable[str], moment: Moment) -> list[Held]:
-    """The open and lately resolved incidents that name something near, nearest first, then in order of opening."""
-    found: dict[str, Held] = {}
+def _incidents(near: Iterable[str], alert: dict[str, Any], moment: Moment) -> dict[str, list[str]]:
+    """Those that name something near, the nearest first, in the order of opening, each with its members near it.
+
+    Open ones with something new in the last half hour; lately resolved ones only when this is their symptom again.
+    """
+    found: dict[str, list[str]] = {}
     for entity in near:
         for held in moment.register.at(entity):
-            if _may_matter(held, moment.at_ms):
-                found[held.incident.id] = held
-        if len(found) >= MOST_INCIDENTS:
-            break
-    chosen = list(islice(found.values(), MOST_INCIDENTS))
-    return sorted(chosen, key=lambda held: (held.incident.opened_ms, held.incident.id))
+            name = held.incident.id
+            if (name in found or len(found) < MOST_INCIDENTS) and _may_matter(held, entity, alert, moment.at_ms):
+                members = found.setdefault(name, [])
+                if len(members) < MOST_MEMBERS:
+                    members.append(entity)
+    opened = moment.state.held
+    return dict(sorted(found.items(), key=lambda item: (opened[item[0]].incident.opened_ms, item[0])))
 
 
-def _may_matter(held: Held, at_ms: int) -> bool:
-    incident = held.incident
-    return held.is_open or (incident.status == "resolved" and at_ms - (incident.resolved_ms or 0) <= REOPEN_MS)
-
-
-def _members(held: Held, near: Iterable[str]) -> list[str]:
-    return list(islice((entity for entity in near if entity in held.members), MOST_MEMBERS))
+def _may_matter(held: Held, entity: str, alert: dict[str, Any], at_ms: int) -> bool:
+    if held.is_open:
+        member = held.members[entity]
+        return bool(member.alerts) and alert["since_ms"] - max(member.last_ms, member.told_ms) <= FADED_MS
+    if held.incident.status != "resolved" or at_ms - held.closed_ms > REOPEN_MS:
+        return False
+    return f"{alert['entity']}|{alert['signal']}" in held.symptoms or alert["fingerprint"] in held.prints
 
 
 def _pending(near: Iterable[str], alert: Alert, moment: Moment) -> list[Kept]:
     found: dict[str, Kept] = {}
     for entity in near:
         for kept in moment.register.waiting_at(entity):
-            if kept.alert.id != alert.id:
+            if kept.alert.id != alert.id and abs(kept.alert.since_ms - alert.since_ms) <= FADED_MS:
                 found[kept.alert.id] = kept
         if len(found) >= MOST_PENDING:
             break

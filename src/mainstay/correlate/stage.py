@@ -55,6 +55,10 @@ class Correlate:
         held = self._state.held.get(incident)
         return [kept.alert for kept in in_order(held)] if held else ()
 
+    def alert_of(self, fingerprint: str) -> str:
+        """The alert by which a condition of the user's own burns now; "" when it does not."""
+        return self._repeats.latest(fingerprint)
+
     def open_sizes(self) -> Sequence[int]:
         """How many alerts each open incident has."""
         return [len(held.alerts) for held in self._state.held.values() if held.is_open]

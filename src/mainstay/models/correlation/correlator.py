@@ -21,7 +21,7 @@ class Correlator:
     caller's own alert links them; a person can split them.
 
     The opening policy keeps noise from paging: one critical alert, one major alert of what users see, one exhausted
-    resource, or alerts that agree (are linked, and began or arrived within `agree_within_s`) with `open_at` points.
+    resource, one of the user's own rules (unless it is of severity info), or alerts that agree (are linked, and began or arrived within `agree_within_s`) with `open_at` points.
 
     Source: affinity as in alert correlation by time and topology (e.g. Chen et al., "Towards intelligent incident
     management", FSE 2020), hand-set priors; single linkage makes the grouping independent of the order of arrival.
@@ -56,6 +56,7 @@ class Correlator:
         "major": 1.0,
         "minor": 0.6,
         "info": 0.0,
+        "own_rule": 1.6,  # a rule of the user's own is never withheld, unless it says itself that it only informs
     }
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
@@ -153,7 +154,10 @@ class Correlator:
     def _weight(self, alert: AlertSketch) -> float:
         if alert.is_muted:
             return 0.0
-        return self._weights["critical"] if self._is_strong(alert) else self._weights.get(alert.severity, 0.0)
+        if self._is_strong(alert):
+            return self._weights["critical"]
+        points = self._weights.get(alert.severity, 0.0)
+        return max(points, self._weights["own_rule"]) if alert.is_rule and points > 0 else points
 
     def _is_strong(self, alert: AlertSketch) -> bool:
         """Whether it opens an incident by itself."""
@@ -189,6 +193,8 @@ class Correlator:
             kind = "what users see" if alert.user_facing and alert.severity != "critical" else alert.severity
             kind = "a resource nearly exhausted" if alert.near_exhaustion else kind
             return f"{alert.signal} of {_short(alert.entity)} suffices by itself: {kind}"
+        if not witnesses:
+            return f"{alert.name or alert.signal} of {_short(alert.entity)}: a rule of your own is never withheld"
         names = sorted({f"{a.signal} of {_short(a.entity)}" for a in [alert, *witnesses]})
         return f"{len(witnesses) + 1} alerts agree: {', '.join(names[:4])}"
 

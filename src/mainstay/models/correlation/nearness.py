@@ -74,6 +74,12 @@ class Nearness:
     hosts: Mapping[str, str]
     changes: tuple[ChangeSketch, ...]
 
+    @property
+    def longest_s(self) -> float:
+        """How slowly the slowest tie fades."""
+        weights = self.weights
+        return max(weights["same_entity_tau_s"], weights["victim_tau_s"], weights["tau_s"])
+
     @classmethod
     def of(cls, scene: Scene, weights: Mapping[str, float]) -> Nearness:
         """For one decision."""
@@ -82,6 +88,8 @@ class Nearness:
     def to_member(self, alert: AlertSketch, member: Member) -> Link:
         """The tie of an alert to one entity of an incident: the stronger of its two ends."""
         gap = max(member.first_ms - alert.since_ms, alert.since_ms - member.last_ms, 0)
+        if math.exp(-gap / 1000 / self.longest_s) < self.weights["join_at"]:
+            return Link(0.0, NO_LINK.why, gap)  # even itself would be too long ago
         if alert.is_rule and self._is_over(member, alert.since_ms):
             return Link(0.0, f"the flood at {_short(member.entity)} was over", gap)
         links = [self._link(end, alert, member, gap) for end in alert.ends]
