@@ -251,8 +251,9 @@ class Detect:
         book = self._book
         if not book.seen:
             return
-        slots = metrics.series[metrics.series < len(self._ids)] if metrics is not None else []
-        spoke = set(self._ids[slots].tolist())
+        spoke: set[int] = set()
+        if metrics is not None:
+            spoke = set(self._ids[metrics.series[metrics.series < len(self._ids)]].tolist())
         for key, last_ms in list(book.seen.items()):
             alert = book.firing[key]
             if int(alert.subject.removeprefix("metric:")) in spoke:

@@ -27,7 +27,7 @@ from mainstay.normalize.predictions import placed, placed_truths
 from mainstay.normalize.spans.identify import Spans
 from mainstay.normalize.spans.red import Red
 
-FORMAT = 4
+FORMAT = 5
 EDGE_KEPT_MS = 24 * 3600 * 1000
 MAX_PENDING = 256
 

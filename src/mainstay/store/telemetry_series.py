@@ -32,7 +32,8 @@ class Catalogue:
     def by_id(self, ids: Sequence[int | str]) -> list[Series]:
         """Those of these series that are known; what is no number of 64 bits is no id of one."""
         numbers = [int(one) for one in ids if str(one).isdecimal() and int(one) < 1 << 64]
-        return self._series("WHERE id IN (SELECT unnest($ids::UBIGINT[])) ORDER BY entity, metric, id", {"ids": numbers})
+        among = "WHERE id IN (SELECT unnest($ids::UBIGINT[])) ORDER BY entity, metric, id"
+        return self._series(among, {"ids": numbers})
 
     def _series(self, condition: str, values: dict[str, Any]) -> list[Series]:
         rows = self._ask(lambda cursor: cursor.execute(f"{_COLUMNS} {condition}", values).fetchall())

@@ -165,7 +165,6 @@ def _worded(which: U32, words: Sequence[str]) -> pa.Array:
     return pa.array(words, pa.string()).take(pa.array(which))
 
 
-
 def thin(at: I64, value: F64, most: int) -> tuple[I64, F64]:
     """At most `most` points that look the same: the lowest and the highest of each stretch of time.
 

@@ -63,7 +63,8 @@ class Watched:
         self._rows["print"][slots] = prints(series.labels, series.end)
         self._rows["entity"][slots] = _places(series.entity, series.entities, self._entity_at, self.entities)
         self._rows["said"][slots] = _places(series.said, series.names, self._name_at, self.names)
-        return slots[(before["entity"] >= 0) & (before["id"] != series.id)]
+        left: I64 = slots[(before["entity"] >= 0) & (before["id"] != series.id)]
+        return left
 
     def kinds(self, slots: I64) -> tuple[list[tuple[str, Said]], I64]:
         """What there is of (entity, name) among these series, and which of them each series is."""

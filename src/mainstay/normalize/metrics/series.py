@@ -6,17 +6,20 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from mainstay.domain.entities import Labels
-from mainstay.domain.signals import Series
+from mainstay.domain.series import Said, SeriesColumns, encoded
+from mainstay.domain.signals import U32, U64, Direction
+from mainstay.normalize.metrics.digests import Digests
 
 NO_SLOT = 0xFFFFFFFF
 MAX_SERIES = 1_000_000
 _ENCODER = msgspec.msgpack.Encoder()
-Direction = Literal["up", "down", "both"]
 
 _DOWN = re.compile(
     r"(?<!un)availab|(?<![a-z])up$|(?<!un)success|(?<!un)healthy|(?<!un)ready|(?:^|[._])free(?:$|[._])|idle|hit_ratio"
@@ -69,61 +72,157 @@ _direction = lru_cache(4096)(direction_of)
 
 
 class SeriesTable:
-    """All series in slot order. A slot is given once; a series beyond `most` is refused and counted, not stored.
+    """All series in slot order, as columns. A slot is given once; a series beyond `most` is refused and counted.
 
     Args:
-        most: How many series there may be. 200,000 hold about 120 MB here and in the detectors together.
+        most: How many series there may be. A series takes about 40 bytes here and its labels; nothing is an object.
     """
 
     def __init__(self, tenant: str, most: int = MAX_SERIES) -> None:
         self.tenant, self.most = tenant, most
         self.refused = 0
-        self._series: list[Series] = []
-        self._slots: dict[int, int] = {}  # by id
+        self._ids = Digests(1)
+        self._entity, self._said = np.zeros(1024, np.uint32), np.zeros(1024, np.uint32)
+        self._end = np.zeros(1024, np.int64)
+        self._labels = bytearray()
+        self.entities: list[str] = []
+        self.names: list[Said] = []
+        self._entity_at: dict[str, int] = {}
+        self._name_at: dict[Said, int] = {}
         self._told = 0
 
     def __len__(self) -> int:
-        return len(self._series)
+        return len(self._ids)
 
     @property
-    def all(self) -> Sequence[Series]:
+    def all(self) -> SeriesColumns:
         """Every series, in slot order."""
-        return self._series
+        return self._columns(0)
+
+    def entity(self, entity: str) -> int:
+        """The number of an entity."""
+        at = self._entity_at.setdefault(entity, len(self.entities))
+        if at == len(self.entities):
+            self.entities.append(entity)
+        return at
+
+    def said(self, metric: str, unit: str, direction: Direction | None = None) -> int:
+        """The number of a name."""
+        said = Said(metric, unit, direction or _direction(metric))
+        at = self._name_at.setdefault(said, len(self.names))
+        if at == len(self.names):
+            self.names.append(said)
+        return at
 
     def slot(
         self, entity: str, metric: str, labels: Labels = (), unit: str = "", direction: Direction | None = None
     ) -> int:
         """The slot of a series, new if need be; `NO_SLOT` when there is no room (or another series has its id)."""
-        identity = series_id(self.tenant, entity, metric, labels)
-        known = self._slots.get(identity)
-        if known is not None:
-            one = self._series[known]
-            if one.entity == entity and one.metric == metric and one.labels == labels:
-                return known
-        if known is not None or len(self._series) >= self.most:
-            self.refused += 1
-            return NO_SLOT
-        slot = len(self._series)
-        self._series.append(Series(slot, identity, entity, metric, labels, unit, direction or _direction(metric)))
-        self._slots[identity] = slot
-        return slot
+        said = self.said(metric, unit, direction)
+        return int(self.slots([self.entity(entity)], [said], [encoded(labels)])[0])
 
-    def take_new(self) -> tuple[Series, ...]:
+    def slots(self, entity: Sequence[int], said: Sequence[int], labels: Sequence[bytes]) -> U32:
+        """As `slot`, of many: by the numbers of entities and names, and encoded labels."""
+        ids, before = self._identities(entity, said, labels), len(self._ids)
+        slots = self._ids.find(ids)
+        unknown = np.flatnonzero(slots < 0)
+        if len(unknown):
+            fits = self._fits(ids[unknown, 0])
+            slots[unknown[fits]] = self._ids.add(ids[unknown[fits]])
+        new, first = np.unique(slots, return_index=True)
+        first = first[new >= before]
+        self._append(before, [entity[at] for at in first], [said[at] for at in first], [labels[at] for at in first])
+        for at in set(range(len(slots))).difference(first.tolist()) if len(first) < len(slots) else ():
+            if slots[at] >= 0 and not self._is(int(slots[at]), entity[at], said[at], labels[at]):
+                slots[at] = -1
+        self.refused += int(np.count_nonzero(slots < 0))
+        return np.where(slots < 0, NO_SLOT, slots).astype(np.uint32)
+
+    def take_new(self) -> SeriesColumns:
         """The series that came since the last call."""
-        new = tuple(self._series[self._told :])
-        self._told = len(self._series)
+        new, self._told = self._columns(self._told), len(self._ids)
         return new
 
+    def _identities(self, entity: Sequence[int], said: Sequence[int], labels: Sequence[bytes]) -> U64:
+        """As `series_id`: what its parts are encoded to is what the parts are encoded to."""
+        heads = {one: b"\x94" + _packed(self.tenant) + _packed(self.entities[one]) for one in set(entity)}
+        words = {one: _packed(self.names[one].metric) for one in set(said)}
+        keys = (heads[e] + words[s] + piece for e, s, piece in zip(entity, said, labels, strict=True))
+        joined = b"".join([blake2b(key, digest_size=8).digest() for key in keys])
+        return np.frombuffer(joined, ">u8").astype(np.uint64).reshape(-1, 1)
+
+    def _fits(self, ids: U64) -> npt.NDArray[np.bool_]:
+        """Those for which there is room: the first ones."""
+        room = self.most - len(self._ids)
+        if room >= len(ids):
+            return np.ones(len(ids), bool)
+        _, first, back = np.unique(ids, return_index=True, return_inverse=True)
+        rank = np.empty(len(first), np.int64)
+        rank[np.argsort(first)] = np.arange(len(first))
+        fits: npt.NDArray[np.bool_] = rank[back] < room
+        return fits
+
+    def _append(self, at: int, entity: list[int], said: list[int], labels: list[bytes]) -> None:
+        if not labels:
+            return
+        until, start = at + len(labels), len(self._labels)
+        if until > len(self._end):
+            room = max(until, len(self._end) * 5 // 4)
+            self._entity, self._said, self._end = (_longer(c, room) for c in (self._entity, self._said, self._end))
+        self._entity[at:until], self._said[at:until] = entity, said
+        self._end[at:until] = start + np.cumsum([len(piece) for piece in labels])
+        self._labels += b"".join(labels)
+
+    def _is(self, slot: int, entity: int, said: int, labels: bytes) -> bool:
+        """Whether a series is the one that its id says; its unit and direction are what was said first."""
+        start = int(self._end[slot - 1]) if slot else 0
+        names = self.names[self._said[slot]], self.names[said]
+        is_same = self._entity[slot] == entity and names[0].metric == names[1].metric
+        return bool(is_same and self._labels[start : int(self._end[slot])] == labels)
+
+    def _columns(self, since: int) -> SeriesColumns:
+        until = len(self._ids)
+        start = int(self._end[since - 1]) if since else 0
+        end = self._end[since:until] - start
+        return SeriesColumns(
+            slot=np.arange(since, until, dtype=np.uint32),
+            id=self._ids.all[since:, 0].copy(),
+            entity=self._entity[since:until].copy(),
+            said=self._said[since:until].copy(),
+            end=end,
+            labels=bytes(self._labels[start : start + int(end[-1])]) if until > since else b"",
+            entities=self.entities,
+            names=self.names,
+        )
+
     def state(self) -> dict[str, Any]:
-        rows = [(s.id, s.entity, s.metric, s.labels, s.unit, s.direction) for s in self._series]
-        return {"refused": self.refused, "series": rows}
+        count = len(self._ids)
+        columns = [column[:count].tobytes() for column in (self._entity, self._said, self._end)]
+        return {
+            "refused": self.refused, "ids": self._ids.state(), "columns": columns, "labels": bytes(self._labels),
+            "entities": self.entities, "names": [tuple(name) for name in self.names],
+        }  # fmt: skip
 
     def load(self, state: dict[str, Any]) -> None:
         """Take up a state. All series count as new again: the next `Normal` tells store and detectors their slots."""
         self.refused = state["refused"]
-        self._series = [
-            Series(slot, identity, entity, metric, tuple((k, v) for k, v in labels), unit, direction)
-            for slot, (identity, entity, metric, labels, unit, direction) in enumerate(state["series"])
-        ]
-        self._slots = {s.id: s.slot for s in self._series}
+        self._ids.load(state["ids"])
+        kinds = (np.uint32, np.uint32, np.int64)
+        self._entity, self._said, self._end = (
+            np.frombuffer(column, kind).copy() for column, kind in zip(state["columns"], kinds, strict=True)
+        )
+        self._labels = bytearray(state["labels"])
+        self.entities, self.names = list(state["entities"]), [Said(*name) for name in state["names"]]
+        self._entity_at = {entity: at for at, entity in enumerate(self.entities)}
+        self._name_at = {name: at for at, name in enumerate(self.names)}
         self._told = 0
+
+
+def _packed(word: str) -> bytes:
+    return _ENCODER.encode(word)
+
+
+def _longer(column: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
+    longer = np.zeros(count, column.dtype)
+    longer[: len(column)] = column
+    return longer
