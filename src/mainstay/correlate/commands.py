@@ -39,11 +39,11 @@ def _acknowledge(held: Held, command: Command, _register: Register, effects: Eff
     return "acknowledged"
 
 
-def _resolve(held: Held, command: Command, _register: Register, effects: Effects) -> str:
+def _resolve(held: Held, command: Command, register: Register, effects: Effects) -> str:
     if not held.is_open:
         return f"{held.incident.id} is {held.incident.status}"
     held.change(command.at_ms, status="resolved", resolved_ms=command.at_ms)
-    held.closed_ms = command.at_ms
+    register.closed(held, command.at_ms)
     _tell(held, command, f"resolved by {command.by}")
     why = f"{command.by} says it is over"
     rests_on = [held.entry, *(kept.entry for kept in in_order(held))]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import islice
 
 from mainstay.correlate.state import MOST_PENDING, Held, Kept, State
 
 MOST_OF_ONE = 8
+FADED_MS = 3_600_000  # what has shown nothing new for an hour is tied to nothing: no tie lasts so long
 
 
 class Register:
@@ -23,6 +25,7 @@ class Register:
         self.touched: dict[str, None] = {}
         self._of_alert: dict[str, str] = {}
         self._of_entity: dict[str, dict[str, None]] = {}
+        self._fresh: dict[str, dict[int, Held]] = {}
         self._waiting: dict[str, dict[str, None]] = {}
         self._timers: list[tuple[int, int, str]] = []
         self._due: dict[str, int] = {}
@@ -46,6 +49,13 @@ class Register:
         self.stop_waiting(kept.alert.id)
         held.put(kept)
         self._file(held, kept)
+        self.touch(held)
+
+    def closed(self, held: Held, at_ms: int) -> None:
+        """It was resolved: for ten minutes it may come back, however long ago it showed anything new."""
+        held.closed_ms = at_ms
+        for entity in held.members:
+            self.refresh(held, entity)
         self.touch(held)
 
     def reopened(self, held: Held) -> None:
@@ -78,10 +88,22 @@ class Register:
         held = self.state.held.get(self._of_alert.get(alert, ""))
         return held if held is not None and held.is_open and alert in held.alerts else None
 
-    def at(self, entity: str) -> Iterable[Held]:
-        """Incidents, open or lately closed, with an alert that names this entity; the newest first, at most eight."""
-        names = self._of_entity.get(entity)
-        return [self.state.held[name] for name in heapq.nlargest(MOST_OF_ONE, names, key=_number)] if names else ()
+    def naming(self, entity: str) -> list[Held]:
+        """Incidents, open or lately closed, with an alert that names this entity."""
+        return [self.state.held[name] for name in self._of_entity.get(entity, ())]
+
+    def fresh(self, entity: str, at_ms: int) -> list[Held]:
+        """Those of them that are closed, or showed something new of this entity in the last hour; the newest first."""
+        known = self._fresh.get(entity)
+        if not known:
+            return []
+        for number in [n for n, held in known.items() if _is_faded(held, entity, at_ms)]:
+            del known[number]  # what is told of it again is filed again
+        return [known[number] for number in sorted(known, reverse=True)] if len(known) > 1 else list(known.values())
+
+    def refresh(self, held: Held, entity: str) -> None:
+        """Something was told of an entity of it once more."""
+        self._fresh.setdefault(entity, {})[_number(held.incident.id)] = held
 
     def waiting_at(self, entity: str) -> Iterable[Kept]:
         """Waiting alerts that name this entity, the newest first, at most eight."""
@@ -160,8 +182,10 @@ class Register:
             self._of_alert[kept.alert.id] = name
         for entity in _ends(kept):
             self._of_entity.setdefault(entity, {})[name] = None
+            self._fresh.setdefault(entity, {})[_number(name)] = held
 
     def _unfile(self, entity: str, name: str) -> None:
+        self._fresh.get(entity, {}).pop(_number(name), None)
         names = self._of_entity.get(entity)
         if names is not None:
             names.pop(name, None)
@@ -173,11 +197,17 @@ class Register:
             self._waiting.setdefault(entity, {})[kept.alert.id] = None
 
 
+def _is_faded(held: Held, entity: str, at_ms: int) -> bool:
+    member = held.members.get(entity)
+    return held.is_open and (member is None or at_ms - max(member.last_ms, member.told_ms) > FADED_MS)
+
+
 def _ends(kept: Kept) -> tuple[str, ...]:
     about, caller = kept.alert.about, kept.alert.call[0]
     return (about, caller) if caller and caller != about else (about,)
 
 
+@lru_cache(65_536)
 def _number(incident: str) -> int:
     digits = incident.rpartition("-")[2]
     return int(digits) if digits.isdigit() else 0

@@ -63,11 +63,13 @@ class Repeats:
         held = self._register.holding(name)
         if held is None:
             return  # it waits for a second witness, or nobody asked for it
-        member = held.members[held.alerts[name].alert.about]
+        entity = held.alerts[name].alert.about
+        member = held.members[entity]
         pause_ms = alert.since_ms - member.told_ms
         if pause_ms > BURST_MS and member.tellings >= ASK_FROM and self._is_another(held, name, alert, moment):
             return
         member.told(alert.since_ms)
+        self._register.refresh(held, entity)
 
     def _is_another(self, held: Held, name: str, alert: Alert, moment: Moment) -> bool:
         """Ask whether what comes after the pause of a flood is still the same trouble; if not, begin an episode."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from mainstay.correlate.chart import Map
 from mainstay.correlate.moment import Moment
+from mainstay.correlate.register import FADED_MS
 from mainstay.correlate.state import REOPEN_MS, Held, Kept, Member
 from mainstay.correlate.views import alert_sketch
 from mainstay.domain.alerts import Alert
@@ -22,7 +23,6 @@ MOST_PENDING = 24
 MOST_CHANGES = 20
 MOST_ENDS = 48
 SCENE_CHANGE_MS = 900_000
-FADED_MS = 1_800_000  # what has shown nothing new for half an hour is not shown: no tie lasts so long
 
 
 def scene(alert: Alert, moment: Moment) -> dict[str, Any]:
@@ -69,11 +69,11 @@ def _near(ends: Iterable[str], chart: Map) -> dict[str, None]:
 def _incidents(near: Iterable[str], alert: dict[str, Any], moment: Moment) -> dict[str, list[str]]:
     """Those that name something near, the nearest first, in the order of opening, each with its members near it.
 
-    Open ones with something new in the last half hour; lately resolved ones only when this is their symptom again.
+    Open ones with something new in the last hour; lately resolved ones only when this is their symptom again.
     """
     found: dict[str, list[str]] = {}
     for entity in near:
-        for held in moment.register.at(entity):
+        for held in moment.register.fresh(entity, moment.at_ms):
             name = held.incident.id
             if (name in found or len(found) < MOST_INCIDENTS) and _may_matter(held, entity, alert, moment.at_ms):
                 members = found.setdefault(name, [])

@@ -133,7 +133,7 @@ class Correlate:
 
     def _concerns(self, change: Change) -> None:
         """A change on what an incident is about is news to it."""
-        for held in self._register.at(change.entity):
+        for held in self._register.naming(change.entity):
             member = held.members.get(change.entity)
             if member is not None and member.about:
                 held.is_news = True
@@ -198,7 +198,7 @@ class Correlate:
             return
         why = f"all {len(held.alerts)} alerts calm for {(at_ms - held.calm_ms) // 1000} s"
         held.change(at_ms, status="resolved", resolved_ms=at_ms)
-        held.closed_ms = at_ms
+        self._register.closed(held, at_ms)
         held.tell(TimelineEntry(at_ms=at_ms, kind="decision", says=f"resolved: {why}", ref=held.incident.id))
         rests_on = [held.entry, *(kept.entry for kept in in_order(held))]
         moment.write(entries.resolution(held.incident.id, "mainstay", rests_on, at_ms, moment.seq, why))

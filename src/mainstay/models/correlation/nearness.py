@@ -73,25 +73,25 @@ class Nearness:
     graph: Graph
     hosts: Mapping[str, str]
     changes: tuple[ChangeSketch, ...]
-
-    @property
-    def longest_s(self) -> float:
-        """How slowly the slowest tie fades."""
-        weights = self.weights
-        return max(weights["same_entity_tau_s"], weights["victim_tau_s"], weights["tau_s"])
+    longest_ms: float
+    """After so long a gap even the closest tie would be too weak to join by."""
 
     @classmethod
     def of(cls, scene: Scene, weights: Mapping[str, float]) -> Nearness:
         """For one decision."""
-        return cls(weights, Graph(scene.edges), scene.hosts, scene.changes)
+        slowest_s = max(weights["same_entity_tau_s"], weights["victim_tau_s"], weights["tau_s"])
+        longest_ms = -math.log(max(weights["join_at"], 1e-9)) * slowest_s * 1000
+        return cls(weights, Graph(scene.edges), scene.hosts, scene.changes, longest_ms)
 
     def to_member(self, alert: AlertSketch, member: Member) -> Link:
         """The tie of an alert to one entity of an incident: the stronger of its two ends."""
         gap = max(member.first_ms - alert.since_ms, alert.since_ms - member.last_ms, 0)
-        if math.exp(-gap / 1000 / self.longest_s) < self.weights["join_at"]:
-            return Link(0.0, NO_LINK.why, gap)  # even itself would be too long ago
+        if gap > self.longest_ms:
+            return Link(0.0, NO_LINK.why, gap)
         if alert.is_rule and self._is_over(member, alert.since_ms):
             return Link(0.0, f"the flood at {_short(member.entity)} was over", gap)
+        if not alert.peer:
+            return self._link(alert.entity, alert, member, gap)
         links = [self._link(end, alert, member, gap) for end in alert.ends]
         return max(links, key=lambda link: link.score)
 
@@ -114,13 +114,14 @@ class Nearness:
             Member(entity=e, first_ms=other.since_ms, last_ms=other.since_ms, is_saturated=saturated)
             for e in other.ends
         ]
-        link = max((self.to_member(alert, member) for member in members), key=lambda found: found.score)
+        links = [self.to_member(alert, member) for member in members]
+        link = links[0] if len(links) == 1 else max(links, key=lambda found: found.score)
         fresh = math.exp(-link.gap_ms / 1000 / self.weights["pending_tau_s"])
         return Link(min(link.score, fresh), link.why, link.gap_ms)
 
     def _link(self, entity: str, alert: AlertSketch, member: Member, gap_ms: int) -> Link:
         closeness, why, tau_s = self._place(entity, alert, member)
-        change = self._shared_change(entity, alert.since_ms, member)
+        change = self._shared_change(entity, alert.since_ms, member) if self.changes else ""
         if change and closeness < self.weights["shared_change"]:
             closeness, why = self.weights["shared_change"], f"both follow {change}"
         is_victim = not change and member.entity != entity and self.graph.depends(entity, member.entity)
