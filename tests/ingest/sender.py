@@ -110,7 +110,8 @@ def plain(thing: Any) -> Any:
     """A decoded body as something that `==` compares to the bit, NaN included; not by what its streams are found by."""
     if isinstance(thing, np.ndarray):
         return str(thing.dtype), thing.tobytes()
+    if isinstance(thing, Sequence) and not isinstance(thing, (str, bytes)):
+        return [plain(item) for item in thing]
     if is_dataclass(thing):
         return {part.name: plain(getattr(thing, part.name)) for part in fields(thing) if part.name != "keys"}
-    is_many = isinstance(thing, Sequence) and not isinstance(thing, (str, bytes))
-    return [plain(item) for item in thing] if is_many else repr(thing)
+    return repr(thing)

@@ -13,7 +13,7 @@ from mainstay.ingest.columnar import entries
 from mainstay.ingest.columnar import remote_write as samples
 from mainstay.ingest.columnar.ready import KEY, READY, bytes_of
 from mainstay.ingest.limits import LATEST_NS, MOST_ITEMS
-from mainstay.ingest.otlp import logs
+from mainstay.ingest.otlp import logs, metrics
 from mainstay.ingest.otlp.requests import SLICE_BYTES
 from mainstay.ingest.wire import written
 
@@ -112,21 +112,31 @@ def test_json(sender, kept):
     assert kept.records == []
 
 
-def test_a_large_request_in_slices_means_what_it_means_in_one_piece():
+@pytest.mark.parametrize("reads", [metrics.decode_messages, metrics.decode])
+def test_a_large_request_in_slices_means_what_it_means_in_one_piece(reads):
     """Slices begin above 1 MiB; the same items in two requests of half the size are read in one piece."""
+    READY.wait()
     items = [gauge(float(n), name=f"m{n % 50}", n=str(n), pad="x" * 200) for n in range(6000)]
     whole = request("metrics", items).SerializeToString()
     halves = [request("metrics", part).SerializeToString() for part in (items[:3000], items[3000:])]
     assert len(whole) > SLICE_BYTES > max(map(len, halves))
-    decoded = decode("otlp-metrics", whole, NOW).metrics
-    first, second = (decode("otlp-metrics", half, NOW).metrics for half in halves)
+    decoded = reads(whole, NOW).metrics
+    first, second = (reads(half, NOW).metrics for half in halves)
     assert decoded.value.tolist() == [*first.value.tolist(), *second.value.tolist()]
-    assert decoded.streams == first.streams + second.streams
+    assert [*decoded.streams] == [*first.streams, *second.streams]
     spoilt = whole.replace(b"m0", b"\xffm", 1)
-    assert decode("otlp-metrics", spoilt, NOW).refused == 1
-    assert len(decode("otlp-metrics", spoilt, NOW).metrics.value) == 5999
+    assert reads(spoilt, NOW).refused == 1
+    assert len(reads(spoilt, NOW).metrics.value) == 5999
     with pytest.raises(BadInput, match="malformed"):
-        decode("otlp-metrics", whole[:-1], NOW)
+        reads(whole[:-1], NOW)
+
+
+def test_quantiles_of_a_summary_are_bounded(sender, kept):
+    point = written(1, b"\x19" + NOW.to_bytes(8, "little") + b"\x32\x00" * 300_000)
+    body = nested(written(2, b"\x0a\x01m" + written(11, point)) * 4)
+    answer = sender.post("/v1/metrics", body, PROTOBUF)
+    assert (answer.status, b"more than 1000000 samples" in answer.body) == (413, True)
+    assert kept.records == []
 
 
 def test_two_scopes_and_two_resources_in_slices():

@@ -15,9 +15,10 @@ from mainstay.domain.signals import I64, Decoded, RawLogs
 from mainstay.ingest.columnar.lately import Lately
 from mainstay.ingest.columnar.ready import READY
 from mainstay.ingest.limits import MOST_BODY, Gate
+from mainstay.ingest.otlp import json_requests
 from mainstay.ingest.otlp.attributes import labels_from, text_of
 from mainstay.ingest.otlp.columns import attributes_at, ids_at, resources_at
-from mainstay.ingest.otlp.requests import LOGS, resources_of, resources_of_json
+from mainstay.ingest.otlp.requests import LOGS, resources_of
 
 if TYPE_CHECKING:
     from mainstay.ingest.columnar.readers import Readers
@@ -92,7 +93,7 @@ def _with_event(attributes: Labels, name: str) -> Labels:
 def decode_json(body: bytes, received_ns: int = 0) -> Decoded:
     """An `ExportLogsServiceRequest` in JSON."""
     gate = Gate(received_ns)
-    return _decoded(resources_of_json(LOGS, body, gate), gate)
+    return _decoded(json_requests.resources_of_json(json_requests.LOGS, body, gate), gate)
 
 
 def _decoded(entries: Iterable[Any], gate: Gate) -> Decoded:

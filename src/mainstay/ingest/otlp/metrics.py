@@ -9,10 +9,12 @@ from google.protobuf.message import DecodeError
 
 from mainstay.domain.entities import Labels
 from mainstay.domain.signals import I64, U8, U32, Decoded, RawMetrics, StreamKeys
+from mainstay.ingest.columnar.ready import READY
 from mainstay.ingest.limits import Gate
+from mainstay.ingest.otlp import json_requests
 from mainstay.ingest.otlp.columns import RESOURCES, SCOPES, check
 from mainstay.ingest.otlp.points import decoded
-from mainstay.ingest.otlp.requests import METRICS, resources_of, resources_of_json
+from mainstay.ingest.otlp.requests import METRICS, resources_of
 from mainstay.ingest.otlp.streams import HistogramColumns, MetricStreams, digests
 from mainstay.ingest.otlp.streams import check as check_attributes
 
@@ -26,7 +28,8 @@ EXPONENTIAL = 10  # the number of their field, as the reader gives it
 
 def decode(body: bytes, received_ns: int = 0) -> Decoded:
     """An `ExportMetricsServiceRequest` in protobuf: compiled where it is usual, message by message where it is odd."""
-    return decode_messages(body, received_ns)
+    readers = READY.readers()
+    return (readers and decode_columns(readers, body, received_ns)) or decode_messages(body, received_ns)
 
 
 def decode_messages(body: bytes, received_ns: int = 0) -> Decoded:
@@ -38,7 +41,7 @@ def decode_messages(body: bytes, received_ns: int = 0) -> Decoded:
 def decode_json(body: bytes, received_ns: int = 0) -> Decoded:
     """An `ExportMetricsServiceRequest` in JSON."""
     gate = Gate(received_ns)
-    return decoded(resources_of_json(METRICS, body, gate), gate)
+    return decoded(json_requests.resources_of_json(json_requests.METRICS, body, gate), gate)
 
 
 def decode_columns(readers: Readers, body: bytes, received_ns: int = 0) -> Decoded | None:

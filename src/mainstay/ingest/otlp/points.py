@@ -13,14 +13,16 @@ import numpy as np
 
 from mainstay.domain.entities import Labels
 from mainstay.domain.signals import Decoded, HistogramPoint, RawMetrics, Stream, StreamKind, Temporality
-from mainstay.ingest.limits import Gate
+from mainstay.ingest.limits import MOST_ITEMS, Gate
 from mainstay.ingest.otlp.attributes import labels_from
 from mainstay.ingest.otlp.exponential import classic
+from mainstay.ingest.rejections import Rejected
 
 STALE: float = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))[0]
 """Prometheus' stale marker: the series ended; a point with OTel's "no recorded value" flag says the same."""
 TEMPORALITIES: dict[int, Temporality] = {1: "delta", 2: "cumulative"}
 MOST_BUCKETS = 2048
+MOST_SAMPLES = 4 * MOST_ITEMS  # a point of a summary gives one for each quantile, which takes two bytes to send
 MOST_COUNT = 1 << 53  # what a float can count
 
 
@@ -48,7 +50,13 @@ class Columns:
         self._histograms: list[HistogramPoint] = []
 
     def add(self, stream: Stream, start_ns: int, at_ns: int, value: float) -> None:
-        """One sample."""
+        """One sample.
+
+        Raises:
+            Rejected: 413, when they are more than the points of one request may give.
+        """
+        if len(self._value) >= MOST_SAMPLES:
+            raise Rejected(413, f"more than {MOST_SAMPLES} samples in one request: send smaller batches")
         self._stream.append(self._streams.setdefault(stream, len(self._streams)))
         self._start.append(start_ns)
         self._at.append(at_ns)

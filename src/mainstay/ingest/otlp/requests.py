@@ -1,17 +1,15 @@
-"""OTLP requests, protobuf or JSON, as messages; one unreadable item does not cost the others.
+"""OTLP requests in protobuf as messages; one unreadable item does not cost the others.
 
-Source: opentelemetry.io/docs/specs/otlp (1.9): JSON has lowerCamelCase names and hexadecimal trace and span ids.
+Source: opentelemetry.io/docs/specs/otlp (1.9).
 """
 
 from __future__ import annotations
 
-import base64
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from google.protobuf.json_format import ParseDict, ParseError
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
@@ -19,8 +17,6 @@ from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from mainstay.domain.errors import BadInput
-from mainstay.ingest.documents import json_of
 from mainstay.ingest.limits import MOST_ITEMS, Gate
 from mainstay.ingest.rejections import Rejected
 from mainstay.ingest.wire import BYTES, Field, fields, written
@@ -28,7 +24,6 @@ from mainstay.ingest.wire import BYTES, Field, fields, written
 SLICE_BYTES = 1 << 20
 MOST_ITEM_BYTES = 4 << 20  # one metric of 40,000 points; more than a log line may have
 MOST_FIELDS = 8 * MOST_ITEMS  # of one request, above and between items: an empty one takes two bytes and a microsecond
-HEX_IDS = ("traceId", "spanId", "parentSpanId")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +33,11 @@ class Shape:
     request: Callable[[], Any]
     resource: Any
     item: Any
-    resources_name: str
-    scopes_name: str
-    items_name: str
-    items_field: str
-    scopes_field: str
 
 
-LOGS = Shape(
-    logs_service_pb2.ExportLogsServiceRequest, logs_pb2.ResourceLogs, logs_pb2.LogRecord,
-    "resourceLogs", "scopeLogs", "logRecords", "log_records", "scope_logs",
-)  # fmt: skip
-METRICS = Shape(
-    metrics_service_pb2.ExportMetricsServiceRequest, metrics_pb2.ResourceMetrics, metrics_pb2.Metric,
-    "resourceMetrics", "scopeMetrics", "metrics", "metrics", "scope_metrics",
-)  # fmt: skip
-TRACES = Shape(
-    trace_service_pb2.ExportTraceServiceRequest, trace_pb2.ResourceSpans, trace_pb2.Span,
-    "resourceSpans", "scopeSpans", "spans", "spans", "scope_spans",
-)  # fmt: skip
+LOGS = Shape(logs_service_pb2.ExportLogsServiceRequest, logs_pb2.ResourceLogs, logs_pb2.LogRecord)
+METRICS = Shape(metrics_service_pb2.ExportMetricsServiceRequest, metrics_pb2.ResourceMetrics, metrics_pb2.Metric)
+TRACES = Shape(trace_service_pb2.ExportTraceServiceRequest, trace_pb2.ResourceSpans, trace_pb2.Span)
 
 
 def resources_of(shape: Shape, body: bytes, gate: Gate) -> Iterator[Any]:
@@ -170,59 +151,3 @@ def _is_readable(item: Any, value: bytes) -> bool:
     except DecodeError:
         return False
     return True
-
-
-def resources_of_json(shape: Shape, body: bytes, gate: Gate) -> list[Any]:
-    """The `Resource…` messages of a JSON request.
-
-    Raises:
-        BadInput: the body as a whole cannot be read.
-    """
-    document = json_of(body)
-    if not isinstance(document, dict) or (document and shape.resources_name not in document):
-        raise BadInput(f"expected a JSON object with {shape.resources_name}, as OTLP/JSON has it")
-    return [_resource(shape, entry, gate) for entry in _entries(document, shape.resources_name)]
-
-
-def _entries(parent: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    entries = parent.get(name) or []
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise BadInput(f"expected {name} to be a list of objects, as OTLP/JSON has it")
-    return entries
-
-
-def _resource(shape: Shape, entry: dict[str, Any], gate: Gate) -> Any:
-    resource = shape.resource()
-    _fill(resource, {name: value for name, value in entry.items() if name != shape.scopes_name})
-    for scope_entry in _entries(entry, shape.scopes_name):
-        scope = getattr(resource, shape.scopes_field).add()
-        _fill(scope, {name: value for name, value in scope_entry.items() if name != shape.items_name})
-        items = getattr(scope, shape.items_field)
-        for item_entry in _entries(scope_entry, shape.items_name):
-            item = shape.item()
-            try:
-                _fill(item, _with_binary_ids(item_entry))
-            except BadInput as error:
-                gate.refuse(str(error))
-            else:
-                items.append(item)
-    return resource
-
-
-def _fill(message: Message, entry: dict[str, Any]) -> None:
-    try:
-        ParseDict(entry, message, ignore_unknown_fields=True)
-    except (ParseError, RecursionError, TypeError, ValueError, AttributeError) as error:
-        raise BadInput(f"{message.DESCRIPTOR.name} that cannot be read: {str(error)[:200]}") from None
-
-
-def _with_binary_ids(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """OTLP/JSON writes ids in hexadecimal, protobuf's JSON reads base64."""
-    binary = dict(entry)
-    for name in HEX_IDS:
-        if entry.get(name):
-            try:
-                binary[name] = base64.b64encode(bytes.fromhex(entry[name])).decode()
-            except (TypeError, ValueError):
-                raise BadInput(f"{name} that is not hexadecimal: {str(entry[name])[:40]!r}") from None
-    return binary

@@ -14,9 +14,10 @@ from mainstay.domain.signals import Decoded, RawSpans
 from mainstay.ingest.columnar.lately import Lately
 from mainstay.ingest.columnar.ready import READY
 from mainstay.ingest.limits import Gate
+from mainstay.ingest.otlp import json_requests
 from mainstay.ingest.otlp.attributes import labels_from
 from mainstay.ingest.otlp.columns import attributes_at, ids_at, resources_at
-from mainstay.ingest.otlp.requests import TRACES, resources_of, resources_of_json
+from mainstay.ingest.otlp.requests import TRACES, resources_of
 
 if TYPE_CHECKING:
     from mainstay.ingest.columnar.readers import Readers
@@ -73,7 +74,7 @@ def decode_columns(readers: Readers, body: bytes, received_ns: int = 0) -> Decod
 def decode_json(body: bytes, received_ns: int = 0) -> Decoded:
     """An `ExportTraceServiceRequest` in JSON."""
     gate = Gate(received_ns)
-    return _decoded(resources_of_json(TRACES, body, gate), gate)
+    return _decoded(json_requests.resources_of_json(json_requests.TRACES, body, gate), gate)
 
 
 def _decoded(entries: Iterable[Any], gate: Gate) -> Decoded:
