@@ -130,6 +130,19 @@ def entity(entities: int, metrics: int, rounds: int, json_file: Path | None) -> 
     _say(measure(Fleet(entities, metrics, rounds)), json_file)
 
 
+@bench.command()
+@click.option("--open", "opened", default=100_000, show_default=True, help="Alerts that are open all the while.")
+@click.option("--alerts", default=20_000, show_default=True, help="Timed.")
+@click.option("--services", default=5_000, show_default=True)
+@click.option("--json", "json_file", type=click.Path(path_type=Path))
+def correlate(opened: int, alerts: int, services: int, json_file: Path | None) -> None:
+    """Alerts to incidents while many are open: alerts a second, latency at 5,000 a second, one status change."""
+    from mainstay.bench.correlate import Estate
+    from mainstay.bench.correlate import correlate as measure
+
+    _say(measure(Estate(services, opened, alerts)), json_file)
+
+
 def _say(figures: dict[str, Any], json_file: Path | None) -> None:
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n")
