@@ -37,7 +37,7 @@ def traversal(z: Mapping[str, float], edges: Sequence[tuple[str, str]], start: s
     callees: dict[str, list[str]] = {}
     for caller, callee in edges:
         callees.setdefault(caller, []).append(callee)
-    reached, border = (({start}, [start]) if start else (set(odd), sorted(odd)))
+    reached, border = ({start}, [start]) if start else (set(odd), sorted(odd))
     while border:
         fresh = [c for c in callees.get(border.pop(), ()) if c in odd and c not in reached]
         reached |= set(fresh)

@@ -97,7 +97,7 @@ def _counted(number: I64, window: I64) -> Any:
 
 
 def _paces(spans: Spans, window: I64, out: Sketch) -> None:
-    """A span whose only child ran elsewhere is a client's: what it lost on the way. All others have time of their own."""
+    """A span whose only child ran elsewhere is a client's: it lost time on the way. Others have time of their own."""
     child = np.flatnonzero(spans.parent >= 0)
     parent = spans.parent[child]
     spent = np.bincount(parent, spans.ms[child], minlength=len(spans.ms))
@@ -132,7 +132,9 @@ def _moments(number: I64, window: I64, value: F64) -> Any:
 def _habits(spans: Spans, lines: Lines | None, work: I64, window: I64, out: Sketch) -> None:
     child = np.flatnonzero(spans.parent >= 0)
     size = len(spans.entities)
-    calls = [("call", spans.operations[n // size], spans.entities[n % size]) for n in range(size * len(spans.operations))]
+    calls = [
+        ("call", spans.operations[n // size], spans.entities[n % size]) for n in range(size * len(spans.operations))
+    ]
     _presence(spans.parent[child], spans.operation[child] * size + spans.entity[child], calls, spans, work, window, out)
     row, callee = _last(spans, child)
     _presence(row, callee, [("last", "", name) for name in spans.entities], spans, work, window, out)

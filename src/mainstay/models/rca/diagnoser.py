@@ -84,7 +84,7 @@ class Diagnoser:
         # signals of every entity against their past
         "of_cpu": 1.0,
         "of_memory": 0.5,
-        "of_latency": 0.3,
+        "of_latency": 1.0,
         "of_errors": 1.0,
         "of_own": 0.6,
         "of_gap": 1.0,

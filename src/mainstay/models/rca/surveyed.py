@@ -10,6 +10,7 @@ from mainstay.models.rca.case import Case
 from mainstay.models.rca.clue import Clue
 from mainstay.models.rca.hypothesis import Hypothesis
 from mainstay.models.rca.picture import Picture
+from mainstay.models.rca.place import place_clues
 from mainstay.models.rca.survey import Survey
 from mainstay.models.rca.weighing import Weighed, reached, weighed
 
@@ -31,7 +32,8 @@ def with_survey(
         clues = _clues(one, factor)
         mine = [h for h in found if h.entity == one.entity]
         if not mine:
-            found.append(Hypothesis(one.entity, _charge(one, weights), clues))
+            place = (*place_clues(picture, one.entity), *clues)
+            found.append(Hypothesis(one.entity, _charge(one, weights), place))
         found = [replace(h, place=(*h.place, *clues)) if h in mine else h for h in found]
     return found
 
