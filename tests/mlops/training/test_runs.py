@@ -198,7 +198,8 @@ def test_lineage_walks_from_the_data_to_what_was_caused(world):
         Entry(id="A-1", kind="alert", at_ms=AT_MS, actor="edges@2", subject="edge:a>b", output={}),
         Entry(id="incident:INC-1:opened:1", kind="incident", at_ms=AT_MS, actor="correlator@1", subject="INC-1",
               output={}, rests_on=("A-1",)),
-        Entry(id="step-1", kind="step", at_ms=AT_MS, actor="user:ada", subject="PLAN-1", output={}, rests_on=("INC-1",)),
+        Entry(id="step-1", kind="step", at_ms=AT_MS, actor="user:ada", subject="PLAN-1", output={},
+              rests_on=("INC-1",)),
     )  # fmt: skip
     experiment = world.store.one(Experiment, version.experiment)
     found = lineage(version, world.registry.versions("edges"), experiment, world.control.ledger_stream)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from typing import Any
 
@@ -51,8 +52,9 @@ def train(client: Client, name: str, as_json: bool, no_rollout: bool, wait: bool
         run = client.get(f"training/{run['id']}")
     if as_json:
         click.echo(json.dumps(run, indent=2, ensure_ascii=False))
-        return
-    click.echo(f"{run['id']}: {run['status']}, {run['stage']}" + (f" — {run['says']}" if run["says"] else ""))
+    else:
+        click.echo(f"{run['id']}: {run['status']}, {run['stage']}" + (f" — {run['says']}" if run["says"] else ""))
+    sys.exit(1 if run["status"] in ("refused", "failed", "rolled_back") else 0)
 
 
 @click.command("training")

@@ -96,7 +96,7 @@ def turned(kind: ModelKind, parameters: Mapping[str, Any], knobs: Mapping[str, f
     >>> turned("edges", {"ratio": 1.8, "ring": 6}, {"ratio": 0.9})
     {'ratio': 1.62, 'ring': 6}
     """
-    found: dict[str, Any] = msgspec.to_builtins(dict(parameters))
+    found = _plain(parameters)
     if kind == "metrics":
         found["rules"] = [_rule(rule, knobs) for rule in found["rules"]]
         found["scopes"] = [
@@ -115,7 +115,7 @@ def is_standard(kind: ModelKind, shipped: Mapping[str, Any], new: Mapping[str, A
     False
     """
     bounds = {field: knob for knob in KNOBS[kind] for field in knob.fields}
-    before, after = dict(_leaves(msgspec.to_builtins(dict(shipped)))), dict(_leaves(msgspec.to_builtins(dict(new))))
+    before, after = dict(_leaves(_plain(shipped))), dict(_leaves(_plain(new)))
     if before.keys() != after.keys():
         return False
     return all(
@@ -153,6 +153,11 @@ def _is_within(knob: Knob | None, before: Any, after: Any) -> bool:
     if knob is None or not isinstance(before, int | float) or not isinstance(after, int | float) or not before:
         return False
     return knob.low * 0.99 <= after / before <= knob.high * 1.01  # values are rounded to three digits
+
+
+def _plain(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """As an artefact holds them: lists, not tuples."""
+    return msgspec.json.decode(msgspec.json.encode(dict(parameters)), type=dict[str, Any])
 
 
 def _leaves(value: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:

@@ -1,0 +1,198 @@
+"""The search, its knobs, and what a trial is worth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.mlops.training import rows as data
+
+from mainstay.domain.training import DatasetSnapshot, Span
+from mainstay.mlops.artefacts import canonical
+from mainstay.mlops.training.faults import Fault, confirmed, injected, put_in
+from mainstay.mlops.training.features import features_of
+from mainstay.mlops.training.knobs import KNOBS, drawn, is_standard, turned
+from mainstay.mlops.training.material import material_of
+from mainstay.mlops.training.quality import report
+from mainstay.mlops.training.search import search
+from mainstay.mlops.training.trial import Start, judged, starts
+from mainstay.mlops.training.worker import Job, train
+from mainstay.models.catalogue import SHIPPED, build, defaults_of
+
+S_NS = 1_000_000_000
+KINDS = sorted(KNOBS)
+
+
+def measured(best: float):
+    """A loss with its lowest point where the first knob is `best`."""
+    return lambda knobs, _share: {"loss": abs(knobs.get("latency_p", 1.0) - best)}
+
+
+def test_the_same_seed_is_the_same_search_and_the_best_is_first():
+    one, two = (search("edges", 12, 5, measured(30.0)) for _ in range(2))
+    assert one == two
+    assert [t.rank for t in one] == list(range(1, 14))
+    last = [t for t in one if t.rung == 2]
+    assert one[0].metrics["loss"] == min(t.metrics["loss"] for t in last)
+    assert {t.number for t in one} == set(range(13)), "none is forgotten"
+
+
+def test_what_serves_is_never_dropped_and_wins_a_tie():
+    found = search("edges", 9, 1, lambda *_: {"loss": 1.0})
+    assert found[0].number == 0
+    worst = search("edges", 9, 1, lambda knobs, _: {"loss": 0.0 if knobs else 1.0})
+    assert next(t for t in worst if t.number == 0).rung == 2
+
+
+def test_half_of_the_trials_see_more_of_the_data():
+    seen: list[float] = []
+
+    def count(knobs, share):
+        seen.append(share)
+        return {"loss": sum(knobs.values())}
+
+    search("edges", 7, 1, count)
+    assert {share: seen.count(share) for share in set(seen)} == {0.25: 8, 0.5: 4, 1.0: 2}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 10_000))
+def test_what_is_drawn_is_accepted_by_the_algorithm_and_is_a_standard_change(kind, seed):
+    shipped = defaults_of(SHIPPED[kind])
+    new = turned(kind, shipped, drawn(kind, np.random.default_rng(seed)))
+    build(SHIPPED[kind], new)
+    assert is_standard(kind, shipped, new)
+
+
+def test_no_knob_turned_is_the_version_itself_and_beyond_the_range_is_no_standard_change():
+    shipped = defaults_of(SHIPPED["metrics"])
+    assert canonical(turned("metrics", shipped, {})) == canonical(shipped)
+    far = turned("metrics", shipped, {"rel": 9.0})
+    assert not is_standard("metrics", shipped, far)
+    rules = [*shipped["rules"][1:]]
+    assert not is_standard("metrics", shipped, {**shipped, "rules": rules}), "a rule less is another recipe"
+
+
+def start(at_s, subject="metric:1", entity="service:a", note=False):
+    return Start(subject, entity, at_s * S_NS, note)
+
+
+def fault(since_s, until_s, **given):
+    return Fault("injected", since_s * S_NS, until_s * S_NS, **given)
+
+
+def test_a_trial_counts_found_missed_false_and_late():
+    faults = [fault(100, 200, subject="metric:1"), fault(100, 200, subject="metric:2"), fault(300, 400, entity="b")]
+    told = [
+        start(130), start(140), start(310, "edge:a>b", "b"), start(500, "metric:9", "c"), start(560, "metric:9", "c"),
+        start(900, "metric:9", "c"), start(901, "metric:3", "d", note=True),
+    ]  # fmt: skip
+    found = judged(told, faults, (0, 1000 * S_NS), 7.0)
+    assert (found["faults"], found["detected"], found["false_alarms"]) == (3.0, 2.0, 2.0), "two within a burst are one"
+    assert found["delay_s"] == 20.0
+    assert found["missed_share"] == pytest.approx(1 / 3, abs=1e-4)
+
+
+def test_false_alarms_within_the_budget_weigh_little_and_beyond_it_much():
+    week = 7 * 86_400
+    few = [start(at * 7200, f"metric:{at}", f"e{at}") for at in range(5)]
+    many = [start(at * 3600, f"metric:{at}", f"e{at}") for at in range(60)]
+    calm, ok, loud = (judged(told, [], (0, week * S_NS), 7.0)["loss"] for told in ([], few, many))
+    assert calm == 0.0
+    assert 0 < ok < 0.02
+    assert loud > 0.5
+
+
+@pytest.mark.parametrize("kind", ["metrics", "edges", "logs", "entities"])
+def test_faults_that_are_put_in_are_found_by_the_detector_and_nothing_else_changes(tmp_path, kind):
+    _, rows = data.taken(tmp_path, kind)
+    material = material_of(kind, rows)
+    first, last = material.extent
+    faults = injected(material, 3, first + (last - first) // 2, last, [])
+    assert len(faults) >= 3
+    assert faults == injected(material, 3, first + (last - first) // 2, last, [])
+    troubled = put_in(material, faults)
+    before, after = (starts(SHIPPED[kind], defaults_of(SHIPPED[kind]), m) for m in (material, troubled))
+    judged_before, judged_after = (judged(told, faults, (first, last), 7.0) for told in (before, after))
+    assert judged_after["detected"] > judged_before["detected"]
+    assert judged_after["false_alarms"] <= judged_before["false_alarms"] + 1
+
+
+def test_no_fault_is_put_where_trouble_is_known(tmp_path):
+    _, rows = data.taken(tmp_path, "metrics")
+    material = material_of("metrics", rows)
+    known = confirmed([Span(entity=f"service:lab/s{n}", since_ms=0, until_ms=1) for n in range(9)])
+    free = {f"metric:{s.id}" for s in material.series if s.entity == "service:lab/s9"}
+    assert {f.subject for f in injected(material, 1, *material.extent, known)} <= free
+
+
+def test_a_share_is_stable_and_grows(tmp_path):
+    _, rows = data.taken(tmp_path, "metrics")
+    material = material_of("metrics", rows)
+    quarter, half = set(material.share(0.25).slot.tolist()), set(material.share(0.5).slot.tolist())
+    assert quarter <= half < set(material.slot.tolist())
+    assert set(material.share(0.25).slot.tolist()) == quarter
+
+
+def job(snapshot: DatasetSnapshot, kind: str, **given) -> Job:
+    algorithm = SHIPPED[kind]
+    plain = {"seed": 1, "trials": 3, **given}
+    return Job(kind=kind, algorithm=algorithm, parameters=defaults_of(algorithm), snapshot=snapshot, **plain)
+
+
+@pytest.mark.parametrize("kind", ["metrics", "edges", "logs"])
+def test_training_is_a_function_of_job_and_rows(tmp_path, kind):
+    snapshot, rows = data.taken(tmp_path, kind)
+    one, two = (train(job(snapshot, kind), rows) for _ in range(2))
+    assert one == two
+    assert one.quality.passed
+    assert len(one.trials) == 4
+    assert set(one.validation) == {"champion", "challenger"}
+    build(SHIPPED[kind], one.parameters)
+
+
+def test_confirmed_incidents_are_faults_to_be_found(tmp_path):
+    minute = 60_000
+    span = Span(entity="service:lab/s1", since_ms=data.START_MS + 8 * minute, until_ms=data.START_MS + 10 * minute)
+    snapshot, rows = data.taken(tmp_path, "metrics", faults=(span,))
+    result = train(job(snapshot, "metrics", trials=0), rows)
+    assert result.labels["verdict"] == 1
+    assert result.trials[0].metrics["faults"] == result.labels["injected"] // 2 + 1
+
+
+def quality(rows, snapshot, incidents=()):
+    kind = snapshot.query.kind
+    return report(snapshot, rows, features_of(kind, material_of(kind, rows).normals()), incidents)
+
+
+def test_each_check_stops_a_training_with_its_reason(tmp_path):
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    snapshot, rows = data.taken(tmp_path, "metrics")
+    assert quality(rows, snapshot).passed
+    at = rows["at_ns"].to_numpy()
+    minute = (at - at[0]) // 60_000_000_000
+    spoiled = {
+        "too few": rows.slice(0, 100),
+        "gaps": rows.filter(pa.array((minute < 6) | (minute > 13))),
+        "duplicates": pa.concat_tables([rows, rows.slice(0, 4000)]).sort_by("at_ns"),
+        "constant": rows.set_column(2, "value", pc.multiply(rows["value"], 0.0)),
+        "exploding": rows.set_column(2, "value", pa.array(rows["value"].to_numpy() * np.where(minute == 18, 1e9, 1.0))),
+    }
+    for word, bad in spoiled.items():
+        found = quality(bad, snapshot)
+        assert not found.passed, word
+        assert any(problem.startswith(word) for problem in found.problems), (word, found.problems)
+
+
+def test_rows_inside_of_an_incident_that_nobody_confirmed_are_leakage(tmp_path):
+    span = Span(entity="service:lab/s1", since_ms=data.START_MS, until_ms=data.START_MS + 60_000, why="INC-1")
+    snapshot, rows = data.taken(tmp_path / "a", "metrics")
+    found = quality(rows, snapshot, (span,))
+    assert found.problems[0].startswith("leakage")
+    assert train(job(snapshot, "metrics", incidents=(span,)), rows).trials == ()
+    clean, without = data.taken(tmp_path / "b", "metrics", excluded=(span,))
+    assert quality(without, clean, (span,)).passed
