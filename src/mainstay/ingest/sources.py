@@ -13,7 +13,7 @@ from mainstay.ingest.otlp import logs, metrics, traces
 
 PROTOBUF, JSON = ("application/x-protobuf",), ("application/json",)
 EVENTS = ("application/cloudevents+json", "application/cloudevents-batch+json")
-PLAIN, SNAPPY = ("", "identity", "gzip"), ("snappy",)
+PLAIN, SNAPPY = ("", "identity", "gzip", "zstd"), ("snappy",)
 
 
 @dataclass(frozen=True, slots=True)
