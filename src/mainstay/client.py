@@ -42,6 +42,10 @@ class Client:
         """Read; a value of None is left out of the query."""
         return self._ask("GET", path, params={k: v for k, v in query.items() if v is not None})
 
+    def text(self, path: str) -> str:
+        """Read what is no JSON: a model card, a table for a spreadsheet."""
+        return self._send("GET", path).text
+
     def post(self, path: str, body: Any = None) -> Any:
         """Act."""
         return self._ask("POST", path, json=body if body is not None else {})
@@ -64,6 +68,10 @@ class Client:
         self._http.close()
 
     def _ask(self, method: str, path: str, **rest: Any) -> Any:
+        response = self._send(method, path, **rest)
+        return response.json() if response.content else None
+
+    def _send(self, method: str, path: str, **rest: Any) -> httpx.Response:
         import httpx
 
         try:
@@ -71,7 +79,7 @@ class Client:
         except httpx.TransportError as error:
             raise MainstayError(f"no platform answers at {self.url} ({error}); start one with `mainstay up`") from None
         if response.is_success:
-            return response.json() if response.content else None
+            return response
         says = _reason(response)
         raise {401: Refused, 403: Refused, 404: NotFound}.get(response.status_code, BadInput)(says)
 

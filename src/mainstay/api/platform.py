@@ -81,6 +81,11 @@ class PlatformApi(Protocol):
         """What makes new model versions; `api.mlops.training.Trainer` says what is asked of it."""
         ...
 
+    @property
+    def watching(self) -> Any:
+        """What is asked about models that are watched; `api.mlops.watching.Watches` says what."""
+        ...
+
     def status(self) -> Status:
         """What is watched, the funnel of the last 24 hours, health of stages and sources. Cheap: asked all the time.
 

@@ -13,6 +13,7 @@ from mainstay.app.clock import SystemClock
 from mainstay.app.health import Health, Heartbeat
 from mainstay.app.lines import log_lines, span_lines
 from mainstay.app.training import Training
+from mainstay.app.watching import Watching
 from mainstay.app.wiring import wire
 from mainstay.automation import Approvals, Executor, Policy, Requests, SignalVerifier, actions_of
 from mainstay.domain.budget import BudgetState
@@ -103,6 +104,7 @@ class Platform:
         self.outbox = Outbox(self.control, settings.receiver, self.clock)
         durable = self.executor.durable
         self.training = Training(self.line, settings, self.clock, durable, self.command, data)
+        self.watching = Watching(self.line, self.clock)
         self.health = Health(self.line, self.inbox, self.engine, self.ingest_door, self.clock)
         self._heartbeat = Heartbeat(self.health.is_ok, self._cry)
         self._tasks: list[asyncio.Task[None]] = []

@@ -67,12 +67,35 @@ def verify(client: Client, head_file: Path | None, as_json: bool) -> None:
     sys.exit(0 if is_whole else 1)
 
 
-@ledger.command("reperform")
-@click.argument("id")
+@ledger.command("export")
+@click.option("--evidence", type=click.Path(path_type=Path), required=True, help="An empty folder, or a new one.")
 @as_json
 @with_client
-def reperform(client: Client, id: str, as_json: bool) -> None:  # noqa: A002
+def export(client: Client, evidence: Path, as_json: bool) -> None:
+    """Write the validation file: cards, lineage, gates, approvals, drift, rollbacks, the ledger and its signed head.
+
+    It is read and proved without Mainstay; its README says how.
+    """
+    counts = client.post("ledger/evidence", {"folder": str(evidence.resolve())})
+    if as_json:
+        click.echo(json.dumps(counts))
+        return
+    click.echo(f"{evidence}: " + ", ".join(f"{count} {name.removesuffix('.jsonl')}" for name, count in counts.items()))
+
+
+@ledger.command("reperform")
+@click.argument("id", required=False)
+@click.option("--sample", type=click.IntRange(1, 10_000), help="That many decisions, drawn from the whole ledger.")
+@click.option("--seed", default=0, show_default=True, help="By which they are drawn.")
+@as_json
+@with_client
+def reperform(client: Client, id: str | None, sample: int | None, seed: int, as_json: bool) -> None:  # noqa: A002
     """Take a decision again from its frozen inputs; exit 1 when the outcome differs."""
+    if (id is None) == (sample is None):
+        raise click.UsageError("give the id of one decision, or --sample N")
+    if sample is not None:
+        _sampled(client.post("ledger/reperform", {"sample": sample, "seed": seed}), as_json)
+        return
     answer = client.post(f"ledger/{id}/reperform")
     if as_json:
         click.echo(json.dumps(answer, ensure_ascii=False))
@@ -80,6 +103,17 @@ def reperform(client: Client, id: str, as_json: bool) -> None:  # noqa: A002
         by = f"{answer['decided_by']['model']}@{answer['decided_by']['version']}"
         click.echo(f"{by} decides {'the same again' if answer['is_same'] else 'DIFFERENTLY now'}: {answer['says']}")
     sys.exit(0 if answer["is_same"] else 1)
+
+
+def _sampled(answer: Any, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(answer))
+    else:
+        gone = f"; of {answer['expired']} more the inputs have expired" if answer["expired"] else ""
+        click.echo(f"{answer['equal']} of {answer['sample']} decided the same again{gone}")
+        for name in answer["different"]:
+            click.echo(f"  differs: {name}")
+    sys.exit(0 if not answer["different"] else 1)
 
 
 def _envelope(file: Path) -> Any:

@@ -10,6 +10,7 @@ import click
 from mainstay.cli.client import Client, with_client
 from mainstay.cli.mlops.training import COMMANDS as TRAINING
 from mainstay.cli.mlops.training import tell_lineage
+from mainstay.cli.mlops.watching import COMMANDS as WATCHING
 from mainstay.cli.production import gate, production
 from mainstay.cli.show import as_json
 from mainstay.cli.table import show
@@ -89,12 +90,16 @@ def rollback(client: Client, name: str) -> None:
 
 @models.command("recall")
 @click.argument("version", metavar="NAME@VERSION")
+@click.option("--mark", is_flag=True, help="Mark all of it, so that people look at it again.")
+@click.option("--why", default="", help="With --mark: kept in the ledger.")
 @as_json
 @with_client
-def recall(client: Client, version: str, as_json: bool) -> None:
+def recall(client: Client, version: str, mark: bool, why: str, as_json: bool) -> None:
     """List everything that a version caused: alerts, merges, suppressions, plans, steps, pages."""
     name, _, number = version.rpartition("@")
     found = client.get(f"models/{name}/versions/{number}/recall")
+    if mark:
+        found["marked"] = client.post(f"models/{name}/versions/{number}/recall", {"why": why})
     columns = {"WHEN": "at_ms", "KIND": "kind", "ABOUT": "subject", "BY": "actor", "HOW": "how", "ID": "entry"}
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
@@ -102,6 +107,8 @@ def recall(client: Client, version: str, as_json: bool) -> None:
     show(found["entries"], columns, as_json=False, empty=f"{version} has caused nothing")
     if found["counts"]:
         click.echo("in all: " + ", ".join(f"{count} {kind}" for kind, count in found["counts"].items()))
+    if mark:
+        click.echo(f"{sum(found['marked'].values())} marked for review; see models/{name}/versions/{number}/marks")
 
 
 @models.command("verify")
@@ -125,5 +132,5 @@ def rotate_key(client: Client) -> None:
     click.echo(f"signing with {client.post('models-key')['keyid'][:16]} from now on")
 
 
-for one in TRAINING:
+for one in (*TRAINING, *WATCHING):
     models.add_command(one)

@@ -94,6 +94,11 @@ class Keys:
                 raise Refused(f"the signature of {one.keyid[:16]} is not of these bytes: altered") from None
         return payload
 
+    def public_keys(self) -> dict[str, bytes]:
+        """The keys whose signatures count, by id, as PEM: for who wants to check without us."""
+        form_of = (form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)
+        return {name: key.public_bytes(*form_of) for name, key in sorted(self.trusted.items())}
+
     def rotate(self, record: Callable[[str, str], None]) -> str:
         """Sign with a new key from now on. The old private half is gone; what it signed stays trusted.
 

@@ -183,7 +183,7 @@ def test_what_is_told_of_it_names_the_farthest():
     scene = learned()
     moved(scene, ["search"], METRICS, 1.5)
     scene.run(SPAN_S * 2)
-    told = scene.watch.told()["metrics"]
+    told = scene.watch.told["metrics"]
     assert told["version"] == "metrics@1"
     assert told["sources"] == {"same": 20, "moved": 4}
     assert {one["entity"] for one in told["farthest"][:4]} == {entity("search")}

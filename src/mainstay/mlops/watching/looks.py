@@ -137,7 +137,6 @@ def told(
     sources: Sequence[Judged],
     surprise: Surprise | None,
     judgements: Mapping[str, Judgements],
-    span_ms: int,
 ) -> dict[str, Any]:
     """One kind's figures, for people."""
     counts: dict[str, int] = {}
@@ -148,7 +147,6 @@ def told(
     farthest = sorted((one for one in sources if one.psi > 0), key=lambda one: (-one.psi, one.source.key))[:20]
     return {
         "version": str(live) if live else None,
-        "span_s": span_ms / 1000,
         "sources": counts,
         "farthest": [
             {"entity": o.source.entity, "name": o.source.name, "status": o.status, "psi": round(o.psi, 3)}

@@ -97,8 +97,10 @@ def scopes_of(entities: Iterable[str], known: Mapping[str, Entity]) -> set[str]:
 
 def upstream_of(incident: Incident, alerts: Iterable[Alert], plan: Plan) -> set[VersionRef]:
     """Every version that had a hand in a plan: who raised the alerts, grouped them, found the suspects, and chose."""
-    inside = {one.decided_by for one in (*incident.groupings, *incident.suspects)}
-    return {incident.decided_by, plan.decided_by, *inside, *(alert.decided_by for alert in alerts)}
+    found = {incident.decided_by, plan.decided_by}
+    found |= {grouping.decided_by for grouping in incident.groupings}
+    found |= {suspect.decided_by for suspect in incident.suspects}
+    return found | {alert.decided_by for alert in alerts}
 
 
 def _meets(scope: str, scopes: set[str]) -> bool:

@@ -37,6 +37,7 @@ FORMAT = 1
 WINDOW_MS = 60_000
 RAISED = 2_000
 TROUBLED = 5_000
+SMOOTH = 0.02
 Kind = Literal["metrics", "logs", "edges", "entities", "predictions"]
 
 
@@ -59,6 +60,7 @@ class State(msgspec.Struct):
     book: Book = msgspec.field(default_factory=Book)
     health: Health = msgspec.field(default_factory=Health)
     raised: dict[str, Raised] = {}
+    traffic: dict[str, float] = {}
     window_ms: int = 0
     look_ms: int = 0
     now_ms: int = 0
@@ -76,6 +78,10 @@ class Watch:
     Args:
         models: What is deployed.
         topology: Who is there, as known at the record at hand.
+
+    Attributes:
+        told: Of the last look, per kind: what is watched, how much of it moved, scores and judgements; JSON-able, safe
+            to read from any thread.
     """
 
     def __init__(self, models: Models, policy: WatchPolicy, topology: Callable[[], Topology] = Topology) -> None:
@@ -93,6 +99,7 @@ class Watch:
         if kind == "metrics":
             self._metrics(normal, served)
         elif kind == "edges":
+            self._calls(normal)
             for window in (*normal.edges, *(one for one in normal.operations if one.callee in self._entries)):
                 self._edge(window)
         return served
@@ -138,19 +145,14 @@ class Watch:
         return sorted(self._state.book.open.values(), key=lambda one: (one.at_ms, one.id))
 
     @property
+    def traffic(self) -> dict[str, float]:
+        """Calls per second into each entity, smoothed."""
+        return dict(self._state.traffic)
+
+    @property
     def health(self) -> Health:
         """Who is in canary, who was rolled back, who answers for which model."""
         return self._state.health
-
-    def told(self) -> dict[str, Any]:
-        """Per kind: what is watched, how much of it moved, scores and judgements; JSON-able. For any thread."""
-        state = self._state
-        return {
-            kind: looks.told(
-                state.live.get(kind), characters.judged(), state.surprise.get(kind), state.judgements, self._span_ms
-            )
-            for kind, characters in self._characters.items()
-        }
 
     def snapshot(self) -> bytes:
         metrics, edges = self._characters["metrics"].saved(), self._characters["edges"].saved()
@@ -178,6 +180,7 @@ class Watch:
         self._row_of = np.full(1024, -1, dtype=np.int32)
         self._held = np.zeros(self.policy.series, dtype=np.bool_)
         self._entries: set[str] = set()
+        self.told: dict[str, Any] = {}
 
     def _metrics(self, normal: Normal, served: Served) -> None:
         if normal.new_series:
@@ -226,6 +229,18 @@ class Watch:
             grown = np.full(2 * (slot + 2), -1, dtype=np.int32)
             grown[: len(self._row_of)] = self._row_of
             self._row_of = grown
+
+    def _calls(self, normal: Normal) -> None:
+        """How much each entity is called, smoothed over some fifty windows: its size."""
+        rates: dict[str, float] = {}
+        for window in normal.edges:
+            seconds = max(1e-9, (window.until_ns - window.since_ns) / 1e9)
+            rates[window.callee] = rates.get(window.callee, 0.0) + window.count / seconds
+        traffic = self._state.traffic
+        for callee, rate in rates.items():
+            before = traffic.get(callee)
+            if before is not None or len(traffic) < TROUBLED:
+                traffic[callee] = rate if before is None else before + SMOOTH * (rate - before)
 
     def _edge(self, window: EdgeWindow) -> None:
         is_entry = not window.caller
@@ -321,6 +336,10 @@ class Watch:
         for kind, surprise in state.surprise.items():
             looks.scores(state.book, surprise, (self._ref(kind), kind), (state.now_ms, effects))
         looks.accuracy(state.book, state.judgements, state.live, (state.now_ms, effects))
+        self.told = {
+            kind: looks.told(state.live.get(kind), seen.get(kind, ()), state.surprise.get(kind), state.judgements)
+            for kind in state.live
+        }
 
 
 def _mixed(ids: U64) -> U64:

@@ -1,0 +1,125 @@
+"""`mainstay models drift | card | inventory | bias | risk`, and what of the ledger and recalls belongs to them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mainstay.cli.client import Client, with_client
+from mainstay.cli.show import as_json
+from mainstay.cli.table import show
+
+
+def _path(version: str) -> str:
+    name, _, number = version.rpartition("@")
+    if not name or not number.isdigit():
+        raise click.BadParameter(f"{version!r}: a version is written NAME@NUMBER, for instance metrics@7")
+    return f"models/{name}/versions/{number}"
+
+
+def _json(value: Any) -> None:
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+@click.command("drift")
+@click.option("--all", "everything", is_flag=True, help="Also what is over.")
+@as_json
+@with_client
+def drift(client: Client, everything: bool, as_json: bool) -> None:
+    """What has drifted, what it means, and what a retrain would change."""
+    found = client.get("models-drift", status=None if everything else "open")
+    if as_json:
+        _json(found)
+        return
+    columns = {"SINCE": "since_ms", "MEASURE": "measure", "VERSION": "version", "SCOPE": "scope", "STATUS": "status"}
+    rows = [{**one, "status": "over" if one["ended_ms"] else "open"} for one in found["findings"]]
+    show(rows, columns, as_json=False, empty="nothing has drifted")
+    for one in found["findings"]:
+        click.echo(f"\n{one['measure']} {one['scope']}: {one['says']}")
+        for line in one["impact"]["moved"][:5]:
+            click.echo(f"  {line}")
+        if one["impact"]["retrain"]:
+            click.echo(f"  a retrain: {one['impact']['retrain']}")
+
+
+@click.command("card")
+@click.argument("version", metavar="NAME@VERSION")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it there (README.md).")
+@with_client
+def card(client: Client, version: str, out: Path | None) -> None:
+    """The model card, in the format of the Hugging Face hub."""
+    text = client.text(f"{_path(version)}/card")
+    if out is None:
+        click.echo(text)
+        return
+    out.write_text(text, encoding="utf-8")
+    click.echo(f"{out}: {len(text.encode())} bytes")
+
+
+@click.command("inventory")
+@click.argument("model", required=False)
+@click.option("--owner", help="Who answers for it.")
+@click.option("--purpose")
+@click.option("--materiality", type=click.Choice(["high", "medium", "low"]))
+@click.option("--review-days", type=int, help="How long a validation holds.")
+@click.option("--finding", "findings", multiple=True, help="What the validator asks for; replaces those before.")
+@click.option("--validated", is_flag=True, help="You looked at it and it may go on; not for its owner.")
+@click.option("--csv", "csv_file", type=click.Path(dir_okay=False, path_type=Path), help="Export all of it.")
+@as_json
+@with_client
+def inventory(client: Client, model: str | None, csv_file: Path | None, as_json: bool, **given: Any) -> None:
+    """Every model with who answers for it; with MODEL and options, write it down."""
+    answers = {name: value for name, value in given.items() if value not in (None, (), False)}
+    if model and answers:
+        client.post(f"models/{model}/inventory", answers)
+        click.echo(f"{model}: {', '.join(sorted(answers))} written down")
+        return
+    if csv_file is not None:
+        csv_file.write_text(client.text("models-inventory.csv"), encoding="utf-8")
+        click.echo(f"{csv_file} written")
+        return
+    rows = [row for row in client.get("models-inventory") if model in (None, row["model"])]
+    columns = {"MODEL": "model", "LIVE": "live", "OWNER": "owner", "MATERIALITY": "materiality", "RISK": "risk",
+               "VALIDATOR": "validator", "OVERDUE": "is_overdue", "OPEN": "open_findings"}  # fmt: skip
+    show(rows, columns, as_json, "there is no model")
+
+
+@click.command("bias")
+@click.argument("version", metavar="NAME@VERSION")
+@click.option("--days", default=28.0, show_default=True)
+@as_json
+@with_client
+def bias(client: Client, version: str, days: float, as_json: bool) -> None:
+    """Whom it serves worse; exit 1 when somebody, 3 when there is too little evidence to say."""
+    found = client.get(f"{_path(version)}/bias", days=days)
+    if as_json:
+        _json(found)
+    else:
+        click.echo(f"{version}: {found['says']}")
+        for row in found["rows"]:
+            click.echo(f"  {row['says']}")
+    sys.exit({"none": 0, "worse": 1, "too_few": 3}[found["status"]])
+
+
+@click.command("risk")
+@click.argument("version", metavar="NAME@VERSION")
+@as_json
+@with_client
+def risk(client: Client, version: str, as_json: bool) -> None:
+    """How risky it is to rely on, 0–100, as a sum with reasons; and whether it stands."""
+    found = {**client.get(f"{_path(version)}/risk"), "standing": client.get(f"{_path(version)}/standing")}
+    if as_json:
+        _json(found)
+        return
+    click.echo(f"{version}: {found['value']} of 100")
+    for part in found["parts"]:
+        click.echo(f"  {part['points']:>3}  {part['name']}: {part['says']}")
+    says = found["standing"]["says"]
+    click.echo("it stands" if found["standing"]["is_sound"] else f"it does not stand: {'; '.join(says)}")
+
+
+COMMANDS = (drift, card, inventory, bias, risk)
