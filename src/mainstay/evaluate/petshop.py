@@ -104,7 +104,7 @@ def _metrics(path: Path, by: str) -> dict[str, Metrics]:
     at = columns["ts"].cast("timestamp[ms]").cast("int64").to_pylist()
     names = [columns[name].to_pylist() for name in (by, "service", "metric", "statistic", "value")]
     for when, group, service, metric, statistic, value in zip(at, *names, strict=True):
-        if metric in KINDS:
+        if metric in KINDS or metric == "requests":
             found.setdefault(group, {}).setdefault((service, metric, statistic), []).append((when, value))
     return {group: Metrics({key: _sorted(pairs) for key, pairs in series.items()}) for group, series in found.items()}
 
@@ -127,7 +127,7 @@ def _answer(
     if now is None:
         raise BadInput(f"{row.name} has no metrics")
     begun = time.process_time()
-    gauges = [_gauge(key, series, normal) for key, series in sorted(now.series.items())]
+    gauges = [_gauge(key, now, normal) for key in sorted(now.series) if key[1] in KINDS]
     inputs = {
         "at_ms": row.at_ms + 2 * STEP_MS, "incident": row.name, "onset_ms": row.at_ms,
         "alerts": [_alert(row)], "edges": [[PREFIX + a, PREFIX + b] for a, b in edges],
@@ -151,14 +151,17 @@ def _alert(row: CaseRow) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _gauge(key: Key, series: tuple[Sequence[int], F64], normal: Metrics | None) -> dict[str, Any]:
+def _gauge(key: Key, now: Metrics, normal: Metrics | None) -> dict[str, Any]:
     service, metric, statistic = key
     _, past = normal.series.get(key, ((), np.zeros(0))) if normal else ((), np.zeros(0))
     past = past[np.isfinite(past)]
-    at, value = series
+    at, value = now.series[key]
+    requests = dict(zip(*now.series.get((service, "requests", "Sum"), ((), ())), strict=True))
+    count = [float(requests.get(when, 0.0)) for when in at] if statistic == "Average" and requests else []
     if metric == "availability":
         past, value = 1 - past / 100, 1 - value / 100
     return {
         "entity": PREFIX + service, "kind": KINDS[metric], "metric": f"{metric} {statistic}",
         "is_share": metric == "availability", "at_ms": list(at), "value": value.tolist(), "past": past.tolist(),
+        "count": count,
     }  # fmt: skip

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from mainstay.domain.signals import F64
 from mainstay.models.rca.case import short
@@ -50,12 +51,21 @@ def _shift(gauge: Gauge, onset_ms: int, weights: Mapping[str, float]) -> _Shift 
     usual = usual[np.isfinite(usual)]
     if not len(now) or len(usual) < 2:
         return None
-    floor = weights["share_floor" if gauge.is_share else "ratio_floor"]
+    floor = _floor(gauge, known & (at >= onset_ms), weights)
     scaled, held = _scaled(usual, gauge), _held(_scaled(now, gauge))
     centre = float(np.median(scaled))
     spread = float(np.hypot(1.4826 * np.median(np.abs(scaled - centre)), floor))
     level = max(centre, float(np.median(_scaled(before, gauge)))) if len(before) else centre  # it may have drifted
     return _Shift(gauge, (held - level) / spread, float(np.median(usual)), float(np.median(now)))
+
+
+def _floor(gauge: Gauge, is_now: npt.NDArray[np.bool_], weights: Mapping[str, float]) -> float:
+    """The smallest variation that counts; of errors also what chance does to so few requests."""
+    if gauge.kind != "errors":
+        return weights["share_floor" if gauge.is_share else "ratio_floor"]
+    requests = np.asarray(gauge.count)[is_now] if gauge.count else np.zeros(0)
+    by_chance = weights["error_chance"] / np.sqrt(max(1.0, float(np.median(requests)))) if len(requests) else 0.0
+    return float(np.hypot(weights["error_floor"], by_chance))
 
 
 def _scaled(values: F64, gauge: Gauge) -> F64:

@@ -18,6 +18,7 @@ class Gauge(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         kind: `cpu` and `memory` tell of the entity itself; `latency` and `errors` also of all that it calls.
         is_share: Values are shares, 0–1; else they are positive and compared by their ratio.
+        count: Of how many requests each value is the mean; empty when that is not known.
     """
 
     entity: str
@@ -27,6 +28,7 @@ class Gauge(msgspec.Struct, frozen=True, kw_only=True):
     value: tuple[float, ...]
     past: tuple[float, ...] = ()
     is_share: bool = False
+    count: tuple[float, ...] = ()
 
 
 class Window(msgspec.Struct, frozen=True, array_like=True):

@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mainstay.models.rca.blame import Charge
-from mainstay.models.rca.case import Case
-from mainstay.models.rca.clue import Clue
+from mainstay.models.rca.case import Case, short
+from mainstay.models.rca.clue import Clue, total
+from mainstay.models.rca.finding import Finding
 from mainstay.models.rca.hypothesis import Hypothesis
+from mainstay.models.rca.impact import shares_of
 from mainstay.models.rca.picture import Picture
 from mainstay.models.rca.place import place_clues
 from mainstay.models.rca.survey import Survey
@@ -22,33 +24,62 @@ def with_survey(
     case: Case, survey: Survey, picture: Picture, known: Sequence[Hypothesis], weights: Mapping[str, float]
 ) -> list[Hypothesis]:
     """The hypotheses with what the survey says of their entities, and those that only the survey knows."""
-    complaining = {alert.about for alert in case.alerts}
-    depended = {below for entity in complaining for below in reached(entity, picture.callees)}
+    complaints = Complaints(case, survey, picture, weights)
+    entities = weighed(survey, case.edges, weights)
+    said = {one.entity: complaints.clues(one) for one in entities}
+    causes = {one.entity: _charge(one, weights) for one in entities}
     found = list(known)
-    for one in weighed(survey, case.edges, weights):
-        if one.entity in case.ruled_out:
-            continue
-        factor = 1.0 if not complaining or one.entity in depended else weights["aside"]
-        clues = _clues(one, factor)
-        mine = [h for h in found if h.entity == one.entity]
-        if not mine:
-            place = (*place_clues(picture, one.entity), *clues)
-            found.append(Hypothesis(one.entity, _charge(one, weights), place))
-        found = [replace(h, place=(*h.place, *clues)) if h in mine else h for h in found]
-    return found
+    for entity in sorted(said.keys() - {h.entity for h in known} - set(case.ruled_out)):
+        found.append(Hypothesis(entity, causes[entity], tuple(place_clues(picture, entity))))
+    victims = complaints.victims({entity: total(clues) for entity, clues in said.items()})
+    return [replace(h, place=(*h.place, *said.get(h.entity, ()), *victims.get(h.entity, ()))) for h in found]
+
+
+class Complaints:
+    """What is complained of, and how far a finding bears on it. Without a complaint everything bears on the matter."""
+
+    def __init__(self, case: Case, survey: Survey, picture: Picture, weights: Mapping[str, float]) -> None:
+        self._weights, self._survey, self._picture = weights, survey, picture
+        self._signals = {alert.signal for alert in case.alerts} & {"latency", "errors"}
+        self._targets = sorted({alert.about for alert in case.alerts})
+        self._depended = {below for entity in self._targets for below in reached(entity, picture.callees)}
+
+    def clues(self, one: Weighed) -> tuple[Clue, ...]:
+        """Findings in proportion; their sum is what the entity has over all onsets."""
+        whole = sum(points for _, points in one.findings)
+        share = one.points / whole if whole > 0 else 0.0
+        bearing = [self._bearing(one, finding) for finding, _ in one.findings]
+        return tuple(
+            Clue(finding.says, points * share * bears, finding.kind, finding.ref, one.onset_ms)
+            for (finding, points), bears in zip(one.findings, bearing, strict=True)
+            if points > 0
+        )
+
+    def victims(self, points: Mapping[str, float]) -> dict[str, tuple[Clue, ...]]:
+        """Who complains is a victim as far as something that it depends on behaves otherwise than usual."""
+        found = {}
+        for target in self._targets:
+            below = reached(target, self._picture.callees) - {target}
+            worst = max(sorted(below), key=lambda entity: points.get(entity, 0.0), default="")
+            strength = min(1.0, points.get(worst, 0.0) / self._weights["not_enough"])
+            if strength > 0:
+                says = f"{short(target)} depends on {short(worst)}, which is not as usual"
+                found[target] = (Clue(says, -self._weights["explained"] * strength),)
+        return found
+
+    def _bearing(self, one: Weighed, finding: Finding) -> float:
+        if not self._targets:
+            return 1.0
+        if one.entity not in self._depended:
+            return self._weights["aside"]
+        kind = finding.modality
+        if self._signals and kind in ("latency", "errors") and kind not in self._signals:
+            return self._weights["aside"]
+        found = [shares_of(self._survey.gauges, target, one.onset_ms) for target in self._targets]
+        known = [shares[one.entity, kind] for shares in found if (one.entity, kind) in shares]
+        return max(known, default=1.0)
 
 
 def _charge(one: Weighed, weights: Mapping[str, float]) -> Charge:
     cause = CAUSES.get(one.findings[0][0].modality, "unknown") if one.findings and one.findings[0][1] > 0 else "unknown"
     return Charge(cause, (Clue("nothing else says what kind of trouble it is", weights["unknown_cause"]),))
-
-
-def _clues(one: Weighed, factor: float) -> tuple[Clue, ...]:
-    """Findings in proportion; their sum is what the entity has over all onsets."""
-    whole = sum(points for _, points in one.findings)
-    share = factor * one.points / whole if whole > 0 else 0.0
-    return tuple(
-        Clue(finding.says, points * share, finding.kind, finding.ref, one.onset_ms)
-        for finding, points in one.findings
-        if points > 0
-    )
