@@ -125,7 +125,7 @@ def test_the_catalog_gives_tier_owner_one_name_and_dependencies(catalog: Path) -
     assert by_alias == directory.of_labels(labels_of({"service": "payments", "env": "prod"})) == "service:prod/payments"
     entity = directory.entities[by_alias]
     assert (entity.tier, entity.owner) == (1, "team-money")
-    assert directory.static_edges == [
+    assert list(directory.static_edges) == [
         (by_alias, "database:prod/orders-db"), (by_alias, "queue:prod/mail"), (by_alias, "service:prod/ledger"),
     ]  # fmt: skip
     assert directory.explain({"service": "pay"}).alias_of == "pay is an alias of payments"

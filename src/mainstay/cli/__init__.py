@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runbooks": ("show:runbooks", "What Mainstay may do, and when."),
     "changes": ("show:changes", "Deploys, configuration, restarts."),
     "entities": ("show:entities", "What is watched, and why a label set is which entity."),
+    "topology": ("topology:topology", "Who depends on whom: import it from Backstage or a CMDB."),
     "ledger": ("ledger:ledger", "The record of every decision: list, verify, perform again."),
     "users": ("people:users", "People and their roles."),
     "tokens": ("people:tokens", "What may send, and what may call."),

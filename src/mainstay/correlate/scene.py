@@ -125,6 +125,8 @@ def _incident_sketch(held: Held, members: Iterable[str], alert: dict[str, Any]) 
         "id": held.incident.id,
         "members": [_member_sketch(entity, held.members[entity]) for entity in members],
         "began_ms": held.began_ms,
+        "cause": held.cause,
+        "over_ms": held.over_ms,
         "symptoms": [symptom] if symptom in held.symptoms else [],
         "fingerprints": [fingerprint] if fingerprint in held.prints else [],
         "resolved_ms": held.incident.resolved_ms if not held.is_open else None,

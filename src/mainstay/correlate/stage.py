@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from mainstay.correlate import entries
 from mainstay.correlate.chart import Map
 from mainstay.correlate.commands import obey
@@ -76,6 +78,7 @@ class Correlate:
         for change in self._state.note_changes(normal.changes, at_ms):
             self._concerns(change)
         self._repeats.rename(effects)
+        _enrich(effects, topology)
         raised = {entry.subject: entry.id for entry in effects.entries if entry.kind in ("alert", "alert-resolved")}
         for alert in sorted(effects.alerts.values(), key=lambda a: (a.since_ms, a.id)):
             self._alert(Kept(alert, raised.get(alert.id, alert.id)), moment)
@@ -213,6 +216,14 @@ class Correlate:
     def _hand_over(self, held: Held, moment: Moment) -> None:
         if held.is_changed:
             moment.effects.incidents[held.incident.id] = held.settle()
+
+
+def _enrich(effects: Effects, topology: Topology) -> None:
+    """Every alert says how critical its entity is and whose: what a list is sorted and routed by."""
+    for name, alert in effects.alerts.items():
+        known = topology.entities.get(alert.about)
+        if known is not None and (known.tier, known.owner) != (alert.tier, alert.owner):
+            effects.alerts[name] = msgspec.structs.replace(alert, tier=known.tier, owner=known.owner)
 
 
 def _is_unchanged(waits: Kept, alert: Alert) -> bool:

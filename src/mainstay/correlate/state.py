@@ -20,6 +20,7 @@ MOST_GROUPINGS = 500
 REOPEN_MS = 600_000
 MOST_PENDING = 20_000
 BURST_MS = 5_000
+LIKELY = 0.5
 
 
 class Kept(msgspec.Struct):
@@ -37,6 +38,7 @@ class Member(msgspec.Struct):
         first_ms, last_ms: Earliest and latest onset there.
         alerts, about, firing, saturated: How many of its alerts name it; are about it; of those that name it, how many
             burn, and how many are about load.
+        burning, calm_ms: How many of those that are about it burn, and when the last of them ended.
         burst_ms, told_ms, tellings, pause_ms: The run of tellings without a pause of five seconds that goes on or was
             the last: since when, until when, how many, and the longest pause in it.
     """
@@ -47,6 +49,8 @@ class Member(msgspec.Struct):
     about: int = 0
     firing: int = 0
     saturated: int = 0
+    burning: int = 0
+    calm_ms: int = 0
     burst_ms: int = 0
     told_ms: int = 0
     tellings: int = 0
@@ -102,6 +106,20 @@ class Held(msgspec.Struct):
     def about(self) -> list[str]:
         """The entities that its alerts are about, in the order in which they came."""
         return [entity for entity, member in self.members.items() if member.about]
+
+    @property
+    def cause(self) -> str:
+        """The entity that is the cause more likely than not; "" when none is."""
+        suspects = self.incident.suspects
+        return suspects[0].entity if suspects and suspects[0].probability >= LIKELY else ""
+
+    @property
+    def over_ms(self) -> int | None:
+        """Since when its cause, where one is known, is calm; else since when all of it is. None while it burns."""
+        member = self.members.get(self.cause)
+        if member is None or not member.about:
+            return self.calm_ms
+        return None if member.burning else member.calm_ms or self.calm_ms
 
     def put(self, kept: Kept) -> None:
         """Take an alert in, or its newer state."""
@@ -166,6 +184,9 @@ class Held(msgspec.Struct):
                 member.alerts += one
                 member.about += one * (entity == alert.about)
                 member.firing += one * is_firing
+                if entity == alert.about:
+                    member.burning += one * is_firing
+                    member.calm_ms = max(member.calm_ms, alert.ended_ms or 0)
                 member.saturated += one * (alert.signal == "saturation")
 
 

@@ -54,6 +54,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         p_value: Chance of a value this strange in normal operation; None for a user's rule.
         suppressed: It exists, is listed and joins an incident, but opens none; `suppressed_by` says what holds it back:
             the team's page budget, flapping, an earlier verdict, or a floor of the settings.
+        tier, owner: Of the entity that it is about, as the topology had them then.
     """
 
     id: str
@@ -79,6 +80,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     suppressed_why: str = ""
     suppressed_by: SuppressedBy = ""
     generator_url: str = ""
+    tier: int | None = None
+    owner: str | None = None
 
     @property
     def call(self) -> tuple[str, str]:

@@ -14,7 +14,8 @@ from mainstay.files import Document
 class CatalogItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One entry. `aliases` are other names of it; `depends_on` names, `kind:name`, or full ids.
 
-    Without an `environment` the entry speaks of this name in every environment.
+    Without an `environment` the entry speaks of this name in every environment. `said_ms`: when whoever keeps it last
+    said so; its dependencies are as old.
     """
 
     name: str
@@ -24,6 +25,7 @@ class CatalogItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     owner: str | None = None
     aliases: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
+    said_ms: int = 0
 
 
 class Catalog:

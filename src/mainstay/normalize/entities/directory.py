@@ -42,7 +42,7 @@ class Directory:
         self.mapping, self.catalog, self.tenant = mapping, catalog, tenant
         self.entities: dict[str, Entity] = {}
         self.unplaced: dict[Labels, None] = {}
-        self.static_edges: list[tuple[str, str]] = []
+        self.static_edges: dict[tuple[str, str], int] = {}
         self.version = 0
         self._by_name: dict[str, list[str]] = {}
         self._cache = Memo[Labels, tuple[str, frozenset[str], dict[str, str]]](CACHE_BYTES)
@@ -163,7 +163,7 @@ class Directory:
         entity = Entity(id=identity, kind=kind, name=name, environment=environment, tenant=self.tenant)
         self._add(msgspec.structs.replace(entity, tier=tier, owner=owner))
         for word in item.depends_on if item else ():
-            self.static_edges.append((identity, self.catalog.dependency(word, environment)))
+            self.static_edges[identity, self.catalog.dependency(word, environment)] = item.said_ms if item else 0
         return identity
 
     def _add(self, entity: Entity) -> None:
@@ -200,7 +200,7 @@ class Directory:
     def load(self, state: dict[str, Any]) -> None:
         """Take up a state. Tier, owner and dependencies are asked of the catalog anew: it may have been edited."""
         heard = {entity: _labels(pairs) for entity, pairs in state["heard_as"]}
-        self.entities, self._by_name, self.static_edges = {}, {}, []
+        self.entities, self._by_name, self.static_edges = {}, {}, {}
         self._cache.clear()
         for entity in msgspec.convert(state["entities"], list[Entity]):
             if entity.kind == "unplaced":
