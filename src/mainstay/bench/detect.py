@@ -128,7 +128,7 @@ def _cpu(plant: Plant, parameters: dict[str, Any]) -> _Measured:
     again = cast("Streaming", build(SHIPPED["metrics"], parameters))
     again.restore(state)
     restored = time.process_time()
-    rows = len(msgspec.msgpack.decode(msgspec.msgpack.decode(state)[2])["rows"])
+    rows = len(msgspec.msgpack.decode(state)[2]["rows"])
     return _Measured(plant.series * TICKS / live_s, rows, between - began, restored - between, shadow_s / live_s)
 
 

@@ -29,7 +29,7 @@ def pack(name: str, format_version: int, value: Any) -> bytes:
     >>> unpack("demo", 1, pack("demo", 1, {"a": 1}), dict[str, int])
     {'a': 1}
     """
-    return msgspec.msgpack.encode([name, format_version, msgspec.msgpack.encode(value)])
+    return msgspec.msgpack.encode([name, format_version, value])  # one piece: a large state is copied once
 
 
 def unpack(name: str, format_version: int, state: bytes, into: type[T]) -> T:
@@ -39,7 +39,7 @@ def unpack(name: str, format_version: int, state: bytes, into: type[T]) -> T:
         Corrupt: The bytes are of another stage or another format, or are no state at all.
     """
     try:
-        found, version, body = msgspec.msgpack.decode(state, type=tuple[str, int, bytes])
+        found, version, body = msgspec.msgpack.decode(state, type=tuple[str, int, msgspec.Raw])
         if (found, version) != (name, format_version):
             raise Corrupt(f"this is state of {found} in format {version}; {name} in format {format_version} is needed")
         return msgspec.msgpack.decode(body, type=into)
