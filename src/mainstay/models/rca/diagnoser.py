@@ -94,8 +94,7 @@ class Diagnoser:
         "aside": 0.3,  # nobody who complains depends on it
         "share_floor": 0.05,  # variations below these are nobody's concern
         "ratio_floor": 0.2,  # … as a logarithm: 1.2 times
-        "error_floor": 0.01,
-        "error_chance": 0.22,  # standard deviation of one request's failure at 5 %
+        "error_floor": 0.005,
         "drift": 0.35,  # … of times, from one minute to another
         "peers": 2.0,
         "fewer_errors": 0.3,

@@ -51,7 +51,7 @@ def _shift(gauge: Gauge, onset_ms: int, weights: Mapping[str, float]) -> _Shift 
     usual = usual[np.isfinite(usual)]
     if not len(now) or len(usual) < 2:
         return None
-    floor = _floor(gauge, known & (at >= onset_ms), weights)
+    floor = _floor(gauge, usual, known & (at >= onset_ms), weights)
     scaled, held = _scaled(usual, gauge), _held(_scaled(now, gauge))
     centre = float(np.median(scaled))
     spread = float(np.hypot(1.4826 * np.median(np.abs(scaled - centre)), floor))
@@ -59,13 +59,14 @@ def _shift(gauge: Gauge, onset_ms: int, weights: Mapping[str, float]) -> _Shift 
     return _Shift(gauge, (held - level) / spread, float(np.median(usual)), float(np.median(now)))
 
 
-def _floor(gauge: Gauge, is_now: npt.NDArray[np.bool_], weights: Mapping[str, float]) -> float:
-    """The smallest variation that counts; of errors also what chance does to so few requests."""
+def _floor(gauge: Gauge, usual: F64, is_now: npt.NDArray[np.bool_], weights: Mapping[str, float]) -> float:
+    """The smallest variation that counts; of errors also what chance does to so few requests at the usual rate."""
     if gauge.kind != "errors":
         return weights["share_floor" if gauge.is_share else "ratio_floor"]
-    requests = np.asarray(gauge.count)[is_now] if gauge.count else np.zeros(0)
-    by_chance = weights["error_chance"] / np.sqrt(max(1.0, float(np.median(requests)))) if len(requests) else 0.0
-    return float(np.hypot(weights["error_floor"], by_chance))
+    floor = weights["error_floor"]
+    requests = float(np.median(np.asarray(gauge.count)[is_now])) if gauge.count else 0.0
+    by_chance = np.sqrt(max(float(np.mean(usual)), floor) / requests) if requests > 0 else 0.0
+    return float(np.hypot(floor, by_chance))
 
 
 def _scaled(values: F64, gauge: Gauge) -> F64:
