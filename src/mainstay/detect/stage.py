@@ -164,10 +164,11 @@ class Detect:
         for kind in KINDS:
             served = self._models.score(kind, normal)
             for told in served.scored.transitions:
+                by = told.by or served.decided_by
                 if told.firing:
-                    self._started(kind, told, served.decided_by, (at_ms, effects))
+                    self._started(kind, told, by, (at_ms, effects))
                 else:
-                    self._ended(told, served.decided_by, at_ms, effects)
+                    self._ended(told, by, at_ms, effects)
             if served.scored.bands is not None:
                 bands.append(served.scored.bands)
             if served.scored.scores.size:

@@ -68,7 +68,14 @@ class ModelVersion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
-    """Which versions serve one kind of decision in one scope. Rollback is a change of `live`."""
+    """Which versions serve one kind of decision in one scope. Rollback is a change of `live`.
+
+    Attributes:
+        scope: `*`, `environment=prod`, `tier=1` or `service=checkout`; the most specific one that there is decides.
+        canary: Decides, beside `live`, about the `share` of entities that a stable hash draws.
+        share: Of the entities that shadow or canary see; 1 is all.
+        shadow_until_ms: When the shadow leaves by itself; 0 never.
+    """
 
     kind: ModelKind
     scope: str = "*"
@@ -76,6 +83,18 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     shadow: VersionRef | None = None
     previous: VersionRef | None = None
     since_ms: int = 0
+    canary: VersionRef | None = None
+    share: float = 1.0
+    shadow_until_ms: int = 0
+
+    @property
+    def name(self) -> str:
+        """Under which it is kept.
+
+        >>> Deployment(kind="edges", live=VersionRef("edges", 1)).name
+        'edges'
+        """
+        return self.kind if self.scope == "*" else f"{self.kind}|{self.scope}"
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):

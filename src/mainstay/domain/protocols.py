@@ -36,6 +36,7 @@ class Transition:
         firing: True when it starts, False when it is calm again.
         since_ns: The onset that the detector found: earlier than `at_ns`, when it was sure.
         inputs: Frozen state and sample(s), JSON-able: `decide(inputs)` gives `output` again, for ever.
+        by: Which version said it when that is not the one that `Served` names (another scope, a canary).
     """
 
     subject: str
@@ -53,6 +54,7 @@ class Transition:
     band: Band | None = None
     p_value: float | None = None
     labels: dict[str, str] = field(default_factory=dict)
+    by: VersionRef | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement
 
 from mainstay.domain.effects import Effects
 from mainstay.domain.ledger import Entry
+from mainstay.domain.rollouts import GatePolicyRecord, Rollout
 from mainstay.domain.training import Experiment, RolloutLine, TrainingRequest, TrainingRun
 from mainstay.domain.watching import Finding, Governance, RecallMark
 from mainstay.store import documents as doc
@@ -50,6 +51,8 @@ RECORDS: dict[type[Any], RecordKind[Any]] = {
         ),
         RecordKind[Any]("experiment", Experiment, lambda e: (e.model, str(e.version or ""), e.at_ms)),
         RecordKind[Any]("rollout", RolloutLine, lambda r: (r.scope, r.stage, r.since_ms)),  # read only
+        RecordKind[Any]("rollout", Rollout, lambda r: (r.scope, r.stage, r.since_ms)),
+        RecordKind[Any]("gate-policy", GatePolicyRecord, lambda p: (p.policy.name, p.status, p.at_ms)),
         RecordKind[Any]("finding", Finding, lambda f: (f"{f.kind}:{f.scope}", f.status, f.at_ms)),
         RecordKind[Any]("governance", Governance, lambda g: (g.id, g.materiality, g.at_ms)),
         RecordKind[Any]("recall-mark", RecallMark, lambda m: (str(m.version), m.status, m.at_ms)),
