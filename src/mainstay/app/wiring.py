@@ -100,6 +100,8 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
             watch.govern(command, effects)
         else:
             commands.apply(command, effects)
+        if command.kind == "rollback":
+            watch.took_back(effects.deployments.values(), command.arguments.get("why", ""))
 
     def assessed(incident: Incident, at_ms: int) -> Incident:
         return assess(incident, normalizer.topology, correlate.alerts_of(incident.id), correlate.changes, at_ms)

@@ -123,9 +123,9 @@ def _own_validation(platform: PlatformApi, name: str, data: Answers, by: str) ->
 
 
 @get("/models/{name:str}/versions/{number:int}/standing", role="viewer", sync_to_thread=True)
-def standing(platform: Platform, name: FromPath[str], number: FromPath[int], scope: Scope = "*") -> Standing:
+def standing(platform: Platform, name: FromPath[str], number: FromPath[int], where: Scope = "*") -> Standing:
     """Whether what it says may move anything without a person, and if not, why not."""
-    return watches(platform).standing(_ref(platform, name, number), scope)
+    return watches(platform).standing(_ref(platform, name, number), where)
 
 
 @get("/models/{name:str}/versions/{number:int}/risk", role="viewer", sync_to_thread=True)

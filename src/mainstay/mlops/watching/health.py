@@ -44,6 +44,12 @@ class Health(msgspec.Struct):
         for deployment in effects.deployments.values():
             self.rolled_back.pop(str(deployment.live), None)
 
+    def took_back(self, version: VersionRef, why: str) -> None:
+        """A version was rolled back."""
+        self.rolled_back[str(version)] = why
+        while len(self.rolled_back) > ROLLED_BACK:
+            self.rolled_back.pop(next(iter(self.rolled_back)))
+
     def next_review_ms(self, model: str) -> int | None:
         """Until when its validation holds; None when nobody answers for it yet, or nobody ever validated it."""
         known = self.governance.get(model)
@@ -62,9 +68,7 @@ class Health(msgspec.Struct):
         if stage == "canary":
             self.canary[name] = (challenger, scope)
         elif stage == "rolled_back":
-            self.rolled_back[str(challenger)] = says
-            while len(self.rolled_back) > ROLLED_BACK:
-                self.rolled_back.pop(next(iter(self.rolled_back)))
+            self.took_back(challenger, says)
 
 
 def governed(command: Command, known: Governance | None, effects: Effects) -> None:

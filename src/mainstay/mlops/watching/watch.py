@@ -17,7 +17,7 @@ import numpy as np
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Topology
 from mainstay.domain.errors import BadInput
-from mainstay.domain.models import Decision, ModelKind, VersionRef
+from mainstay.domain.models import Decision, Deployment, ModelKind, VersionRef
 from mainstay.domain.protocols import Models, Served
 from mainstay.domain.records import Command
 from mainstay.domain.series import SeriesColumns
@@ -136,6 +136,12 @@ class Watch:
             governed(command, known, effects)
         except BadInput as error:
             log.warning("%s of %s by %s has no effect: %s", command.kind, command.subject, command.by, error)
+
+    def took_back(self, deployments: Iterable[Deployment], why: str) -> None:
+        """A person rolled back: what served until then does not stand any more, until it is deployed again."""
+        for deployment in deployments:
+            if deployment.previous is not None:
+                self._state.health.took_back(deployment.previous, why)
 
     # -- what is asked
 
