@@ -25,6 +25,8 @@ CHANNELS = {
     "rate": "a log line that is said far more often",
     "absent": "a log line that is usually said and is not",
     "sequence": "log lines that do not follow one another as they usually do",
+    "volume-high": "far more log lines of this gravity than usual, whatever they say",
+    "volume-low": "far fewer log lines than usual, whatever they say",
     "relations": "its metrics do not move together as they usually do",
 }
 

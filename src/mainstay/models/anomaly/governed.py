@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mainstay.domain.series import Said
 from mainstay.domain.signals import I64
 from mainstay.models.anomaly.rules import Choice, own_limit, ways_of
-from mainstay.models.anomaly.state import SEASONAL, Rows
+from mainstay.models.anomaly.state import BORROWED, SEASONAL, Rows
 from mainstay.models.anomaly.watched import Watched
 
 ALONE, LIMITED, LIMIT = 0, 1, 2
@@ -24,7 +24,7 @@ def govern(rows: Rows, watched: Watched, choice: Choice, slots: I64) -> None:
     said = _governed(choice, kinds)[which]
     rows["rule"][slots] = said["rule"]
     judged = (said["rule"] > 0) & (said["stands"] != LIMIT)
-    rows["ways"][slots[judged]] = said["ways"][judged] | (rows["ways"][slots[judged]] & SEASONAL)
+    rows["ways"][slots[judged]] = said["ways"][judged] | (rows["ways"][slots[judged]] & (SEASONAL | BORROWED))
     known = judged & (said["limit"] > 0)
     rows["limit"][slots[known]] = said["limit"][known]
     paired = np.flatnonzero(said["stands"] != ALONE)

@@ -19,7 +19,10 @@ SAYS = {"drift": " (creeping)", "limit": " (near its limit)"}
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What the kernel found of one sample. `numbers` is the kernel's TOLD; `after` the row after it; `day` its kind."""
+    """What the kernel found of one sample.
+
+    `numbers` is the kernel's TOLD; `after` the row after it; `day` its kind; `peer` whose past it goes by.
+    """
 
     event: int
     channel: str
@@ -29,6 +32,7 @@ class Judged:
     after: npt.NDArray[Any]
     since_before_ns: int
     day: str = ""
+    peer: str = ""
 
 
 def judgement(rule: Rule, series: dict[str, Any], judged: Judged) -> dict[str, Any]:
@@ -53,6 +57,7 @@ def judgement(rule: Rule, series: dict[str, Any], judged: Judged) -> dict[str, A
         "expected": expected,
         "day": judged.day,
         "day_is_known": widened == 1.0,
+        "borrowed_from": judged.peer,
         "limit": limit or None,
         "near_exhaustion": rule.exhausts and limit > 0 and judged.value >= rule.near * limit,
         "since_ns": int(judged.after["since_ns"][0]) if event == "started" else judged.since_before_ns,
@@ -85,7 +90,7 @@ def _summary(series: dict[str, Any], judged: Judged, output: dict[str, Any]) -> 
     text = f"{called} of {short(series['entity'])} {quantity(judged.value, unit)}"
     if output["high"] is not None:
         low = max(output["low"], 0.0) if (output["expected"] or 0.0) >= 0 else output["low"]
-        text += f", expected {span(low, output['high'], unit)}{_day(output)}"
+        text += f", expected {span(low, output['high'], unit)}{_day(output)}{_peer(output)}"
     if output["near_exhaustion"]:
         text += f", limit {quantity(output['limit'], unit)}"
     if output["event"] == "adopted":
@@ -102,3 +107,10 @@ def _day(output: dict[str, Any]) -> str:
     if output["day_is_known"]:
         return f" as on earlier days of the kind {output['day']}"
     return f" (a day of the kind {output['day']}, of which none is known: twice as much as usual)"
+
+
+def _peer(output: dict[str, Any]) -> str:
+    """Whose past it was judged by."""
+    return (
+        f" (borrowed from {short(output['borrowed_from'])}: too young for its own)" if output["borrowed_from"] else ""
+    )

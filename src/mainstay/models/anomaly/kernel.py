@@ -21,9 +21,10 @@ import numba as nb
 import numpy as np
 
 from mainstay.models.anomaly.days import WIDE, day_at, day_near, learn_hour
+from mainstay.models.anomaly.peers import OWN, born
 from mainstay.models.anomaly.records import follow, remember, strangeness
 from mainstay.models.anomaly.season import HOUR_NS, season_near, slot_at, steps_of, usual_of
-from mainstay.models.anomaly.state import DRIFT, LEVEL, LIMIT, MOST_COUNT, SEASONAL, STRONG, UNSEEN
+from mainstay.models.anomaly.state import BORROWED, DRIFT, LEVEL, LIMIT, MOST_COUNT, SEASONAL, STRONG, UNSEEN
 
 U, XI = 3.0, 0.1
 HUGE = 1e30  # clamped values, their differences and products stay finite in single precision
@@ -274,7 +275,11 @@ def _step(
     at_ns, x = sample
     told[STRANGENESS] = told[P] = told[LOW] = told[HIGH] = told[EXPECTED] = math.nan
     if s.count == 0:
-        _first(s, at_ns, x)
+        if s.ways & BORROWED:
+            added = season_near(known[0], s.unit, at_ns, 0.0) if s.ways & SEASONAL else 0.0
+            born(s, sample, added, int(rule.min_samples))
+        else:
+            _first(s, at_ns, x)
         return 0
     dt, event = (at_ns - s.last_ns) / SECOND, 0
     steps, hour, added, wide = _hour(s, known, calendar[1], at_ns, x)
@@ -282,7 +287,8 @@ def _step(
     least = max(rule.rel * abs(m), rule.abs)
     s.fast += 0.25 * (x - s.fast)
     follow(s, x, rest)
-    if s.count >= rule.min_samples and at_ns // SECOND - s.first_s >= rule.min_s:
+    is_old = at_ns // SECOND - s.first_s >= rule.min_s
+    if s.count >= rule.min_samples and is_old:
         told[STRANGENESS], told[STATISTIC] = strangeness(s, x, rest, steps)
         event = _look(s, rule, known[0], sample, (m, added, least, wide), told)
     remember(s, x, rest)
@@ -291,12 +297,14 @@ def _step(
     if event == ADOPTED:
         is_usual = calendar[1] == 0 and known[0][slot_at(at_ns // HOUR_NS)] != UNSEEN
         _adopt(s, added, is_usual or s.ways & SEASONAL == 0)
-    elif s.firing == 0:
+    elif s.firing == 0 and (is_old or s.ways & BORROWED == 0):  # what is borrowed holds until it is judged
         looked = (x, dt, m, least)
         _learn_level(s, rule.tau_s, looked, 0.1 if s.run > 0 else 1.0)
         if s.run == 0 and wide == 1.0:
             _learn_slow(s, rule.slow_s, looked, x - s.slow - added)
         s.count = min(s.count + 1, MOST_COUNT)
+        if s.count >= OWN:
+            s.ways &= ~BORROWED
     s.last, s.last_ns = x, at_ns
     return event
 

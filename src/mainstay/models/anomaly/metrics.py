@@ -13,14 +13,15 @@ from mainstay.domain.alerts import Band
 from mainstay.domain.calendar import NO_CALENDAR, Calendar
 from mainstay.domain.protocols import BandBatch, Scored, Transition
 from mainstay.domain.series import SeriesColumns
-from mainstay.domain.signals import F64, MetricBatch, Normal, Series
+from mainstay.domain.signals import F64, I64, MetricBatch, Normal, Series
 from mainstay.domain.state import pack, unpack
 from mainstay.models.anomaly.days import NONE, Days, carried, new_days, table_of
 from mainstay.models.anomaly.governed import govern
 from mainstay.models.anomaly.judgement import Judged, judgement
+from mainstay.models.anomaly.peers import Peers, lend
 from mainstay.models.anomaly.rules import Choice, Parameters, unit_of
 from mainstay.models.anomaly.shipped import shipped
-from mainstay.models.anomaly.state import CHANNELS, HOURS, ROW, UNSEEN, Rows, freeze, grown, new_rows, thaw
+from mainstay.models.anomaly.state import BORROWED, CHANNELS, HOURS, ROW, UNSEEN, Rows, freeze, grown, new_rows, thaw
 from mainstay.models.anomaly.watched import Watched
 
 FORMAT = 3
@@ -54,6 +55,7 @@ class RobustSeason:
         self._digest = blake2b(msgspec.json.encode(given), digest_size=16).hexdigest()
         self._rows = new_rows(0)
         self._watched = Watched()
+        self._peers = Peers()
         self._calendar, self._dates, self._days = NO_CALENDAR, NONE, new_days(0, 0)
 
     def score(self, normal: Normal) -> Scored:
@@ -83,7 +85,9 @@ class RobustSeason:
         tables = rows, self._choice.table, rows["season"], days, dates
         _, _, event, _ = self._kernel.run(tables, samples, (0, 0), out, (new_rows(1), days.copy()))
         channel = CHANNELS[int(rows["firing"][0]) or int(inputs["state"]["firing"])]
-        judged = Judged(event, channel, at_ns, value, out[3], rows, int(inputs["state"]["since_ns"]), day)
+        judged = Judged(
+            event, channel, at_ns, value, out[3], rows, int(inputs["state"]["since_ns"]), day, inputs.get("peer", "")
+        )
         return judgement(self._choice.rule(series["entity"], series["metric"]), series, judged)
 
     def firing(self) -> tuple[tuple[str, str], ...]:
@@ -93,7 +97,9 @@ class RobustSeason:
 
     def snapshot(self) -> bytes:
         """Rows as one block; the shard of a distributed engine holds the same bytes."""
-        beside = {"days": self._days.tobytes(), "kinds": self._calendar.kinds}
+        self._peers.lent = {slot: peer for slot, peer in self._peers.lent.items() if self._is_lent(slot)}
+        lent = {"first": self._peers.first, "lent": self._peers.lent}
+        beside = {**lent, "days": self._days.tobytes(), "kinds": self._calendar.kinds}
         kept = {"rules": self._digest, "rows": self._rows.tobytes(), **beside, **self._watched.snapshot()}
         return pack(self.ALGORITHM, FORMAT, kept)
 
@@ -106,6 +112,7 @@ class RobustSeason:
         self._days[:] = np.frombuffer(kept["days"], np.int8).reshape(self._days.shape)
         self._watched = Watched()
         self._watched.restore(kept)
+        self._peers.first, self._peers.lent = kept["first"], kept["lent"]
         if kept["rules"] != self._digest:
             govern(self._rows, self._watched, self._choice, self._watched.slots)
 
@@ -125,7 +132,26 @@ class RobustSeason:
         left = self._watched.add(series)
         self._rows[left] = new_rows(1)
         self._days[left[left < len(self._days)]] = UNSEEN
-        govern(self._rows, self._watched, self._choice, series.slot.astype(np.int64))
+        slots = series.slot.astype(np.int64)
+        fresh = slots[(self._rows["rule"][slots] == 0) & (self._rows["count"][slots] == 0)]
+        govern(self._rows, self._watched, self._choice, slots)
+        self._lend(fresh[self._rows["rule"][fresh] > 0])
+        self._peers.meet(slots, self._watched.said(slots))
+
+    def _lend(self, fresh: I64) -> None:
+        """Series that come for the first time take over what their nearest peers know."""
+        for name, slots in self._watched.by_name(fresh):
+            peers = self._peers.of(name, self._rows)
+            peers = peers[self._watched.said(peers) == name]  # a slot may belong to another series now
+            nearest = self._watched.nearest(slots, peers) if len(peers) else slots[:0]
+            is_met = nearest >= 0
+            if is_met.any():
+                lend(self._rows, slots[is_met], nearest[is_met], peers)
+                for slot, peer in zip(slots[is_met].tolist(), nearest[is_met].tolist(), strict=True):
+                    self._peers.lent[slot] = self._known(peer).entity
+
+    def _is_lent(self, slot: int) -> bool:
+        return bool(self._rows["ways"][slot] & BORROWED)
 
     def _tables(self) -> tuple[Any, ...]:
         return self._rows, self._choice.table, self._rows["season"], self._days, self._dates
@@ -162,6 +188,8 @@ class RobustSeason:
             "at_ns": int(batch.at_ns[where]),
             "value": float(batch.value[where]),
         }
+        if frozen[0]["ways"][0] & BORROWED:
+            inputs["peer"] = self._peers.lent.get(series.slot, "")
         day = self._calendar.at(inputs["at_ns"])
         if day:
             first = self._calendar.kinds.index(day) * HOURS
@@ -177,6 +205,8 @@ class RobustSeason:
             low = max(output["low"], 0.0) if (output["expected"] or 0.0) >= 0 else output["low"]
             band = Band(low=low, high=output["high"], value=inputs["value"], unit=unit)
         labels = {"metric": series["metric"], "rule": output["rule"]}
+        if output["borrowed_from"]:
+            labels["borrowed_from"] = output["borrowed_from"]
         if output["day"]:
             labels["day"] = output["day"]
         if output["near_exhaustion"]:

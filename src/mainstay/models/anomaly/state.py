@@ -41,7 +41,7 @@ ROW = np.dtype(
         ("run", "u2"),  # samples since the onset; while firing: calm samples in a row
         ("rule", "u2"),  # row in the parameter table: version, scope, rule and unit; 0 is not watched
         ("visits", "u1"),  # samples of the hour that goes on
-        ("ways", "u1"),  # 1 up is bad, 2 down is bad, 3 both; 4: the season is in use
+        ("ways", "u1"),  # 1 up is bad, 2 down is bad, 3 both; 4: the season is in use; 8: its past is borrowed
         ("firing", "u1"),  # 0, or the channel that fires
         ("strong", "u1"),  # strong samples in a row; from `STRONG` on it is told
         ("season", "i1", (SLOTS,)),  # what each hour adds to `slow`, in steps of `unit`
@@ -53,7 +53,7 @@ LEVEL, DRIFT, LIMIT = 1, 2, 4
 CHANNELS = ("", "level", "drift", "", "limit")
 STRANGE = ("", "value", "season", "drift", "unrest")
 STRONG = 3  # so many strong samples in a row raise the severity
-SEASONAL = 4  # bit of `ways`
+SEASONAL, BORROWED = 4, 8  # bits of `ways`
 MOST_COUNT = 65_000
 Rows = npt.NDArray[Any]
 

@@ -73,6 +73,40 @@ class Watched:
         different, which = np.unique(codes, return_inverse=True)
         return [(self.entities[e], self.names[s]) for e, s in (divmod(c, len(self.names)) for c in different)], which
 
+    def said(self, slots: I64) -> I64:
+        """The number of each series' name (metric, unit, direction) in `names`."""
+        found: I64 = self._rows["said"][slots].astype(np.int64)
+        return found
+
+    def by_name(self, slots: I64) -> list[tuple[int, I64]]:
+        """The same series, those of one name together."""
+        if not len(slots):
+            return []
+        names = self.said(slots)
+        order = np.argsort(names, kind="stable")
+        different, starts = np.unique(names[order], return_index=True)
+        return list(zip(different.tolist(), np.split(slots[order], starts[1:]), strict=True))
+
+    def nearest(self, slots: I64, peers: I64) -> I64:
+        """For each series the peer most like it, -1 where none is of its kind of entity.
+
+        The same entity comes before the same labels, these before the same namespace; then the order of `peers`.
+        """
+        one, other = self._rows[slots], self._rows[peers]
+        ours, theirs = ([self.entities[e].partition("/")[0] for e in rows["entity"]] for rows in (one, other))
+        place = {name: at for at, name in enumerate(dict.fromkeys([*ours, *theirs]))}
+        kind = {name: at for at, name in enumerate(dict.fromkeys(name.partition(":")[0] for name in place))}
+        spaces = [np.array([place[name] for name in names]) for names in (ours, theirs)]
+        kinds = [np.array([kind[name.partition(":")[0]] for name in names]) for names in (ours, theirs)]
+        alike = (
+            4 * (one["entity"][:, None] == other["entity"])
+            + 2 * (one["print"][:, None] == other["print"])
+            + (spaces[0][:, None] == spaces[1])
+        )
+        alike = np.where(kinds[0][:, None] == kinds[1], alike, -1)
+        best = alike.argmax(axis=1)
+        return np.where(alike[np.arange(len(slots)), best] >= 0, peers[best], _NONE)
+
     def accompany(self, slot: int, *, is_limit: bool) -> Companions:
         """The pair that this series has joined.
 

@@ -15,10 +15,12 @@ from mainstay.domain.state import pack, unpack
 from mainstay.domain.words import clock, short
 from mainstay.models.logs.sequences import Kept, Pair, Sequences, judged, told
 from mainstay.models.logs.voice import ERROR, WARN, LogParameters, Rate, Voice, gravity, joined, take
+from mainstay.models.logs.volume import Volume, Volumes, gravity_of
+from mainstay.models.logs.volume import judged as judged_volume
 from mainstay.models.passing import WindowClock
 from mainstay.models.tails import poisson
 
-FORMAT = 2
+FORMAT = 3
 FORGET_NS = 7 * 86_400_000_000_000  # a template not heard for a week is new again
 NAMES = {
     "new-template": "new log line",
@@ -45,6 +47,7 @@ class TemplateWatch:
     traffic factor.
     Lines below WARN never make more than an `info` alert: a deploy that logs differently is harmless.
     Absent: a line said steadily for half an hour (`steady`) is not said any more while its entity talks on; `info`.
+    Volume: all that an entity says, by gravity, far more or far less than usual; see `Volumes`.
     Sequence: see `Sequences`. When templates turn out to be one, what is known of them is joined.
     """
 
@@ -59,6 +62,7 @@ class TemplateWatch:
         self._hearing: dict[str, Hearing] = {}
         self._started_ns = 0
         self._sequences = Sequences(self._parameters)
+        self._volumes = Volumes(self._parameters)
 
     def score(self, normal: Normal) -> Scored:
         """Take closed template windows in."""
@@ -73,6 +77,7 @@ class TemplateWatch:
             self._started_ns = self._started_ns or seen.since_ns
             found += self._passed(self._clock.saw(seen.since_ns, seen.until_ns))
             found += self._take(seen)
+            self._volumes.heard(seen.entity, gravity(seen.severity, seen.text), seen.count)
         found += self._passed(self._clock.received(normal.at_ns, brought=bool(normal.templates)))
         return Scored(tuple(found))
 
@@ -80,13 +85,16 @@ class TemplateWatch:
         """One window (or the passing of one) against the frozen state of its template."""
         if "sequence" in inputs:
             return judged(msgspec.convert(inputs["sequence"], Pair), inputs["until_ns"], self._parameters)
+        if "volume" in inputs:
+            volume = msgspec.convert(inputs["volume"], Volume)
+            return judged_volume(volume, inputs["until_ns"], self._parameters, is_told=inputs["is_told"])
         voice = msgspec.convert(inputs["voice"], Voice)
         return _step(voice, _Moment(**inputs["moment"]), self._parameters)
 
     def firing(self) -> tuple[tuple[str, str], ...]:
         """(subject, channel) of what is anomalous now."""
         voices = ((voice.subject, voice.firing) for voice in self._voices.values() if voice.firing)
-        return (*voices, *self._sequences.firing())
+        return (*voices, *self._sequences.firing(), *self._volumes.firing())
 
     def snapshot(self) -> bytes:
         return pack(
@@ -98,6 +106,7 @@ class TemplateWatch:
                 "voices": list(self._voices.values()),
                 "hearing": self._hearing,
                 "sequences": self._sequences.state(),
+                "volumes": list(self._volumes.known.values()),
             },
         )
 
@@ -107,6 +116,8 @@ class TemplateWatch:
         self._started_ns = kept["started_ns"]
         self._voices = {(v.entity, v.template): v for v in msgspec.convert(kept["voices"], list[Voice])}
         self._hearing = msgspec.convert(kept["hearing"], dict[str, Hearing])
+        volumes = msgspec.convert(kept["volumes"], list[Volume])
+        self._volumes.known = {(v.entity, v.gravity): v for v in volumes}
         self._sequences.load(msgspec.convert(kept["sequences"], Kept))
 
     def _merged(self, number: int, now: int) -> None:
@@ -160,6 +171,8 @@ class TemplateWatch:
         for until_ns in periods:
             for voice in [v for v in self._voices.values() if v.last_ns < until_ns and (v.firing or self._misses(v))]:
                 found += self._apply(voice, _Moment(until_ns=until_ns, factor=self._talks(voice.entity, until_ns)))
+            loud = [v for v in self._voices.values() if v.firing in ("rate", "new-template")]
+            found += self._volumes.passed(until_ns, {(v.entity, gravity_of(v.severity)) for v in loud})
             if until_ns // self._clock.window_ns % 720 == 0:  # once an hour
                 gone = [key for key, v in self._voices.items() if not v.firing and until_ns - v.last_ns > FORGET_NS]
                 for key in gone:

@@ -24,6 +24,7 @@ class LogParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         rate_p: Chance of the pooled count. ratio, least_error, least_warn, least_info: practical effect, lines in 15 s.
         memory: Share of the reference that survives a window.
         steady: Windows after which a line that is said all the time counts as steady. absent_p: Chance of its silence.
+        volume_known, volume_p: Windows after which an entity's counts are judged; chance of a count above its range.
         step_share, step_least, step_known: Steps within traces, see `Sequences`.
     """
 
@@ -45,6 +46,8 @@ class LogParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     memory: float = 0.998
     steady: int = 360
     absent_p: float = 1e-12
+    volume_known: int = 60
+    volume_p: float = 1e-8
     step_share: float = 0.002
     step_least: int = 5
     step_known: int = 500
