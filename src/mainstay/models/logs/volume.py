@@ -25,7 +25,7 @@ CHANNELS = {"more": "volume-high", "less": "volume-low"}
 
 
 class Volume(msgspec.Struct, kw_only=True):
-    """What one entity says of one gravity. `ring`: lines of the newest windows, not yet learned; `open`: of the last."""
+    """What one entity says of one gravity. `ring`: lines of the newest windows, not learned; `open`: of the last."""
 
     entity: str
     gravity: Gravity
