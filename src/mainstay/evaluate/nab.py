@@ -93,7 +93,7 @@ def strangeness(platform: Deployed, recordings: Sequence[Recording]) -> list[F64
     """−log10 of the live version's p-value for every row; 0 where it gives none (a repeated time, no value)."""
     scores = []
     for slot, recording in enumerate(recordings):
-        series = Series(slot, slot + 1, f"recording-{slot}:nab", "value")  # of a kind of its own: nobody lends it a past
+        series = Series(slot, slot + 1, f"recording-{slot}:nab", "value")  # a kind of its own: nobody lends it a past
         batch = MetricBatch(np.full(len(recording.value), slot, np.uint32), recording.at_ns, recording.value)
         p = platform.serving.score("metrics", Normal(metrics=batch, new_series=(series,))).scored.scores
         scores.append(-np.log10(np.clip(np.nan_to_num(p, nan=1.0), 1e-300, 1.0)))

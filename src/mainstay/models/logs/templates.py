@@ -14,7 +14,7 @@ from mainstay.domain.signals import Normal, TemplateWindow
 from mainstay.domain.state import pack, unpack
 from mainstay.domain.words import clock, short
 from mainstay.models.logs.sequences import Kept, Pair, Sequences, judged, told
-from mainstay.models.logs.voice import ERROR, WARN, LogParameters, Rate, Voice, gravity, joined, take
+from mainstay.models.logs.voice import ERROR, WARN, Hearing, LogParameters, Rate, Voice, gravity, joined, take
 from mainstay.models.logs.volume import Volume, Volumes, gravity_of
 from mainstay.models.logs.volume import judged as judged_volume
 from mainstay.models.passing import WindowClock
@@ -27,16 +27,6 @@ NAMES = {
     "rate": "log line far more often",
     "absent": "log line no longer said",
 }
-
-
-class Hearing(msgspec.Struct, kw_only=True):
-    """All lines of one entity: how it talks in general, which a wave of traffic raises for every template at once."""
-
-    first_ns: int
-    open_ns: int
-    open: int = 0
-    newest: list[int] = []
-    rate: Rate
 
 
 class TemplateWatch:

@@ -81,6 +81,16 @@ class Rate(msgspec.Struct, kw_only=True):
             self.windows += windows - 64
 
 
+class Hearing(msgspec.Struct, kw_only=True):
+    """All lines of one entity: how it talks in general, which a wave of traffic raises for every template at once."""
+
+    first_ns: int
+    open_ns: int
+    open: int = 0
+    newest: list[int] = []
+    rate: Rate
+
+
 class Heard(msgspec.Struct):
     """Lines in one closed window."""
 
