@@ -7,15 +7,16 @@ from collections.abc import Iterable
 import numpy as np
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.logs.v1.logs_pb2 import ResourceLogs  # of all three signals the same
 
 from mainstay.domain.entities import Labels
 from mainstay.domain.signals import I64, U32
 from mainstay.ingest.columnar.lately import Lately
 from mainstay.ingest.limits import labels_refused
 from mainstay.ingest.otlp.attributes import labels_from
+from mainstay.ingest.wire import written
 
-RESOURCES = Lately(lambda raw: labels_from(Resource.FromString(raw).attributes))
+RESOURCES = Lately(lambda raw: labels_from(ResourceLogs.FromString(written(1, raw)).resource.attributes))
 SCOPES = Lately(lambda raw: InstrumentationScope.FromString(raw).name)  # read only to know that it can be
 
 

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.logs.v1.logs_pb2 import ResourceLogs
 
 from mainstay.domain.entities import Labels
 from mainstay.domain.signals import I64, Decoded, RawLogs
@@ -19,12 +18,21 @@ from mainstay.ingest.otlp import json_requests
 from mainstay.ingest.otlp.attributes import labels_from, text_of
 from mainstay.ingest.otlp.columns import attributes_at, ids_at, resources_at
 from mainstay.ingest.otlp.requests import LOGS, resources_of
+from mainstay.ingest.wire import written
 
 if TYPE_CHECKING:
     from mainstay.ingest.columnar.readers import Readers
 
+BODY = 5  # the number of its field
 TEXT, OTHER, TRACE_ID, SPAN_ID, EVENT_NAME = 1, 2, 4, 5, 6  # columns of the places that the compiled reader finds
-ATTRIBUTES = Lately(lambda raw: labels_from(LogRecord.FromString(raw).attributes))
+
+
+def _record(raw: bytes) -> Any:
+    """A record, read where it stands: protobuf counts messages in each other from the outermost one."""
+    return ResourceLogs.FromString(written(2, written(2, raw))).scope_logs[0].log_records[0]
+
+
+ATTRIBUTES = Lately(lambda raw: labels_from(_record(raw).attributes))
 
 
 def decode(body: bytes, received_ns: int = 0) -> Decoded:
@@ -75,7 +83,7 @@ def _other_bodies(body: bytes, places: I64, texts: list[str]) -> None:
     """Bodies that are no plain string: numbers, lists, maps."""
     for at in np.flatnonzero(places[:, OTHER, 1]).tolist():
         start, end = places[at, OTHER].tolist()
-        texts[at] = text_of(AnyValue.FromString(body[start:end]))
+        texts[at] = text_of(_record(written(BODY, body[start:end])).body)
         if len(texts[at]) > MOST_BODY:
             raise DecodeError
 

@@ -32,12 +32,11 @@ class Shape:
 
     request: Callable[[], Any]
     resource: Any
-    item: Any
 
 
-LOGS = Shape(logs_service_pb2.ExportLogsServiceRequest, logs_pb2.ResourceLogs, logs_pb2.LogRecord)
-METRICS = Shape(metrics_service_pb2.ExportMetricsServiceRequest, metrics_pb2.ResourceMetrics, metrics_pb2.Metric)
-TRACES = Shape(trace_service_pb2.ExportTraceServiceRequest, trace_pb2.ResourceSpans, trace_pb2.Span)
+LOGS = Shape(logs_service_pb2.ExportLogsServiceRequest, logs_pb2.ResourceLogs)
+METRICS = Shape(metrics_service_pb2.ExportMetricsServiceRequest, metrics_pb2.ResourceMetrics)
+TRACES = Shape(trace_service_pb2.ExportTraceServiceRequest, trace_pb2.ResourceSpans)
 
 
 def resources_of(shape: Shape, body: bytes, gate: Gate) -> Iterator[Any]:
@@ -132,7 +131,7 @@ def _parsed(shape: Shape, head: tuple[bytes, bytes], items: list[bytes], gate: G
     try:
         yield shape.resource.FromString(_joined(head, items))
     except DecodeError:
-        readable = [item for item in items if _is_readable(shape.item, item)]
+        readable = [item for item in items if _is_readable(shape, item)]
         if len(readable) < len(items):
             gate.refuse("item that cannot be read (bad UTF-8, or not protobuf)", len(items) - len(readable))
         try:
@@ -145,9 +144,10 @@ def _joined(head: tuple[bytes, bytes], items: list[bytes]) -> bytes:
     return head[0] + written(2, head[1] + b"".join(written(2, item) for item in items))
 
 
-def _is_readable(item: Any, value: bytes) -> bool:
+def _is_readable(shape: Shape, item: bytes) -> bool:
+    """Read where it stands: protobuf counts messages in each other from the outermost one."""
     try:
-        item.FromString(value)
+        shape.resource.FromString(_joined((b"", b""), [item]))
     except DecodeError:
         return False
     return True

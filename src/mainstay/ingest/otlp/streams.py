@@ -9,7 +9,7 @@ from typing import overload
 
 import numpy as np
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import ResourceMetrics
 
 from mainstay.domain.entities import Labels
 from mainstay.domain.signals import F64, I64, U8, U32, U64, HistogramPoint, Stream, StreamKeys, Temporality
@@ -17,7 +17,7 @@ from mainstay.ingest.columnar.lately import Lately
 from mainstay.ingest.limits import labels_refused
 from mainstay.ingest.otlp.attributes import text_of
 from mainstay.ingest.otlp.exponential import BOUNDS
-from mainstay.ingest.wire import fields
+from mainstay.ingest.wire import fields, written
 
 # As `columnar/streams.py` writes keys; this module must load without a compiler.
 COUNTER, HISTOGRAM, OF_SUMMARY = 1, 2, 3
@@ -28,7 +28,9 @@ SUFFIXES = {SUM_ROLE: "_sum", COUNT_ROLE: "_count"}
 
 
 def _pair(raw: bytes) -> tuple[str, str]:
-    one = KeyValue.FromString(raw)
+    """Read where it stands, in a point: protobuf counts messages in each other from the outermost one."""
+    metric = written(2, written(2, written(5, written(1, written(7, raw)))))
+    one = ResourceMetrics.FromString(metric).scope_metrics[0].metrics[0].gauge.data_points[0].attributes[0]
     return one.key, text_of(one.value)
 
 

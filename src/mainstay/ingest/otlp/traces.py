@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from google.protobuf.message import DecodeError
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 
 from mainstay.domain.entities import Labels
 from mainstay.domain.signals import Decoded, RawSpans
@@ -18,12 +18,20 @@ from mainstay.ingest.otlp import json_requests
 from mainstay.ingest.otlp.attributes import labels_from
 from mainstay.ingest.otlp.columns import attributes_at, ids_at, resources_at
 from mainstay.ingest.otlp.requests import TRACES, resources_of
+from mainstay.ingest.wire import written
 
 if TYPE_CHECKING:
     from mainstay.ingest.columnar.readers import Readers
 
 ITEM, NAME, TRACE_ID, SPAN_ID, PARENT_ID, EXTRAS = 0, 1, 3, 4, 5, 6  # columns of the places that the reader finds
-ATTRIBUTES = Lately(lambda raw: labels_from(Span.FromString(raw).attributes))
+
+
+def _span(raw: bytes) -> Any:
+    """A span, read where it stands: protobuf counts messages in each other from the outermost one."""
+    return ResourceSpans.FromString(written(2, written(2, raw))).scope_spans[0].spans[0]
+
+
+ATTRIBUTES = Lately(lambda raw: labels_from(_span(raw).attributes))
 Row = tuple[int, bytes, bytes, bytes, str, int, int, int, int, Labels]
 
 
@@ -51,7 +59,7 @@ def decode_columns(readers: Readers, body: bytes, received_ns: int = 0) -> Decod
         known, number = resources_at(body, resources, scopes, owner)
         labels = attributes_at(body, sets, ATTRIBUTES)
         for at in np.flatnonzero(places[:, EXTRAS, 0]).tolist():
-            Span.FromString(body[places[at, ITEM, 0] : places[at, ITEM, 1]])  # its events and links can be read
+            _span(body[places[at, ITEM, 0] : places[at, ITEM, 1]])  # its events and links can be read
     except DecodeError:
         return None
     return Decoded(
