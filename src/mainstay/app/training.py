@@ -67,6 +67,7 @@ class Training:
             folder / "datasets",
             pages_per_week=settings.budget.false_pages_per_week,
             normal=self._explained,
+            metrics_of=lambda entity: [one.metric for one in line.telemetry.catalogue.find(entity, limit=None)],
         )
         rollouts = RolloutsByCommand(self.store, submit, clock)
         self._runs = Runs(Hands(self.store, line.registry, prepares, rollouts, clock, folder / NAME))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.mlops.training import rows as data
 
+from mainstay.domain.models import VersionRef
 from mainstay.domain.training import DatasetSnapshot, Span
 from mainstay.mlops.artefacts import canonical
 from mainstay.mlops.training.faults import Fault, confirmed, injected, put_in
@@ -139,7 +140,14 @@ def test_a_share_is_stable_and_grows(tmp_path):
 def job(snapshot: DatasetSnapshot, kind: str, **given) -> Job:
     algorithm = SHIPPED[kind]
     plain = {"seed": 1, "trials": 3, **given}
-    return Job(kind=kind, algorithm=algorithm, parameters=defaults_of(algorithm), snapshot=snapshot, **plain)
+    return Job(
+        kind=kind,
+        champion=VersionRef(kind, 1),
+        algorithm=algorithm,
+        parameters=defaults_of(algorithm),
+        snapshot=snapshot,
+        **plain,
+    )
 
 
 @pytest.mark.parametrize("kind", ["metrics", "edges", "logs"])

@@ -186,7 +186,7 @@ def of(cases, **given) -> tuple[Job, pa.Table]:
     snapshot = snapshot_of(query, digest_of(rows), len(cases), (), (0, AT_MS))
     algorithm = SHIPPED["planner"]
     plain = {"seed": 4, "trials": 12, "parameters": defaults_of(algorithm), **given}
-    return Job(kind="planner", algorithm=algorithm, snapshot=snapshot, **plain), rows
+    return Job(kind="planner", champion=VersionRef("planner", 1), algorithm=algorithm, snapshot=snapshot, **plain), rows
 
 
 def test_too_few_labels_are_refused_with_the_count(control):

@@ -65,10 +65,15 @@ def _reason(
     words = [one for one in standing.labels if one.model == live.live.model and one.at_ms > since_ms]
     if policy.verdicts and len(words) >= policy.verdicts:
         return "verdicts", f"{len(words)} verdicts since the last training", tuple(one.id for one in words[-20:])
-    if live.kind not in TABLES:
-        return None  # a judge learns from words alone
-    trained_ms = _trained_ms(standing, live, since_ms)
-    age_s = (now_ms - trained_ms) / 1000
+    return _by_time(policy, standing, live, last, now_ms) if live.kind in TABLES else None  # judges learn from words
+
+
+def _by_time(
+    policy: Retraining, standing: Standing, live: Deployment, last: TrainingRun | None, now_ms: int
+) -> Reason | None:
+    if last is not None and last.borrowed_from and last.status == "live":
+        return "age", f"it borrows from {last.borrowed_from}: it may have a history of its own by now", (last.id,)
+    age_s = (now_ms - _trained_ms(standing, live, last.started_ms if last else 0)) / 1000
     if policy.every_s and age_s >= policy.every_s:
         return "schedule", f"every {policy.every_s / 86_400:g} days", (f"version-{live.live}",)
     if policy.age_s and age_s >= policy.age_s:

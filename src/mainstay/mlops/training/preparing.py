@@ -9,9 +9,9 @@ from typing import Protocol
 import msgspec
 import pyarrow as pa
 
-from mainstay.domain.entities import Entity
+from mainstay.domain.entities import Edge, Entity
 from mainstay.domain.errors import Refused
-from mainstay.domain.models import Deployment, ModelKind, ModelVersion
+from mainstay.domain.models import Deployment, ModelKind, ModelVersion, VersionRef
 from mainstay.domain.training import DatasetQuery, DatasetSnapshot, TrainingRequest
 from mainstay.mlops.artefacts import canonical
 from mainstay.mlops.registry import Registry
@@ -19,6 +19,7 @@ from mainstay.mlops.training.cases import Past, cases_of
 from mainstay.mlops.training.dataset import History, digest_of, entities_in, freeze, snapshot, snapshot_of, write_rows
 from mainstay.mlops.training.knobs import KNOBS
 from mainstay.mlops.training.material import TABLES
+from mainstay.mlops.training.peers import Profile, nearest
 from mainstay.mlops.training.truth import Trouble, spans_of
 from mainstay.mlops.training.worker import JOB, ROWS, Job
 from mainstay.written import write_whole
@@ -28,6 +29,7 @@ class Knows(Past, Trouble, Protocol):
     """What of the control store is read."""
 
     def entities(self) -> list[Entity]: ...
+    def edges(self) -> list[Edge]: ...
     def deployments(self, kind: ModelKind | None = None) -> list[Deployment]: ...
 
 
@@ -39,6 +41,7 @@ class Prepares:
         datasets: Folder of frozen data sets.
         normal: Ids of alerts that drift findings explain, by the ids of findings that a request rests on.
         pages_per_week: The page budget.
+        metrics_of: Names of the metrics of an entity.
     """
 
     def __init__(
@@ -50,9 +53,11 @@ class Prepares:
         *,
         pages_per_week: float,
         normal: Callable[[Collection[str]], Collection[str]] = lambda _: (),
+        metrics_of: Callable[[str], Collection[str]] = lambda _: (),
     ) -> None:
         self._history, self._control, self._registry = history, control, registry
-        self._datasets, self._pages_per_week, self._normal = datasets, pages_per_week, normal
+        self._datasets, self._pages_per_week = datasets, pages_per_week
+        self._normal, self._metrics_of = normal, metrics_of
 
     def job(self, request: TrainingRequest, folder: Path) -> Job:
         """The job of a request; made once, then read from its folder.
@@ -80,6 +85,32 @@ class Prepares:
             raise Refused(f"nothing serves {request.kind} yet: there is no version to begin from")
         return self._registry.version(ref)
 
+    def peer(self, request: TrainingRequest) -> tuple[str, float, VersionRef] | None:
+        """(scope, likeness, version) of the service that is most like the one in the request's scope, of those that
+        have a version of their own; None for other scopes, and when none is alike enough."""  # noqa: D205, D209
+        if request.kind not in TABLES or not request.scope.startswith("service="):
+            return None
+        own = {one.scope: one.live for one in self._control.deployments(request.kind) if one.scope != request.scope}
+        own = {scope: ref for scope, ref in own.items() if scope.startswith("service=")}
+        profiles = {scope: self._profile(scope) for scope in (request.scope, *own)}
+        found = nearest(profiles.pop(request.scope), profiles)
+        return None if found is None else (*found, own[found[0]])
+
+    def _profile(self, scope: str) -> Profile:
+        known = self._control.entities()
+        try:
+            entities = [one for one in known if one.id in entities_in(scope, known)]
+        except Refused:  # gone, or not heard of yet
+            return Profile()
+        names, edges = {one.id for one in entities}, self._control.edges()
+        return Profile(
+            metrics=frozenset(metric for name in names for metric in self._metrics_of(name)),
+            tier=next((one.tier for one in entities if one.tier is not None), None),
+            environment=entities[0].environment,
+            callers=sum(edge.callee in names for edge in edges),
+            callees=sum(edge.caller in names for edge in edges),
+        )
+
     def _made(self, request: TrainingRequest) -> tuple[Job, pa.Table]:
         if request.kind not in KNOBS:
             raise Refused(f"{request.kind} has no parameters that could be fitted to data")
@@ -99,6 +130,7 @@ class Prepares:
             taken = freeze(rows, taken, self._datasets)
         job = Job(
             kind=request.kind,
+            champion=champion.ref,
             algorithm=champion.algorithm,
             parameters=champion.parameters,
             snapshot=taken,

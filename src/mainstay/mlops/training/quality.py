@@ -12,6 +12,7 @@ from mainstay.mlops.training.dataset import within
 from mainstay.mlops.training.features import MINUTE_NS, Features
 from mainstay.mlops.training.material import TABLES
 
+TOO_FEW = "too few points"
 LEAST_ROWS = 300
 LEAST_MINUTES = {"entities": 60}
 """Ten for the others: detectors need a minute to warm up (that of entities twenty), and less tells nothing of false
@@ -57,7 +58,7 @@ def _problems(figures: dict[str, float], features: Features, first: I64, number:
     least = LEAST_MINUTES.get(features.view.name, 10)
     if figures["rows"] < LEAST_ROWS or figures["minutes"] < least:
         found.append(
-            f"too few points: needs {LEAST_ROWS} rows over {least} minutes, "
+            f"{TOO_FEW}: needs {LEAST_ROWS} rows over {least} minutes, "
             f"has {figures['rows']:,.0f} over {figures['minutes']:.0f}"
         )
     if figures["gap_share"] > MOST_GAP_SHARE:

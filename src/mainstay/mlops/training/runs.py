@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from mainstay.domain.errors import Corrupt, MainstayError, NotFound
+from mainstay.domain.errors import Corrupt, MainstayError, NotFound, Refused
 from mainstay.domain.ledger import Entry
 from mainstay.domain.models import ModelVersion, VersionRef
 from mainstay.domain.protocols import Clock
@@ -25,6 +25,7 @@ from mainstay.mlops.registry import Registry
 from mainstay.mlops.training.features import VIEWS
 from mainstay.mlops.training.knobs import is_standard
 from mainstay.mlops.training.preparing import Prepares
+from mainstay.mlops.training.quality import TOO_FEW
 from mainstay.mlops.training.worker import JOB, RESULT, Job, Result
 from mainstay.models.catalogue import defaults_of
 from mainstay.store.mlops import ModelStore
@@ -91,17 +92,38 @@ class Runs:
             return self._end(run, "refused", str(error))
 
     async def _prepare(self, run: TrainingRun) -> str:
-        job = await asyncio.to_thread(self._hands.prepares.job, run.request, self._folder(run))
-        champion = self._hands.prepares.champion(run.request)
+        try:
+            job = await asyncio.to_thread(self._hands.prepares.job, run.request, self._folder(run))
+        except Refused as refused:
+            return await self._borrow(run, str(refused))
         says = f"{job.snapshot.row_count:,} rows, data set {job.snapshot.digest[:12]}"
-        self._reached(run, "prepared", says, champion=champion.ref)
+        self._reached(run, "prepared", says, champion=job.champion)
+        return ""
+
+    async def _borrow(self, run: TrainingRun, why: str) -> str:
+        """Too little history of its own: the version of the nearest peer, when there is one."""
+        found = await asyncio.to_thread(self._hands.prepares.peer, run.request)
+        if found is None or not run.request.rollout:
+            raise Refused(why)
+        scope, likeness, version = found
+        champion = self._hands.prepares.champion(run.request).ref
+        if champion == version:
+            return self._end(run, "unchanged", f"{why}; it has the version of {scope} already")
+        says = f"{why}; it borrows {version} of {scope} ({likeness:.0%} alike) until then"
+        self._reached(run, "validated", says, version=version, champion=champion, borrowed_from=scope)
         return ""
 
     async def _train(self, run: TrainingRun) -> str:
+        if run.borrowed_from:
+            return ""
         result = await self._result(run)
         experiment = self._experiment(run, result)
         if not result.quality.passed:
-            return self._close(run, experiment, "refused", "; ".join(result.quality.problems))
+            says = "; ".join(result.quality.problems)
+            self._keep(msgspec.structs.replace(experiment, says=says))
+            if result.quality.problems[0].startswith(TOO_FEW):
+                return await self._borrow(msgspec.structs.replace(run, experiment=experiment.id), says)
+            return self._end(msgspec.structs.replace(run, experiment=experiment.id), "refused", says)
         best, before = result.trials[0], next(trial for trial in result.trials if trial.number == 0)
         if before.metrics["loss"] - best.metrics["loss"] < GAIN:
             says = f"{run.champion} is as good as the best of {len(result.trials)} trials: nothing to roll out"
@@ -115,6 +137,8 @@ class Runs:
 
     async def _validate(self, run: TrainingRun) -> str:
         """On data that no trial saw, with faults that no trial saw, it must not be worse."""
+        if run.borrowed_from:
+            return ""  # it was validated where it comes from; the gates judge it here
         found = self._experiment_of(run).validation
         old, new = found["champion"]["loss"], found["challenger"]["loss"]
         if new > old:
@@ -126,14 +150,12 @@ class Runs:
         return "" if run.request.rollout else self._end(self._run(run.id), "registered", "no rollout was asked for")
 
     async def _shadow(self, run: TrainingRun) -> str:
-        experiment = self._experiment_of(run)
         version = self._version(run)
         if await self._hands.rollouts.standing(run) is None:
             shipped = defaults_of(version.algorithm)
             champion = self._hands.registry.version(version.parent) if version.parent else version
             standard = is_standard(version.kind, shipped, version.parameters) and _is_same_recipe(version, champion)
-            evidence = {"experiment": experiment.id, "validation": experiment.validation, "labels": experiment.labels}
-            await self._hands.rollouts.start(run, evidence, is_standard=standard)
+            await self._hands.rollouts.start(run, self._evidence(run), is_standard=standard)
         for _ in range(POLLS):
             found = await self._hands.rollouts.standing(run)
             if found is not None:
@@ -241,6 +263,13 @@ class Runs:
         if found is None:
             raise NotFound(f"there is no training run {run_id[:80]}")
         return found
+
+    def _evidence(self, run: TrainingRun) -> dict[str, Any]:
+        """What is known of the version so far; injected faults are counted apart from what people confirmed."""
+        if run.borrowed_from:
+            return {"borrowed_from": run.borrowed_from}
+        found = self._experiment_of(run)
+        return {"experiment": found.id, "validation": found.validation, "labels": found.labels}
 
     def _experiment_of(self, run: TrainingRun) -> Experiment:
         found = self._hands.store.one(Experiment, run.experiment)

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from mainstay.domain.models import ModelKind
+from mainstay.domain.models import ModelKind, VersionRef
 from mainstay.domain.training import DatasetSnapshot, QualityReport, Span, Trial
 from mainstay.mlops.artefacts import canonical
 from mainstay.mlops.training import cases as judged_cases
@@ -41,12 +41,13 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """All that a training depends on, beside the rows.
 
     Attributes:
-        parameters: Of the version that serves.
+        champion: The version that serves, and its algorithm and parameters.
         incidents: Spans that nobody confirmed, as known when the training starts.
         pages_per_week: The page budget that false alarms are held against.
     """
 
     kind: ModelKind
+    champion: VersionRef
     algorithm: str
     parameters: dict[str, Any]
     snapshot: DatasetSnapshot
