@@ -33,13 +33,13 @@ from mainstay.engine.aside import Aside
 from mainstay.engine.local import LocalEngine, Pace
 from mainstay.engine.snapshots import Snapshots
 from mainstay.feedback import scorecard
-from mainstay.ingest import IngestDoor
+from mainstay.ingest import IngestDoor, Newcomers
 from mainstay.ledger import Head, Verified, canonical
 from mainstay.mlops.heads import SignedHead, opened_head, sign_head
 from mainstay.mlops.recall import Recall, recall
 from mainstay.mlops.signing import Envelope
 from mainstay.outbox import Outbox, notification
-from mainstay.outbox.heartbeat import stalled
+from mainstay.outbox.heartbeat import limited, stalled
 from mainstay.settings import Settings
 from mainstay.store.backup import backup
 from mainstay.store.control import Control
@@ -83,6 +83,7 @@ class Platform:
             inbox=self.inbox,
             authenticate=self.control.people.sender,
             current_alerts=lambda: self.line.detect.firing,
+            newcomers=Newcomers(self.line.normalizer.knows, settings.limits.new_series_per_minute),
         )
         self.approvals = Approvals(
             self.control,
@@ -101,12 +102,13 @@ class Platform:
             approvals=self.approvals,
             submit=self.command,
         )
-        self.outbox = Outbox(self.control, settings.receiver, self.clock)
         durable = self.executor.durable
         self.training = Training(self.line, settings, self.clock, durable, self.command, data)
+        self.outbox = Outbox(self.control, settings.receiver, self.clock)
         self.watching = Watching(self.line, self.clock)
         self.health = Health(self.line, self.inbox, self.engine, self.ingest_door, self.clock)
         self._heartbeat = Heartbeat(self.health.is_ok, self._cry)
+        self._limits = Heartbeat(self.health.is_within_limits, self._cry_limit)
         self._tasks: list[asyncio.Task[None]] = []
         self._expire_at_ns = 0
 
@@ -159,6 +161,10 @@ class Platform:
     def _cry(self, says: str, *, is_over: bool) -> None:
         """The heartbeat's word goes straight to the outbox: the pipeline may be what stands still."""
         self.control.save_pages(stalled(says, self.settings.receiver, self.clock, is_over=is_over))
+
+    def _cry_limit(self, says: str, *, is_over: bool) -> None:
+        """A sender brings more new series than one may: who runs it is the one who can mend it."""
+        self.control.save_pages(limited(says, self.settings.receiver, self.clock, is_over=is_over))
 
     def _notify(self, key: str, plan: str, text: str) -> None:
         self.control.save_pages(notification(key, plan, text, self.settings.receiver, self.clock))

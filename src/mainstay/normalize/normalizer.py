@@ -14,7 +14,7 @@ from mainstay.domain.changes import Change
 from mainstay.domain.entities import DEFAULT_TENANT, Edge, Labels, Topology
 from mainstay.domain.errors import Corrupt
 from mainstay.domain.predictions import Predictions, RawPredictions
-from mainstay.domain.signals import Decoded, EdgeWindow, MetricBatch, Normal, Series, Template
+from mainstay.domain.signals import Decoded, EdgeWindow, MetricBatch, Normal, Series, Stream, Template
 from mainstay.normalize.entities.catalog import Catalog
 from mainstay.normalize.entities.directory import Directory, Explanation
 from mainstay.normalize.entities.mapping import DEFAULT_MAPPING, EntityMapping
@@ -158,6 +158,10 @@ class Normalizer:
         """When telemetry of an entity was last received; None when it never was."""
         heard = self._red.last_heard_ns(entity)
         return None if heard is None else heard // 1_000_000
+
+    def knows(self, stream: Stream) -> bool:
+        """Whether a sender's stream is known already; other threads may ask."""
+        return self._streams.knows(stream)
 
     def explain(self, labels: Mapping[str, str]) -> Explanation:
         """Which rule places a label set, and why (`mainstay entities explain`)."""

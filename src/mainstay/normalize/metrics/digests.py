@@ -93,7 +93,7 @@ def _place(digests: Any, one: Any, known: Any, table: Any) -> Any:
     place = np.int64(digests[one, 0] & np.uint64(mask))
     while table[place] >= 0:
         row = table[place]
-        is_same = True
+        is_same = row < len(known)  # not so while another thread looks and the table grows
         for word in range(digests.shape[1]):
             is_same = is_same and known[row, word] == digests[one, word]
         if is_same:
