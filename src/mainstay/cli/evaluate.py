@@ -15,6 +15,7 @@ SUITES: dict[str, str] = {
     "alerts": "mainstay.evaluate.alerts",
     "nezha": "mainstay.evaluate.nezha",
     "petshop": "mainstay.evaluate.petshop",
+    "ablation": "mainstay.evaluate.ablation",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,31 +17,39 @@ PREFIX = "service:recorded/"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One case: a probability per service, and those of the plain baselines; `truth` "" when there are no labels."""
+class Question:
+    """One case: what the diagnoser is given, and who may be the cause.
+
+    Attributes:
+        truth: "" when there are no labels.
+        plain: The scores of the plain baselines.
+        cpu_s: CPU seconds from the case's columns to the inputs.
+    """
 
     case: str
     group: str
     truth: str
-    scores: Mapping[str, float]
+    inputs: Mapping[str, Any]
+    services: Sequence[str]
     plain: Mapping[str, Mapping[str, float]]
     cpu_s: float
 
 
-def asked(platform: Deployed, inputs: Mapping[str, Any], services: Iterable[str]) -> dict[str, float]:
-    """The probability that the deployed diagnoser gives each service; what it does not mention has none."""
-    output = platform.serving.decide("diagnoser", inputs).output
-    found = output["entities"]
-    return {name: found.get(PREFIX + name, 0.0) for name in services}
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A probability per service, and the CPU seconds of question and answer."""
+
+    question: Question
+    scores: Mapping[str, float]
+    cpu_s: float
 
 
-def answered(
-    platform: Deployed, case: tuple[str, str, str], inputs: Mapping[str, Any], services: Sequence[str],
-    plain: Mapping[str, Mapping[str, float]], begun: float,
-) -> Answer:  # fmt: skip
-    """One answer. `case` is name, group and truth; `begun` the process time at which its telemetry was taken up."""
-    scores = asked(platform, inputs, services)
-    return Answer(*case, scores, plain, time.process_time() - begun)
+def answered(platform: Deployed, question: Question, inputs: Mapping[str, Any] | None = None) -> Answer:
+    """What the deployed diagnoser says to a case; what it does not mention has no probability."""
+    begun = time.process_time()
+    output = platform.serving.decide("diagnoser", inputs or question.inputs).output
+    scores = {name: output["entities"].get(PREFIX + name, 0.0) for name in question.services}
+    return Answer(question, scores, question.cpu_s + time.process_time() - begun)
 
 
 def reported(answers: Sequence[Answer], suite: str, predictions: Path | None) -> dict[str, Any]:
@@ -51,11 +59,11 @@ def reported(answers: Sequence[Answer], suite: str, predictions: Path | None) ->
         BadInput: Neither labels nor a folder for predictions, or a case without a row.
     """
     if any(not answer.scores for answer in answers):
-        empty = next(answer.case for answer in answers if not answer.scores)
+        empty = next(answer.question.case for answer in answers if not answer.scores)
         raise BadInput(f"no service was ranked for the case {empty}; does it have metrics?")
     if predictions is not None:
         write(answers, predictions / f"{suite}.parquet")
-    if any(not answer.truth for answer in answers):
+    if any(not answer.question.truth for answer in answers):
         if predictions is None:
             raise BadInput("the cases have no root_cause_service: give --predictions, there is nothing else to report")
         return {"predictions": sum(len(answer.scores) for answer in answers)}
@@ -65,9 +73,9 @@ def reported(answers: Sequence[Answer], suite: str, predictions: Path | None) ->
 def ranked(answers: Sequence[Answer], prefix: str = "") -> dict[str, Any]:
     """AC@1, AC@3, Avg@5 and CPU seconds a case, with the plain baselines beside."""
     out: dict[str, Any] = {f"{prefix}cases": len(answers)}
-    out |= {f"{prefix}{name}": v for name, v in figures([rank(a.scores, a.truth) for a in answers]).items()}
-    for plain in answers[0].plain:
-        theirs = figures([rank(a.plain[plain], a.truth) for a in answers])
+    out |= {f"{prefix}{name}": v for name, v in figures([rank(a.scores, a.question.truth) for a in answers]).items()}
+    for plain in answers[0].question.plain:
+        theirs = figures([rank(a.question.plain[plain], a.question.truth) for a in answers])
         out |= {f"{prefix}{plain}_{name}": value for name, value in theirs.items()}
     out[f"{prefix}cpu_s_per_case"] = round(sum(answer.cpu_s for answer in answers) / len(answers), 3)
     return out
@@ -78,7 +86,7 @@ def write(answers: Sequence[Answer], path: Path) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
-    rows = [(a.case, name, score, a.cpu_s) for a in answers for name, score in sorted(a.scores.items())]
+    rows = [(a.question.case, name, score, a.cpu_s) for a in answers for name, score in sorted(a.scores.items())]
     columns = zip(*rows, strict=True)
     names = ("case", "service", "score", "cpu_s")
     table = pa.table({name: list(column) for name, column in zip(names, columns, strict=True)})

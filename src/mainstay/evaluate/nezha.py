@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from mainstay.domain.signals import F64
-from mainstay.evaluate.deployed import Deployed, deployed
-from mainstay.evaluate.incidents import PREFIX, Answer, answered, paces, ranked, reported, works
+from mainstay.evaluate.deployed import deployed
+from mainstay.evaluate.incidents import PREFIX, Question, answered, paces, ranked, reported, works
 from mainstay.evaluate.plain import robust_z, traversal
 from mainstay.evaluate.recordings import CaseRow, Recordings, case_rows, folder_of
 
@@ -35,24 +35,27 @@ def run(data: Path, predictions: Path | None) -> dict[str, Any]:
         BadInput: No such recordings in `data`, or neither labels nor a folder for predictions.
     """
     folder = folder_of(data, "nezha")
-    rows = case_rows(folder)
     with deployed() as platform:
-        answers = [a for system in SYSTEMS for a in _answers(platform, folder, system, rows)]
+        answers = [answered(platform, question) for question in questions(folder)]
     found = reported(answers, "nezha", predictions)
     for system in SYSTEMS:
-        mine = [answer for answer in answers if answer.group == system and answer.truth]
+        mine = [answer for answer in answers if answer.question.group == system]
         found |= ranked(mine, f"{NAMES[system]}_") if mine and "predictions" not in found else {}
     return found
 
 
-def _answers(platform: Deployed, folder: Path, system: str, rows: Sequence[CaseRow]) -> Iterator[Answer]:
-    recordings = Recordings(folder, system)
-    for row in rows:
-        if row.system == system:
-            yield _answer(platform, recordings, row)
+def questions(folder: Path) -> Iterator[Question]:
+    """The cases of both systems as a diagnoser's inputs."""
+    rows = case_rows(folder)
+    for system in SYSTEMS:
+        mine = [row for row in rows if row.system == system]
+        recordings = Recordings(folder, system) if mine else None
+        for row in mine:
+            if recordings is not None:
+                yield _question(recordings, row)
 
 
-def _answer(platform: Deployed, recordings: Recordings, row: CaseRow) -> Answer:
+def _question(recordings: Recordings, row: CaseRow) -> Question:
     begun = time.process_time()
     gauges = recordings.gauges(row)
     now, past = recordings.sketch(row.name), recordings.past(row)
@@ -68,7 +71,7 @@ def _answer(platform: Deployed, recordings: Recordings, row: CaseRow) -> Answer:
         "edges": [[PREFIX + caller, PREFIX + callee] for caller, callee in edges], "survey": survey,
     }  # fmt: skip
     services = sorted({g["entity"].removeprefix(PREFIX) for g in gauges} | {entity for entity, _ in now.calls})
-    answer = answered(platform, (row.name, row.system, row.truth), inputs, services, {}, begun)
+    cpu_s = time.process_time() - begun
     z = dict.fromkeys(services, 0.0)
     for gauge in gauges:
         before, since = _split(gauge, row.began_ms + FIRST_MS // 2)
@@ -76,7 +79,7 @@ def _answer(platform: Deployed, recordings: Recordings, row: CaseRow) -> Answer:
         z[name] = max(z[name], robust_z(before, since))
     called = {(caller, toward) for caller, toward, _ in now.paces if toward} | set(edges)
     plain = {"z": z, "traversal": traversal(z, sorted(called))}
-    return Answer(answer.case, answer.group, answer.truth, answer.scores, plain, answer.cpu_s)
+    return Question(row.name, row.system, row.truth, inputs, services, plain, cpu_s)
 
 
 def _split(gauge: Mapping[str, Any], onset_ms: int) -> tuple[F64, F64]:

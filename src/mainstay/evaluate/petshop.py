@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 
 from mainstay.domain.errors import BadInput
 from mainstay.domain.signals import F64
-from mainstay.evaluate.deployed import Deployed, deployed
-from mainstay.evaluate.incidents import PREFIX, Answer, answered, ranked, reported
+from mainstay.evaluate.deployed import deployed
+from mainstay.evaluate.incidents import PREFIX, Question, answered, ranked, reported
 from mainstay.evaluate.plain import robust_z, traversal
 from mainstay.evaluate.recordings import folder_of
 
@@ -57,28 +57,33 @@ def run(data: Path, predictions: Path | None) -> dict[str, Any]:
         BadInput: No such recordings in `data`, or neither labels nor a folder for predictions.
     """
     folder = folder_of(data, "petshop")
-    rows = case_rows(folder)
-    cases, normal = (
-        _metrics(folder / "metrics.parquet", "case"),
-        _metrics(folder / "normal_metrics.parquet", "scenario"),
-    )
-    edges = _edges(folder / "topology.parquet")
     with deployed() as platform:
-        answers = [
-            _answer(platform, row, cases.get(row.name), normal.get(row.scenario), edges.get(row.scenario, []))
-            for row in rows
-        ]
+        answers = [answered(platform, question) for question in questions(folder)]
     found = reported(answers, "petshop", predictions)
     if "predictions" in found:
         return found
-    groups = {
-        "": [a for a in answers if a.group in normal],
-        "no_baseline_": [a for a in answers if a.group not in normal],
-    }
-    groups |= {f"{name}_": [a for a in answers if a.group == name] for name in sorted(normal)}
+    normal = _with_normal(folder)
+    groups = {"": [answer for answer in answers if answer.question.group in normal]}
+    groups["no_baseline_"] = [answer for answer in answers if answer.question.group not in normal]
+    groups |= {f"{name}_": [a for a in answers if a.question.group == name] for name in sorted(normal)}
     for prefix, mine in groups.items():
         found |= ranked(mine, prefix) if mine else {}
     return found
+
+
+def questions(folder: Path) -> Iterator[Question]:
+    """The cases as a diagnoser's inputs."""
+    cases = _metrics(folder / "metrics.parquet", "case")
+    normal = _metrics(folder / "normal_metrics.parquet", "scenario")
+    edges = _edges(folder / "topology.parquet")
+    for row in case_rows(folder):
+        if row.name not in cases:
+            raise BadInput(f"{row.name} has no metrics")
+        yield _question(row, cases[row.name], normal.get(row.scenario), edges.get(row.scenario, []))
+
+
+def _with_normal(folder: Path) -> set[str]:
+    return set(pq.read_table(folder / "normal_metrics.parquet", columns=["scenario"])["scenario"].unique().to_pylist())
 
 
 def case_rows(folder: Path) -> list[CaseRow]:
@@ -121,11 +126,7 @@ def _edges(path: Path) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def _answer(
-    platform: Deployed, row: CaseRow, now: Metrics | None, normal: Metrics | None, edges: Sequence[tuple[str, str]]
-) -> Answer:
-    if now is None:
-        raise BadInput(f"{row.name} has no metrics")
+def _question(row: CaseRow, now: Metrics, normal: Metrics | None, edges: Sequence[tuple[str, str]]) -> Question:
     begun = time.process_time()
     gauges = [_gauge(key, now, normal) for key in sorted(now.series) if key[1] in KINDS]
     inputs = {
@@ -134,14 +135,14 @@ def _answer(
         "survey": {"onsets_ms": [row.at_ms - STEP_MS, row.at_ms], "gauges": gauges},
     }  # fmt: skip
     services = sorted({key[0] for key in now.series})
-    answer = answered(platform, (row.name, row.scenario, row.truth), inputs, services, {}, begun)
+    cpu_s = time.process_time() - begun
     z = dict.fromkeys(services, 0.0)
     for gauge in gauges:
         name, at, value = gauge["entity"].removeprefix(PREFIX), np.asarray(gauge["at_ms"]), np.asarray(gauge["value"])
         before = np.concatenate([np.asarray(gauge["past"]), value[at < row.at_ms]])
         z[name] = max(z[name], robust_z(before, value[at >= row.at_ms]))
     plain = {"z": z, "traversal": traversal(z, edges, row.target)}
-    return Answer(answer.case, answer.group, answer.truth, answer.scores, plain, answer.cpu_s)
+    return Question(row.name, row.scenario, row.truth, inputs, services, plain, cpu_s)
 
 
 def _alert(row: CaseRow) -> dict[str, Any]:

@@ -92,8 +92,10 @@ class Recordings:
 
     @cached_property
     def _usual(self) -> dict[tuple[str, str], tuple[I64, F64]]:
-        table = pq.read_table(self._folder / "normal_metrics.parquet", filters=[("system", "==", self._system)])
-        return _series(table)
+        path = self._folder / "normal_metrics.parquet"
+        if not path.is_file():
+            return {}
+        return _series(pq.read_table(path, filters=[("system", "==", self._system)]))
 
     def past(self, row: CaseRow) -> list[Sketch]:
         """Normal times that were over before the case began."""

@@ -57,7 +57,7 @@ class Complaints:
 
     def victims(self, points: Mapping[str, float]) -> dict[str, tuple[Clue, ...]]:
         """Who complains is a victim as far as something that it depends on behaves otherwise than usual."""
-        found = {}
+        found: dict[str, tuple[Clue, ...]] = {}
         for target in self._targets:
             below = reached(target, self._picture.callees) - {target}
             worst = max(sorted(below), key=lambda entity: points.get(entity, 0.0), default="")
