@@ -19,13 +19,17 @@ from mainstay.mlops.watching.characters import Judged
 from mainstay.mlops.watching.impact import Raised, impact
 from mainstay.mlops.watching.judgements import HALF, Judgements
 from mainstay.mlops.watching.monitors import Cut
-from mainstay.mlops.watching.surprise import PROMISED, TOLERATED, WORST, Surprise
+from mainstay.mlops.watching.promises import Promises
+from mainstay.mlops.watching.surprise import WORST, Surprise
 from mainstay.models.drift import DRIFTED, SIGNIFICANT
 
 Which = tuple[VersionRef, ModelKind]
 Moment = tuple[int, Effects]
-RISE = 0.02
-"""Of the mean surprise (0–1): a rise that ADWIN is sure of and that is still nothing to speak of."""
+RISE = 0.1
+"""Of the mean surprise (0–1): below that ADWIN may be sure of a rise, and it is still nothing to speak of."""
+FAR = 0.1
+SLACK = 0.05
+"""Five points beyond the interval: a probability that is wrong by less misleads nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,22 +61,30 @@ def drifted(sources: Sequence[Judged], world: World, which: Which, since_ms: int
 
 
 def scores(book: Book, surprise: Surprise, which: Which, moment: Moment) -> None:
-    """Score drift, and whether p-values keep their promise."""
+    """Score drift: scores are spread otherwise than in the version's first span."""
     version, kind = which
     at_ms, effects = moment
-    about = {"kind": kind, "version": version, "scope": "*"}
-    far, one = surprise.drift(), surprise.calibration()
-    found = []
-    if far is not None and far[0] >= DRIFTED and far[2] <= SIGNIFICANT:
-        says = f"the p-values of {version} are spread otherwise than at first: PSI {far[0]:.2f}, KS {far[1]:.2f}"
+    far, found = surprise.drift(), []
+    if far is not None and far[0] >= DRIFTED and far[1] >= FAR and far[2] <= SIGNIFICANT:
+        about = {"kind": kind, "version": version, "scope": "*"}
+        says = f"the scores of {version} are spread otherwise than at first: PSI {far[0]:.2f}, KS {far[1]:.2f}"
         found = [_seen("score_drift", about, (far[0], DRIFTED, "PSI"), says, Impact(scopes=("*",), asks="look"))]
     book.look("score_drift", kind, found, at_ms, effects)
-    found = []
-    if one is not None and one.low > TOLERATED * PROMISED:
-        says = f"p ≤ {PROMISED} should come once in a hundred; it came in {in_words(one)}"
-        value = (one.value or 0.0, TOLERATED * PROMISED, "share of p ≤ 0.01")
-        found = [_seen("calibration", about, value, says, Impact(scopes=("*",), asks="retrain"))]
-    book.look("calibration", kind, found, at_ms, effects)
+
+
+def calibration(book: Book, promises: Promises, live: Mapping[ModelKind, VersionRef], moment: Moment) -> None:
+    """Whether the diagnoser's probabilities come true."""
+    version = live.get("diagnoser")
+    if version is None:
+        return
+    at_ms, effects = moment
+    both, found = promises.calibration(str(version)), []
+    if both is not None and not both[1].low - SLACK <= both[0] <= both[1].high + SLACK:
+        about = {"kind": "diagnoser", "version": version, "scope": "*"}
+        says = f"{version} says {both[0]:.0%} of its first suspects and is right in {in_words(both[1])}"
+        value = (abs(both[0] - (both[1].value or 0.0)), SLACK, "said less right, beyond the interval")
+        found = [_seen("calibration", about, value, says, Impact(asks="look"))]
+    book.look("calibration", "diagnoser", found, at_ms, effects)
 
 
 def surprised(book: Book, surprise: Surprise, which: Which, moment: Moment) -> None:
@@ -142,7 +154,7 @@ def told(
     counts: dict[str, int] = {}
     for one in sources:
         counts[one.status] = counts.get(one.status, 0) + 1
-    far, kept = surprise.drift() if surprise else None, surprise.calibration() if surprise else None
+    far = surprise.drift() if surprise else None
     known = judgements.get(str(live))
     farthest = sorted((one for one in sources if one.psi > 0), key=lambda one: (-one.psi, one.source.key))[:20]
     return {
@@ -153,7 +165,6 @@ def told(
             for o in farthest
         ],
         "score_psi": round(far[0], 4) if far else None,
-        "p_001_share": msgspec.to_builtins(kept) if kept else None,
         "precision": msgspec.to_builtins(known.precision) if known else None,
         "recall": msgspec.to_builtins(known.recall) if known else None,
     }

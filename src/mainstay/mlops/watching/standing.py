@@ -13,8 +13,9 @@ from mainstay.domain.watching import Finding, Reason, Standing
 from mainstay.mlops.watching.health import Health
 
 EVERYWHERE = "*"
-GATES: frozenset[str] = frozenset({"data_drift", "concept_drift", "score_drift", "calibration", "accuracy"})
-"""Findings that keep a version from standing. Slowness does not make its word worth less."""
+GATES: frozenset[str] = frozenset({"data_drift", "concept_drift", "calibration", "accuracy"})
+"""Findings that keep a version from standing. Slowness does not make its word worth less, and scores that are spread
+otherwise are a reason to look, not yet a fault."""
 
 
 class Standings:

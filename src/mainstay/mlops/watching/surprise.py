@@ -1,11 +1,10 @@
-"""How strange a version finds what it sees: its p-values, whether they keep their promise, and their drift.
+"""How strange a version finds what it sees, and whether that has changed.
 
-Only the sampled series are looked at, and none whose entity is in an open incident. Scores of one series within a
+Only the sampled series are looked at, none whose entity is in an open incident, and none before it was scored `MATURE`
+times: a young series has few records to break, and finds everything strange. Scores of one series within a
 twelfth of the span hang together and count as one.
 
-- **Score drift**: PSI and KS of the p-values' histogram, this span beside the first one of this version.
-- **Calibration**: of p ≤ 0.01 there should be one in a hundred; three in a hundred, by the lower end of the interval,
-  is too many. Fewer than promised wakes nobody: that is what accuracy and `missed` are for.
+- **Score drift**: PSI and KS of the scores' histogram, this span beside the first one of this version.
 - **Concept drift**: ADWIN (`monitors.py`) over the mean surprise of each series in each window, −log₁₀ p up to 3, as a
   share of 3.
 """
@@ -16,17 +15,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from mainstay.domain.shares import share
-from mainstay.domain.watching import Share
 from mainstay.mlops.watching.monitors import Adwin, Cut
 from mainstay.models.drift import ks, psi
 
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 EDGES = np.array([1e-6, 1e-5, 1e-4, 1e-3, 0.01, 0.03, 0.1, 0.2, 0.4, 0.6, 0.8])
-PROMISED, TOLERATED = 0.01, 3.0
-PROMISED_BINS = 5
-"""As many bins hold p ≤ 0.01: those that the first five edges close."""
+MATURE = 400
 WORST = 3.0
 PARTS = 12
 LEAST_PER_WINDOW = 5
@@ -38,7 +33,7 @@ class Surprise(msgspec.Struct):
     Attributes:
         parts: Histograms of the last twelfths of the span, the newest last; `heard` is how many series spoke in each.
         then: Of the first span, scaled to independent values. `part_ms`: when the newest part began.
-        rows: Series that spoke in the newest part.
+        rows: Series that spoke in the newest part. age: How often each was scored.
         window: Surprise (sum, count) by series in the present window.
         level: Half way between the surprise before ADWIN cut and after; None: it has not cut.
     """
@@ -48,6 +43,7 @@ class Surprise(msgspec.Struct):
     then: list[int] | None = None
     part_ms: int = 0
     rows: dict[int, bool] = {}
+    age: dict[int, int] = {}
     window: dict[int, tuple[float, int]] = {}
     monitor: Adwin = msgspec.field(default_factory=Adwin)
     level: float | None = None
@@ -55,6 +51,9 @@ class Surprise(msgspec.Struct):
     def saw(self, rows: I64, p_values: F64, at_ms: int, span_ms: int) -> None:
         """Scores of sampled series; `rows` says of which. NaN is not judged."""
         is_judged = np.isfinite(p_values)
+        for place, row in enumerate(rows.tolist()):
+            age = self.age[row] = self.age.get(row, 0) + bool(is_judged[place])
+            is_judged[place] &= age > MATURE
         if not is_judged.any():
             return
         rows, p_values = rows[is_judged], p_values[is_judged]
@@ -83,12 +82,6 @@ class Surprise(msgspec.Struct):
         then, now = np.array(self.then), self._now()
         distance, p_value = ks(then, now)
         return psi(then, now), distance, p_value
-
-    def calibration(self) -> Share | None:
-        """The share of p ≤ 0.01 in this span; None while there is too little to say."""
-        now = self._now() if len(self.parts) >= PARTS else np.zeros(len(EDGES) + 1, dtype=np.int64)
-        n = int(now.sum())
-        return share(int(now[:PROMISED_BINS].sum()), n) if n * PROMISED >= 2 else None
 
     def _turn(self, at_ms: int, span_ms: int) -> None:
         """Begin the next twelfth; when the first span is whole, it is what later ones are compared with."""

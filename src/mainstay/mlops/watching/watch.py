@@ -30,6 +30,7 @@ from mainstay.mlops.watching.characters import Characters, Saved, Source, Then
 from mainstay.mlops.watching.health import Health, governed
 from mainstay.mlops.watching.impact import Raised
 from mainstay.mlops.watching.judgements import Judgements, judged
+from mainstay.mlops.watching.promises import Promises
 from mainstay.mlops.watching.surprise import Surprise
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class State(msgspec.Struct):
     past: dict[ModelKind, tuple[VersionRef, list[tuple[str, Then | None]]]] = {}
     surprise: dict[ModelKind, Surprise] = {}
     judgements: dict[str, Judgements] = {}
+    promises: Promises = msgspec.field(default_factory=Promises)
     book: Book = msgspec.field(default_factory=Book)
     health: Health = msgspec.field(default_factory=Health)
     raised: dict[str, Raised] = {}
@@ -118,6 +120,9 @@ class Watch:
                 self._chosen(deployment.kind, deployment.live, effects)
         for incident in effects.incidents.values():
             self._incident(incident.id, incident.entities, is_over=incident.status in {"resolved", "merged"})
+            state.promises.saw_incident(incident)
+        for label in effects.labels.values():
+            state.promises.saw_label(label)
         for alert in effects.alerts.values():
             if alert.status == "firing" and alert.source == "detector" and not alert.suppressed:
                 self._raise(Raised.of(alert))
@@ -341,6 +346,7 @@ class Watch:
             state.book.look("data_drift", kind, found, state.now_ms, effects)
         for kind, surprise in state.surprise.items():
             looks.scores(state.book, surprise, (self._ref(kind), kind), (state.now_ms, effects))
+        looks.calibration(state.book, state.promises, state.live, (state.now_ms, effects))
         looks.accuracy(state.book, state.judgements, state.live, (state.now_ms, effects))
         self.told = {
             kind: looks.told(state.live.get(kind), seen.get(kind, ()), state.surprise.get(kind), state.judgements)
