@@ -105,7 +105,8 @@ def _pending(near: Iterable[str], alert: Alert, moment: Moment) -> list[Kept]:
 
 def _changes(named: Iterable[str], moment: Moment) -> tuple[list[dict[str, Any]], list[tuple[str, str]]]:
     """Changes of the last quarter of an hour on what something here depends on, and who depends on each."""
-    found, under = [], []
+    found: list[dict[str, Any]] = []
+    under: list[tuple[str, str]] = []
     since_ms = moment.at_ms - SCENE_CHANGE_MS
     recent = [c for c in moment.state.changes if c.at_ms > since_ms and c.entity]
     for change in recent[-200:]:

@@ -12,7 +12,7 @@ from mainstay.detect.budget import FLAPPING_MS
 from mainstay.detect.bursts import Spending
 from mainstay.domain.alerts import SEVERITIES, Alert
 
-CONTINUES_MS = 120_000  # a condition that comes back within this is the same alert: flapping is one thing, not many
+CONTINUES_MS = 40_000  # a condition that comes back within this is the same alert: flapping is one thing, not many
 MOST_PER_TICK = 200  # new alerts of our own in five seconds; a storm beyond that waits, listed
 TICK_MS = 5_000
 MOST_WAITING = 20_000

@@ -46,7 +46,7 @@ class _Saved(msgspec.Struct):
 class Detect:
     """Alerts from what detectors say (through `models`) and from users' own rules.
 
-    A condition is told when it starts, when it worsens, and when it ends; a recurrence within two minutes continues the
+    A condition is told when it starts, when it worsens, and when it ends; a recurrence within 40 s continues the
     same alert. What an earlier verdict, a floor or the team's page budget holds back is an alert like any other, marked
     `suppressed` with the reason. Beyond 200 new alerts in five seconds the rest waits its turn, listed in the ledger.
     Users' own alerts pass unchanged, never held back, never capped.

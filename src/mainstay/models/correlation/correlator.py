@@ -21,7 +21,8 @@ class Correlator:
     caller's own alert links them; a person can split them.
 
     The opening policy keeps noise from paging: one critical alert, one major alert of what users see, one exhausted
-    resource, one of the user's own rules (unless it is of severity info), or alerts that agree (are linked, and began or arrived within `agree_within_s`) with `open_at` points.
+    resource, one of the user's own rules (unless it is of severity info), or alerts that agree (are linked, and began
+    or arrived within `agree_within_s`) with `open_at` points.
 
     Source: affinity as in alert correlation by time and topology (e.g. Chen et al., "Towards intelligent incident
     management", FSE 2020), hand-set priors; single linkage makes the grouping independent of the order of arrival.
@@ -50,6 +51,7 @@ class Correlator:
         "flood_pause_s": 5.0,  # … which is over after a pause of so long, and of `flood_pause` times its longest
         "flood_pause": 1.5,
         "open_at": 1.6,
+        "over_s": 30.0,  # a symptom that begins so long after the cause went calm is of another fault
         "reopen_at": 0.6,
         "reopen_within_s": 600.0,
         "critical": 2.0,
@@ -83,7 +85,7 @@ class Correlator:
         """Open incidents that the alert is tied to, strongest first; a tie goes to the older one."""
         found = []
         for incident in scene.incidents:
-            if incident.resolved_ms is None:
+            if self._ended_ms(scene.alert, incident) is None:
                 link = _strongest(near, scene.alert, incident)
                 if link.score >= self._weights["join_at"]:
                     found.append((link, incident))
@@ -110,19 +112,33 @@ class Correlator:
         along = self._linked(scene, near, self._weights["agree_within_s"] * 1000)
         if self._points(alert, along) < self._weights["reopen_at"]:
             return None
-        closed = [i for i in scene.incidents if i.resolved_ms is not None and self._is_again(scene, i)]
-        if not closed:
+        ended = [(self._ended_ms(alert, i), i) for i in scene.incidents]
+        again = [(at_ms, i) for at_ms, i in ended if at_ms is not None and self._is_again(scene, i, at_ms)]
+        if not again:
             return None
-        incident = max(closed, key=lambda i: (i.resolved_ms or 0, _number(i.id)))
-        ago_s = (scene.at_ms - (incident.resolved_ms or 0)) / 1000
-        why = f"the same symptom of {_short(alert.entity)} was resolved {ago_s:.0f} s ago: it came back"
-        return _output("join", why, 1.0, incident=incident.id, reopen=True, along=[other.id for other in along])
+        ended_ms, incident = max(again, key=lambda pair: (pair[0], _number(pair[1].id)))
+        is_closed = incident.resolved_ms is not None
+        ago_s = (scene.at_ms - ended_ms) / 1000
+        why = f"the same symptom of {_short(alert.entity)} was over {ago_s:.0f} s ago: it came back"
+        return _output("join", why, 1.0, incident=incident.id, reopen=is_closed, along=[other.id for other in along])
 
-    def _is_again(self, scene: Scene, incident: IncidentSketch) -> bool:
-        alert, resolved_ms = scene.alert, incident.resolved_ms or 0
-        if scene.at_ms - resolved_ms > self._weights["reopen_within_s"] * 1000:
+    def _ended_ms(self, alert: AlertSketch, incident: IncidentSketch) -> int | None:
+        """When an incident ended, as far as this alert is concerned: resolved, or its cause calm well before the onset.
+
+        What still burns of it then are victims that recover slowly: a new symptom beside them is a new story.
+        """
+        if incident.resolved_ms is not None or incident.over_ms is None:
+            return incident.resolved_ms
+        return incident.over_ms if alert.since_ms - incident.over_ms > self._weights["over_s"] * 1000 else None
+
+    def _is_again(self, scene: Scene, incident: IncidentSketch, ended_ms: int) -> bool:
+        """What was the cause has the symptom again; victims suffer from others as well."""
+        alert = scene.alert
+        if scene.at_ms - ended_ms > self._weights["reopen_within_s"] * 1000:
             return False
-        if any(c.entity == alert.entity and c.at_ms > resolved_ms and not c.by_mainstay for c in scene.changes):
+        if incident.cause and incident.cause not in alert.ends:
+            return False
+        if any(c.entity == alert.entity and c.at_ms > ended_ms and not c.by_mainstay for c in scene.changes):
             return False  # somebody changed it since: a new story
         return alert.fingerprint in incident.fingerprints or f"{alert.entity}|{alert.signal}" in incident.symptoms
 

@@ -64,6 +64,8 @@ class IncidentSketch(msgspec.Struct, frozen=True, kw_only=True):
         began_ms: Its first onset; 0 is that of the members shown.
         symptoms: `entity|signal` of alerts that it has had; with `fingerprints` they tell a recurrence.
         resolved_ms: None while it is open or acknowledged.
+        cause: The entity that it came from, more likely than not; "" when that is not known.
+        over_ms: Since when nothing is wrong with the cause (with anything, when it is not known); None while it burns.
     """
 
     id: str
@@ -72,6 +74,8 @@ class IncidentSketch(msgspec.Struct, frozen=True, kw_only=True):
     symptoms: tuple[str, ...] = ()
     fingerprints: tuple[str, ...] = ()
     resolved_ms: int | None = None
+    cause: str = ""
+    over_ms: int | None = None
 
 
 class ChangeSketch(msgspec.Struct, frozen=True, kw_only=True):
