@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from mainstay.correlate.chart import Map
 from mainstay.correlate.hosts import hosts_of
 from mainstay.correlate.recent import RecentCalls
-from mainstay.correlate.chart import Map
 from mainstay.correlate.vitals import EVERY_MS, Vitals, kind_of_series
 from mainstay.domain.entities import Entity, Topology
 from mainstay.domain.signals import MetricBatch, Series

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mainstay.correlate.recent import KEEP, RecentCalls, RecentLines
 from mainstay.correlate.chart import Map
+from mainstay.correlate.recent import KEEP, RecentCalls, RecentLines
 from mainstay.correlate.vitals import Vitals, kind_of
 from mainstay.domain.entities import Edge, Entity, Topology
 from mainstay.domain.signals import EdgeWindow, MetricBatch, Series, TemplateWindow

@@ -114,11 +114,23 @@ async def undo(platform: Platform, request: Asking, name: FromPath[str]) -> Acce
 
 @get("/alerts/{alert:path}", role="viewer", sync_to_thread=True)
 def show_alert(platform: Platform, alert: FromPath[str]) -> dict[str, Any]:
-    """One alert; its `explanation` says in words what was expected, what came, how rare, and what if it is wrong."""
+    """One alert; its `explanation` says in words what was expected, what came, how rare, and what if it is wrong.
+
+    `grouped`: why it is in an incident, or in none.
+    """
     name = alert.removeprefix("/")
     one = found(platform.control.alert(name), "alert", name)
     words = explain(one, platform.budget().learned)
-    return {**msgspec.to_builtins(one), "explanation": msgspec.to_builtins(words)}
+    return {**msgspec.to_builtins(one), "explanation": msgspec.to_builtins(words), "grouped": _grouped(platform, name)}
+
+
+def _grouped(platform: PlatformApi, alert: str) -> str:
+    """Why it is in its incident, or in none, as the ledger has it."""
+    entries = platform.control.ledger_page(limit=1, subject=alert, kind="grouping")
+    said = entries[0].output if entries else {}
+    words = {"join": f"joined {said.get('incident')}", "along": f"came along into {said.get('incident')}",
+             "open": "opened an incident", "hold": "waits"}  # fmt: skip
+    return f"{words.get(said['action'], said['action'])}: {said['why']}" if said else ""
 
 
 def _learned(state: BudgetState) -> list[Learned]:

@@ -14,11 +14,11 @@ import msgspec
 import numpy as np
 
 from mainstay.correlate import Correlate
-from mainstay.domain.alerts import Alert
+from mainstay.domain.alerts import Alert, Severity
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Edge, Entity, Topology, entity_id
 from mainstay.domain.models import VersionRef
-from mainstay.domain.protocols import Models
+from mainstay.domain.protocols import Models, Signal
 from mainstay.domain.signals import Normal
 from mainstay.evaluate.deployed import deployed
 
@@ -27,8 +27,8 @@ START_MS = 1_800_000_000_000
 OF_A_RECORD = 20  # alerts that one notification brings
 FILLED_IN_MS = 8 * 3_600_000
 ARRIVAL_MS = 1000 / 5000
-SEVERITIES = ("critical", "major", "major", "minor", "minor")
-SIGNALS = ("latency", "errors", "availability", "saturation", "traffic")
+SEVERITIES: tuple[Severity, ...] = ("critical", "major", "major", "minor", "minor")
+SIGNALS: tuple[Signal, ...] = ("latency", "errors", "availability", "saturation", "traffic")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Storms:
             severity=SEVERITIES[kind], status="firing", since_ms=at_ms - int(self._draw.integers(5_000)), at_ms=at_ms,
             decided_by=VersionRef("rule/bench", 0), source="alertmanager", subject=f"rule:{kind}",
             signal=SIGNALS[kind], summary=f"{SIGNALS[kind]} of {where} is not what it was",
-        )  # type: ignore[arg-type]  # fmt: skip
+        )  # fmt: skip
 
 
 class Desk:
@@ -133,7 +133,7 @@ def _measured(models: Models, estate: Estate) -> dict[str, Any]:
     size = len(desk.stage.snapshot())
     snapshot_ms = (time.process_time() - began) * 1000
     gc.unfreeze()
-    held = [one for one in desk.stage.open_sizes()]
+    held = desk.stage.open_sizes()
     return {
         "open_alerts": estate.opened,
         "services": estate.services,

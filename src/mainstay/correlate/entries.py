@@ -41,6 +41,19 @@ def grouping(alert: Alert, decision: Decision, rests_on: Iterable[str], at_ms: i
     )
 
 
+def along(alert: Alert, incident: str, decision: Decision, rests_on: Iterable[str], at_ms: int, seq: int) -> Entry:
+    """A waiting alert came along with another into an incident: the decision is that of the other."""
+    return Entry(
+        id=f"grouping:{alert.id}:along:{seq}",
+        kind="grouping",
+        at_ms=at_ms,
+        actor=str(decision.decided_by),
+        subject=alert.id,
+        output={"action": "along", "incident": incident, "why": decision.output["why"]},
+        rests_on=tuple(dict.fromkeys(rests_on)),
+    )
+
+
 def diagnosis(incident: str, decision: Decision, rests_on: Iterable[str], at_ms: int, seq: int) -> Entry:
     """Suspects were ranked."""
     return Entry(

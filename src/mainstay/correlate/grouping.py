@@ -43,6 +43,8 @@ def carry_out(kept: Kept, decision: Decision, moment: Moment) -> None:
     if said["reopen"] and not held.is_open:
         _reopen(held, entry, moment, said["why"])
     _bring_in(held, kept, along, decision, moment)
+    for one in along:
+        moment.write(entries.along(one.alert, held.incident.id, decision, [entry, one.entry], moment.at_ms, moment.seq))
     for name in said["merge"]:
         other = state.held.get(name)
         if other is not None and other.is_open and other is not held:

@@ -27,16 +27,16 @@ from mainstay.domain.signals import Normal
 from mainstay.domain.state import pack, unpack
 
 QUIET_MS = 20_000  # all alerts calm for so long: an alert that only paused would have come back
-DIAGNOSES_PER_S = 10  # of record time: in a storm of incidents each waits its turn, those without a cause first …
-DIAGNOSES_PER_RECORD = 2  # … and no alert waits for more than two
+DIAGNOSES_PER_S = 5  # of record time: in a storm of incidents each waits its turn, those without a cause first …
+DIAGNOSES_PER_RECORD = 1  # … and no alert waits for more than one
 
 
 class Correlate:
     """Groups alerts into incidents, keeps their suspects up to date, and ends them when it has been quiet.
 
     Which alert belongs where and who is the suspect is decided by the deployed models; here is only what happens then.
-    The result does not depend on how records are cut into batches: everything is keyed to a record's time. What a record
-    costs depends on what it brings, not on how much is open.
+    The result does not depend on how records are cut into batches: everything is keyed to a record's time. What a
+    record costs depends on what it brings, not on how much is open.
 
     Args:
         models: Deployments; asked for `correlator` and `diagnoser`.
@@ -53,7 +53,7 @@ class Correlate:
         return tuple(self._state.changes)
 
     def alerts_of(self, incident: str) -> Sequence[Alert]:
-        """The alerts of an incident that is open or was resolved in the last ten minutes, by onset; at most 200."""
+        """The alerts of an incident that is open or was resolved in the last ten minutes, by onset; the first hundred."""
         held = self._state.held.get(incident)
         return [kept.alert for kept in in_order(held)] if held else ()
 
@@ -170,17 +170,8 @@ class Correlate:
     def _look_after(self, moment: Moment) -> None:
         """End what is quiet, forget what cannot come back, and diagnose as many as this second allows."""
         register, at_ms = self._register, moment.at_ms
-        for held in register.due(at_ms):
-            self._quiet(held, moment)
-            if not held.is_open and at_ms - held.closed_ms > REOPEN_MS:
-                self._hand_over(held, moment)
-                register.forget(held)
-            elif is_due(held, at_ms):
-                register.line_up(held)
-            else:
-                register.remind(held, next_due(held, at_ms, self._quiet_ms))
-            if held.is_changed:
-                register.touch(held)
+        for due in register.due(at_ms):
+            self._look_at(due, moment)
         left = DIAGNOSES_PER_RECORD
         while left and self._may_diagnose(at_ms) and (held := register.next_in_line()) is not None:
             if is_due(held, at_ms):
@@ -189,6 +180,19 @@ class Correlate:
                 left -= 1
                 diagnose(held, moment)
             register.remind(held, next_due(held, at_ms, self._quiet_ms))
+
+    def _look_at(self, held: Held, moment: Moment) -> None:
+        register, at_ms = self._register, moment.at_ms
+        self._quiet(held, moment)
+        if not held.is_open and at_ms - held.closed_ms > REOPEN_MS:
+            self._hand_over(held, moment)
+            register.forget(held)
+        elif is_due(held, at_ms):
+            register.line_up(held)
+        else:
+            register.remind(held, next_due(held, at_ms, self._quiet_ms))
+        if held.is_changed:
+            register.touch(held)
 
     def _may_diagnose(self, at_ms: int) -> bool:
         if self._state.diagnosed[0] != at_ms // 1000:

@@ -12,7 +12,7 @@ from mainstay.correlate.vitals import kind_of, owner
 from mainstay.domain.alerts import Alert
 
 MOST_EDGES = 400
-MOST_ALERTS = 200
+MOST_ALERTS = 100
 CASE_CHANGE_MS = 1_800_000
 YES = ("true", "1", "yes")
 
@@ -134,7 +134,7 @@ def _number(text: str | None) -> float | None:
 
 
 def in_order(held: Held) -> list[Kept]:
-    """Its alerts by onset, the first two hundred: what came later to a storm of thousands names no cause."""
+    """Its alerts by onset, the first hundred: what came later to a storm of thousands names no cause."""
     return heapq.nsmallest(MOST_ALERTS, held.alerts.values(), key=lambda kept: (kept.alert.since_ms, kept.alert.id))
 
 

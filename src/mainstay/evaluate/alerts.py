@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -30,14 +30,14 @@ from mainstay.ingest.alertmanager import RESOLVE_TIMEOUT_MS, decode_posted
 from mainstay.normalize import Normalizer
 
 PROTOCOL = """\
-alerts (ait_ads): every alert as an Alertmanager's client would post it (labels alertname and host, no severity, no end:
-it ends after five minutes without a repeat), in the order of time (file order within a second), one record a second and
-a tick every 5 s, through the rules of detection, the stage of correlation and the deployed correlator in its shipped
-configuration, one for all scenarios; no topology is given, no cause is asked for. An alert's incident is the one that it
-is in at the end (a merge counts); nothing that is decided at t uses anything after t. Attack alerts are those whose
-time_label is not false_positive; pairwise precision, recall and F1 of the grouping are over all pairs of them, the truth
-being (time_label, host); an alert without an incident is alone. suppressed_true: share of attack alerts that ended in no
-incident. compression: 1 - incidents / alerts. *_plain_*: same host, gap of at most 300 s, in the same run."""
+alerts (ait_ads): every alert as an Alertmanager's client would post it (labels alertname and host, no severity, no
+end: it ends after five minutes without a repeat), in the order of time (file order within a second), one record a
+second and a tick every 5 s, through the rules of detection, the stage of correlation and the deployed correlator in its
+shipped configuration, one for all scenarios; no topology is given, no cause is asked for. An alert's incident is the
+one that it is in at the end (a merge counts); nothing that is decided at t uses anything after t. Attack alerts are
+those whose time_label is not false_positive; pairwise precision, recall and F1 of the grouping are over all pairs of
+them, the truth being (time_label, host); an alert without an incident is alone. suppressed_true: share of attack alerts
+that ended in no incident. compression: 1 - incidents / alerts. *_plain_*: same host, gap of at most 300 s, same run."""
 
 NORMAL = "false_positive"
 TICK_MS = 5_000
@@ -69,10 +69,10 @@ class GroupingOnly:
     def __init__(self, models: Models) -> None:
         self._models = models
 
-    def score(self, kind: Literal["metrics", "logs", "edges", "entities"], normal: Normal) -> Served:
+    def score(self, kind: Any, normal: Normal) -> Served:
         return self._models.score(kind, normal)
 
-    def decide(self, kind: Literal["correlator", "diagnoser", "planner"], inputs: Mapping[str, Any]) -> Decision:
+    def decide(self, kind: Any, inputs: Mapping[str, Any]) -> Decision:
         if kind == "correlator":
             return self._models.decide(kind, inputs)
         nothing: dict[str, Any] = {"suspects": [], "evidence": []}

@@ -38,8 +38,8 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
 
     def lines(self) -> list[str]:
         """The report in words."""
-        found = [f"{self.read} entries read, {self.changed} new or changed; the catalog holds {self.entries}, "
-                 f"with {self.dependencies} dependencies"]  # fmt: skip
+        holds = f"the catalog holds {self.entries}, with {self.dependencies} dependencies"
+        found = [f"{self.read} entries read, {self.changed} new or changed; {holds}"]
         found += [f"kept, but a cycle: {' → '.join((*cycle, cycle[0]))}" for cycle in self.cycles]
         found += [f"kept, but not described: {one}" for one in self.missing]
         found += [f"kept, but an orphan (nothing needs it, and it needs nothing): {one}" for one in self.alone]
