@@ -115,7 +115,7 @@ def day_visited(s: Any, known: tuple[Any, Any], kind: int, hour: int) -> None:
 def learn_hour(
     s: Any, known: tuple[Any, Any], calendar: tuple[Any, int], moment: tuple[int, float], rest: float
 ) -> None:
-    """The hour that goes on takes a sample in; one that is over teaches its slot. From `season_s` on it is used.
+    """An hour is over: it teaches its slot. From `season_s` on the season is used. Rare: it is called only then.
 
     Args:
         s: The row.
@@ -126,20 +126,15 @@ def learn_hour(
     """
     table, kind = calendar
     at_ns, season_s = moment
-    hour, before, age_s = at_ns // HOUR_NS, s.last_ns // HOUR_NS, at_ns // SECOND - s.first_s
-    if hour != before:
-        was = day_at(table, s.last_ns)[0] if len(table[0]) > 0 else 0
-        if s.visits > 0 and was > 0:
-            day_visited(s, known, was, before)
-        elif s.visits > 0:
-            visited(s, known, slot_at(before), age_s / 86_400.0)
-        s.visits = 0
-        if s.ways & SEASONAL == 0 and season_s > 0.0 and age_s >= season_s:
-            s.ways |= SEASONAL
-            s.level -= (
-                season_near(known[0], s.unit, at_ns, rest)
-                if kind == 0
-                else day_near(known, s.unit, (kind, at_ns), rest)[0]
-            )
-    s.visits = min(s.visits + 1, 255)
-    s.visit = s.visit + (rest - s.visit) / s.visits if s.visits > 1 else rest
+    before, age_s = s.last_ns // HOUR_NS, at_ns // SECOND - s.first_s
+    was = day_at(table, s.last_ns)[0] if len(table[0]) > 0 else 0
+    if s.visits > 0 and was > 0:
+        day_visited(s, known, was, before)
+    elif s.visits > 0:
+        visited(s, known, slot_at(before), age_s / 86_400.0)
+    s.visits = 0
+    if s.ways & SEASONAL == 0 and season_s > 0.0 and age_s >= season_s:
+        s.ways |= SEASONAL
+        s.level -= (
+            season_near(known[0], s.unit, at_ns, rest) if kind == 0 else day_near(known, s.unit, (kind, at_ns), rest)[0]
+        )

@@ -215,7 +215,7 @@ def _band(s: Any, rule: Any, sigma: float, least: float) -> float:
     return float(max(_critical(rule.p_fire, s.tail_rate, s.tail_mean) * sigma, least))
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _drift(s: Any, rule: Any, known: Any, x: float, season: float) -> Any:
     """How far the mean of the last samples has left the slow reference, not counting what every hour seems to add."""
     if s.ways & SEASONAL and abs(s.fast - s.slow) > 0.5 * rule.drift_rel * abs(s.slow):
@@ -224,7 +224,7 @@ def _drift(s: Any, rule: Any, known: Any, x: float, season: float) -> Any:
     return now if abs(now) < abs(drift) else drift  # the mean is still away, the series is back
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _look(
     s: Any, rule: Any, season: Any, sample: tuple[int, float], view: tuple[float, float, float, float], told: Any
 ) -> int:
@@ -253,36 +253,40 @@ def _look(
     return event
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
-def _hour(s: Any, known: tuple[Any, Any], day: int, at_ns: int, x: float) -> tuple[int, float, float, float]:
+@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _hour(
+    s: Any, season: Any, beside: tuple[Any, Any, int, int], at_ns: int, x: float
+) -> tuple[int, float, float, float]:
     """What the hour adds to the slow reference (in steps, `UNSEEN` if that says nothing, and in the metric's unit) and
     to the level; and by what the band is widened because nothing is known of such a day.
     """  # noqa: D205
+    days, _, i, day = beside
     if day == 0:
-        steps = steps_of(known[0], slot_at(at_ns // HOUR_NS))
-        added = season_near(known[0], s.unit, at_ns, x - s.level) if s.ways & SEASONAL else 0.0
+        steps = steps_of(season, slot_at(at_ns // HOUR_NS))
+        added = season_near(season, s.unit, at_ns, x - s.level) if s.ways & SEASONAL else 0.0
         return steps, 0.0 if steps == UNSEEN else steps * s.unit, added, 1.0
+    known = (season, days[i])
     hour, is_known = day_near(known, s.unit, (day, at_ns), x - s.slow)
     added = day_near(known, s.unit, (day, at_ns), x - s.level)[0] if s.ways & SEASONAL else 0.0
     return 0 if is_known else UNSEEN, hour, added, 1.0 if is_known and s.ways & SEASONAL else WIDE
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _step(
-    s: Any, rule: Any, known: tuple[Any, Any], calendar: tuple[Any, int], sample: tuple[int, float], told: Any
+    s: Any, rule: Any, season: Any, beside: tuple[Any, Any, int, int], sample: tuple[int, float], told: Any
 ) -> int:
     """One sample of one watched series; the result is the event."""
     at_ns, x = sample
     told[STRANGENESS] = told[P] = told[LOW] = told[HIGH] = told[EXPECTED] = math.nan
     if s.count == 0:
         if s.ways & BORROWED:
-            added = season_near(known[0], s.unit, at_ns, 0.0) if s.ways & SEASONAL else 0.0
+            added = season_near(season, s.unit, at_ns, 0.0) if s.ways & SEASONAL else 0.0
             born(s, sample, added, int(rule.min_samples))
         else:
             _first(s, at_ns, x)
         return 0
     dt, event = (at_ns - s.last_ns) / SECOND, 0
-    steps, hour, added, wide = _hour(s, known, calendar[1], at_ns, x)
+    steps, hour, added, wide = _hour(s, season, beside, at_ns, x)
     rest, m = x - s.slow - hour, s.level + added
     least = max(rule.rel * abs(m), rule.abs)
     s.fast += 0.25 * (x - s.fast)
@@ -290,12 +294,16 @@ def _step(
     is_old = at_ns // SECOND - s.first_s >= rule.min_s
     if s.count >= rule.min_samples and is_old:
         told[STRANGENESS], told[STATISTIC] = strangeness(s, x, rest, steps)
-        event = _look(s, rule, known[0], sample, (m, added, least, wide), told)
+        event = _look(s, rule, season, sample, (m, added, least, wide), told)
     remember(s, x, rest)
     if s.firing == 0 or rule.drift_rel <= 0.0:  # a creep that goes on is no rhythm
-        learn_hour(s, known, calendar, (at_ns, rule.season_s), x - s.slow)
+        if at_ns // HOUR_NS != s.last_ns // HOUR_NS:
+            days, table, i, day = beside
+            learn_hour(s, (season, days[i]), (table, day), (at_ns, rule.season_s), x - s.slow)
+        s.visits = min(s.visits + 1, 255)
+        s.visit = s.visit + (x - s.slow - s.visit) / s.visits if s.visits > 1 else x - s.slow
     if event == ADOPTED:
-        is_usual = calendar[1] == 0 and known[0][slot_at(at_ns // HOUR_NS)] != UNSEEN
+        is_usual = beside[3] == 0 and season[slot_at(at_ns // HOUR_NS)] != UNSEEN
         _adopt(s, added, is_usual or s.ways & SEASONAL == 0)
     elif s.firing == 0 and (is_old or s.ways & BORROWED == 0):  # what is borrowed holds until it is judged
         looked = (x, dt, m, least)
@@ -356,7 +364,7 @@ def run(
             frozen[0][0], frozen[1][0] = rows[i], days[i]
         if not since <= at[k] < until:
             day, since, until = day_at(table, at[k])
-        event = _step(s, rule, (seasons[i], days[i]), (table, day), (at[k], x), told)
+        event = _step(s, rule, seasons[i], (days, table, i, day), (at[k], x), told)
         if not math.isnan(told[STRANGENESS]):
             scores[k] = -told[STRANGENESS]
         if not math.isnan(told[HIGH]):
