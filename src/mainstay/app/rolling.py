@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -9,7 +10,8 @@ import msgspec
 
 from mainstay.domain.protocols import Clock
 from mainstay.domain.records import Command
-from mainstay.domain.training import RolloutLine, TrainingRun
+from mainstay.domain.rollouts import Rollout
+from mainstay.domain.training import TrainingRun
 from mainstay.store.mlops import ModelStore
 
 
@@ -37,10 +39,11 @@ class RolloutsByCommand:
 
     async def standing(self, run: TrainingRun) -> tuple[str, str, str] | None:
         """(id, stage, what it says); None before it began."""
-        mine = [one for one in self._store.find(RolloutLine) if _is_of(one, run)]
+        found = await asyncio.to_thread(self._store.find, Rollout, since_ms=run.started_ms)
+        mine = [one for one in found if one.run == run.id or (not one.run and _is_of(one, run))]
         return (mine[0].id, mine[0].stage, mine[0].says) if mine else None
 
 
-def _is_of(rollout: RolloutLine, run: TrainingRun) -> bool:
-    is_then = rollout.since_ms >= run.started_ms
-    return is_then and (str(rollout.challenger), rollout.scope) == (str(run.version), run.request.scope)
+def _is_of(rollout: Rollout, run: TrainingRun) -> bool:
+    """Begun by hand for the same version in the same scope: there is one rollout, and it is followed."""
+    return (rollout.challenger, rollout.kind, rollout.scope) == (run.version, run.request.kind, run.request.scope)

@@ -176,17 +176,6 @@ class TrainingRun(msgspec.Struct, frozen=True, kw_only=True):
     reached: dict[str, int] = {}
 
 
-class RolloutLine(msgspec.Struct, frozen=True, kw_only=True):
-    """A rollout as a training looks at it: read in part from the stored rollout, never written."""
-
-    id: str
-    challenger: VersionRef | str
-    stage: str
-    scope: str = "*"
-    says: str = ""
-    since_ms: int = 0
-
-
 class Lineage(msgspec.Struct, frozen=True, kw_only=True):
     """Where a version comes from and what it did: data → experiment → version → deployments → what it caused."""
 

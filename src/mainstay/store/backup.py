@@ -39,8 +39,8 @@ from mainstay.written import sync_folder, write_whole
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
-CONTROL, WORKFLOWS, INBOX, STATE, TELEMETRY, ARTEFACTS, KEYS, ASIDE = (
-    "control.db", "workflows.db", "inbox", "state", "telemetry", "artefacts", "keys", "aside",
+CONTROL, WORKFLOWS, INBOX, STATE, TELEMETRY, ARTEFACTS, KEYS, ASIDE, DATASETS = (
+    "control.db", "workflows.db", "inbox", "state", "telemetry", "artefacts", "keys", "aside", "datasets",
 )  # fmt: skip
 _SECRETS = ("admin-token", "*.token")
 _PIN = ".backup-pin"
@@ -116,7 +116,7 @@ def backup(data: Path, to: Path, telemetry: CopiesItself | None = None) -> Manif
             telemetry.backup(to / TELEMETRY)
         for name in (WORKFLOWS, CONTROL):
             _copy_sqlite(data / name, to / name)
-        for name in (ARTEFACTS, KEYS, ASIDE):
+        for name in (ARTEFACTS, KEYS, ASIDE, DATASETS):
             _copy_tree(data / name, to / name)
         for pattern in _SECRETS:
             for path in data.glob(pattern):

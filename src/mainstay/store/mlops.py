@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement
 from mainstay.domain.effects import Effects
 from mainstay.domain.ledger import Entry
 from mainstay.domain.rollouts import GatePolicyRecord, Rollout
-from mainstay.domain.training import Experiment, RolloutLine, TrainingRequest, TrainingRun
+from mainstay.domain.training import Experiment, TrainingRequest, TrainingRun
 from mainstay.domain.watching import Finding, Governance, RecallMark
 from mainstay.store import documents as doc
 from mainstay.store import schema
@@ -50,7 +50,6 @@ RECORDS: dict[type[Any], RecordKind[Any]] = {
             "training-run", TrainingRun, lambda r: (f"{r.request.kind}:{r.request.scope}", r.status, r.started_ms)
         ),
         RecordKind[Any]("experiment", Experiment, lambda e: (e.model, str(e.version or ""), e.at_ms)),
-        RecordKind[Any]("rollout", RolloutLine, lambda r: (r.scope, r.stage, r.since_ms)),  # read only
         RecordKind[Any]("rollout", Rollout, lambda r: (r.scope, r.stage, r.since_ms)),
         RecordKind[Any]("gate-policy", GatePolicyRecord, lambda p: (p.policy.name, p.status, p.at_ms)),
         RecordKind[Any]("finding", Finding, lambda f: (f"{f.kind}:{f.scope}", f.status, f.at_ms)),

@@ -64,6 +64,8 @@ def test_a_training_makes_a_version_and_takes_it_live(world):
     [asked] = world.rollouts.asked
     assert asked["standard"], "same recipe, same features, parameters within the bounds"
     assert world.registry.load(done.version), "signed, and served"
+    left = {file.name for file in (world.folder / "training" / run.id).iterdir()}
+    assert left == {JOB, RESULT}, "the rows go with the run; who wants them freezes them"
     chain = {entry.id: entry for entry in world.control.ledger()}
     assert chain[experiment.id].rests_on[0] == experiment.snapshot.digest
     assert experiment.id in chain[f"version-{done.version}"].rests_on
@@ -169,6 +171,16 @@ def test_a_worker_that_dies_is_a_failure_with_its_last_word(world):
     (folder / "rows.parquet").write_bytes(b"no")
     assert walk(world, run) == "failed"
     assert "not a data set" in world.run(run.id).says
+
+
+def test_after_a_restore_without_its_folder_a_run_prepares_again(world):
+    import shutil
+
+    run = world.asked(trials=0)
+    runs = world.runs()
+    asyncio.run(runs.piece("prepare", run.id))
+    shutil.rmtree(world.folder / "training")
+    assert asyncio.run(runs.piece("train", run.id)) == "unchanged"
 
 
 def test_a_kind_that_nothing_is_fitted_of_is_refused(world):

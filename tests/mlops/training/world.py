@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import json
+import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 
 from tests.mlops.training import rows as data
@@ -50,18 +54,30 @@ class Course:
         return "ROLL-1", self._stages[min(count, len(self._stages) - 1)], "as the windows say"
 
 
+@cache
+def prepared() -> Path:
+    """A folder in which everything has been made once: versions are signed, telemetry is stored."""
+    folder = Path(tempfile.mkdtemp(prefix="mainstay-training-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    control = Control(folder / "control.db", Still())
+    Registry(control, folder / "artefacts", Still(), Keys(folder / "keys")).deployments()
+    control.close()
+    data.stored(folder / "telemetry", data.edges()).close()
+    return folder
+
+
 class World:
     """Everything that a run works with, in one folder; made again in another process, it finds what was there."""
 
     def __init__(self, folder: Path, stages: tuple[str, ...] = ("shadow", "canary", "live")) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.exists():
+            shutil.copytree(prepared(), folder)
         self.control = Control(folder / "control.db", Still())
         self.registry = Registry(self.control, folder / "artefacts", Still(), Keys(folder / "keys"))
-        self.registry.deployments()
         self.store = ModelStore(self.control.database, self.control.tenant, self.control.feed)
         self.rollouts = Course(folder / "rollouts.jsonl", stages)
-        self.telemetry = self._telemetry()
+        self.telemetry = Telemetry(folder / "telemetry", retention_s=1e9, hot_s=60)
         self.prepares = Prepares(self.telemetry, self.control, self.registry, folder / "datasets", pages_per_week=7)
         self.commands: list[Command] = []
 
@@ -88,12 +104,6 @@ class World:
     def close(self) -> None:
         self.telemetry.close()
         self.control.close()
-
-    def _telemetry(self) -> Telemetry:
-        folder = self.folder / "telemetry"
-        if folder.exists():
-            return Telemetry(folder, retention_s=1e9, hot_s=60)
-        return data.stored(folder, data.edges())
 
 
 async def plainly(_name, piece, *arguments):

@@ -26,7 +26,7 @@ from mainstay.mlops.training.features import VIEWS
 from mainstay.mlops.training.knobs import is_standard
 from mainstay.mlops.training.preparing import Prepares
 from mainstay.mlops.training.quality import TOO_FEW
-from mainstay.mlops.training.worker import JOB, RESULT, Job, Result
+from mainstay.mlops.training.worker import JOB, RESULT, ROWS, Job, Result
 from mainstay.models.catalogue import defaults_of
 from mainstay.store.mlops import ModelStore
 
@@ -116,6 +116,7 @@ class Runs:
     async def _train(self, run: TrainingRun) -> str:
         if run.borrowed_from:
             return ""
+        await asyncio.to_thread(self._hands.prepares.job, run.request, self._folder(run))  # gone after a restore
         result = await self._result(run)
         experiment = self._experiment(run, result)
         if not result.quality.passed:
@@ -256,6 +257,7 @@ class Runs:
     def _end(self, run: TrainingRun, status: RunStatus, says: str) -> str:
         ended = msgspec.structs.replace(run, status=status, says=says, updated_ms=self._now_ms())
         self._hands.store.save(ended, entries=[_end_entry(ended)])
+        (self._folder(run) / ROWS).unlink(missing_ok=True)  # job and result stay: small, and they say how it was made
         return status
 
     def _run(self, run_id: str) -> TrainingRun:
@@ -269,7 +271,18 @@ class Runs:
         if run.borrowed_from:
             return {"borrowed_from": run.borrowed_from}
         found = self._experiment_of(run)
-        return {"experiment": found.id, "validation": found.validation, "labels": found.labels}
+        old, new = found.validation["champion"], found.validation["challenger"]
+        replayed = {
+            "faults": int(new.get("faults", 0)),
+            "champion_faults": int(old.get("detected", 0)),
+            "challenger_faults": int(new.get("detected", 0)),
+            "champion_extra": int(old.get("false_alarms", 0)),
+            "challenger_extra": int(new.get("false_alarms", 0)),
+        }
+        return {
+            "experiment": found.id, "dataset": found.snapshot.digest, "validation": found.validation,
+            "labels": found.labels, "replayed": replayed,
+        }  # fmt: skip
 
     def _experiment_of(self, run: TrainingRun) -> Experiment:
         found = self._hands.store.one(Experiment, run.experiment)
