@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -9,6 +10,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.mlops.training.test_runs import premade
+from tests.mlops.training.world import Course, World
+
+from mainstay.automation.durable import Durable
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,3 +46,44 @@ def test_killed_between_any_two_steps(tmp_path):
         assert (life["experiments"], life["asked"]) == (1, 1), at
         assert sorted(life["ledger"]) == sorted(whole["ledger"]), at
         assert life["ledger_ok"], at
+
+
+def test_stopped_in_good_order_while_it_waits_it_is_taken_up(tmp_path):
+    """A rollout may take days: the platform is stopped and started meanwhile."""
+    world = World(tmp_path / "w", stages=("shadow", "shadow"))
+    run = world.asked()
+    premade(world, run)
+
+    async def begin():
+        durable = opened(world)
+        await durable.begin("training", run.id, run.id)
+        for _ in range(2000):
+            if world.run(run.id).stage == "shadow":
+                break
+            await asyncio.sleep(0.01)
+        await durable.close()
+
+    async def go_on():
+        world.rollouts = Course(tmp_path / "w" / "rollouts.jsonl")
+        durable = opened(world)
+        assert await durable.is_going_on(run.id), "taken up by itself"
+        said = await durable.result(run.id)
+        await durable.close()
+        return said
+
+    asyncio.run(begin())
+    assert world.run(run.id).status == "running"
+    assert asyncio.run(go_on()) == "live"
+    assert len(world.rollouts.asked) == 1
+    world.close()
+
+
+def opened(world: World) -> Durable:
+    async def unused(*_given) -> str:
+        return ""
+
+    durable = Durable(world.folder / "workflows.db", unused)
+    durable.also("training", world.runs().run)
+    durable.load()
+    durable.open()
+    return durable
