@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from mainstay.app.deployed import deployed
 from mainstay.domain.signals import F64
-from mainstay.evaluate.deployed import deployed
 from mainstay.evaluate.incidents import PREFIX, Question, answered, paces, ranked, reported, works
 from mainstay.evaluate.plain import robust_z, traversal
 from mainstay.evaluate.recordings import CaseRow, Recordings, case_rows, folder_of

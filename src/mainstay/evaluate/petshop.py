@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from mainstay.app.deployed import deployed
 from mainstay.domain.errors import BadInput
 from mainstay.domain.signals import F64
-from mainstay.evaluate.deployed import deployed
 from mainstay.evaluate.incidents import PREFIX, Question, answered, ranked, reported
 from mainstay.evaluate.plain import robust_z, traversal
 from mainstay.evaluate.recordings import folder_of
@@ -23,7 +23,7 @@ petshop (amazon-science/petshop-root-cause-analysis): given the service that com
 topology, the deployed diagnoser ranks the services of each case from its metrics and those of the scenario's normal
 time. ac1, ac3, avg5: share of cases whose cause is among the first 1, 3, mean of 1 to 5; a tie counts as the worst
 rank. Cases of scenarios without a normal time are apart (no_baseline_*). z_*: the largest robust z-score of a service's
-metrics; traversal_*: from the complaining service along those beyond 3, those that call no such service."""
+average of the complaint's metric; traversal_*: from the complaining service along those beyond 3, those that call no such service."""
 
 KINDS = {"latency": "latency", "availability": "errors"}
 STEP_MS = 300_000
@@ -138,6 +138,8 @@ def _question(row: CaseRow, now: Metrics, normal: Metrics | None, edges: Sequenc
     cpu_s = time.process_time() - begun
     z = dict.fromkeys(services, 0.0)
     for gauge in gauges:
+        if gauge["metric"] != f"{row.metric} Average":
+            continue
         name, at, value = gauge["entity"].removeprefix(PREFIX), np.asarray(gauge["at_ms"]), np.asarray(gauge["value"])
         before = np.concatenate([np.asarray(gauge["past"]), value[at < row.at_ms]])
         z[name] = max(z[name], robust_z(before, value[at >= row.at_ms]))

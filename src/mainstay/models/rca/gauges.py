@@ -16,6 +16,7 @@ from mainstay.models.rca.survey import Gauge
 
 ENOUGH_PEERS = 8
 QUANTILE, QUANTILE_Z = 0.8, 0.84
+HIGH, HIGH_Z = 0.95, 1.645
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ def _shift(gauge: Gauge, onset_ms: int, weights: Mapping[str, float]) -> _Shift 
     floor = _floor(gauge, usual, known & (at >= onset_ms), weights)
     scaled, held = _scaled(usual, gauge), _held(_scaled(now, gauge))
     centre = float(np.median(scaled))
-    spread = float(np.hypot(1.4826 * np.median(np.abs(scaled - centre)), floor))
+    reached = (float(np.quantile(scaled, HIGH)) - centre) / HIGH_Z  # what normal times reach now and then
+    spread = float(np.hypot(max(reached, 1.4826 * float(np.median(np.abs(scaled - centre)))), floor))
     level = max(centre, float(np.median(_scaled(before, gauge)))) if len(before) else centre  # it may have drifted
     return _Shift(gauge, (held - level) / spread, float(np.median(usual)), float(np.median(now)))
 

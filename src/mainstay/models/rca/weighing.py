@@ -71,7 +71,7 @@ def _over(entity: str, rounds: Sequence[tuple[int, Points]], weights: Mapping[st
     sharp = weights["sharpness"]
     top = max(totals)
     mean = sum(math.exp(sharp * (total - top)) for total in totals) / len(totals)
-    onset_ms, found = rounds[totals.index(top)]
+    onset_ms, found = max(zip(totals, rounds, strict=True), key=lambda pair: (pair[0], pair[1][0]))[1]
     kept = sorted(found.get(entity, {}).values(), key=lambda pair: (-pair[1], pair[0].modality))
     return Weighed(entity, top + math.log(mean) / sharp, onset_ms, tuple(kept))
 
