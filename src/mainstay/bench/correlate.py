@@ -20,7 +20,7 @@ from mainstay.domain.entities import Edge, Entity, Topology, entity_id
 from mainstay.domain.models import VersionRef
 from mainstay.domain.protocols import Models, Signal
 from mainstay.domain.signals import Normal
-from mainstay.evaluate.deployed import deployed
+from mainstay.app.deployed import deployed
 
 SYSTEM = 25  # services that call each other; systems do not
 START_MS = 1_800_000_000_000

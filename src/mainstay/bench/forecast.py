@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from mainstay.app.deployed import deployed
 from mainstay.domain.signals import F64
-from mainstay.evaluate.deployed import deployed
 from mainstay.mlops.serving import Serving
 
 SEASON = HORIZON = 24
@@ -99,8 +99,8 @@ def _recorded(data: Path) -> Iterator[F64]:
 
     file = data / "points.parquet" if data.is_dir() else data
     query = (
-        "SELECT list(value ORDER BY bucket) FROM (SELECT suite, test, region, sku, time_bucket(INTERVAL '6 hours', ts) AS "
-        "bucket, median(value) AS value FROM read_parquet(?) GROUP BY ALL) GROUP BY suite, test, region, sku"
+        "SELECT list(value ORDER BY bucket) FROM (SELECT suite, test, region, sku, time_bucket(INTERVAL '6 hours', ts) "
+        "AS bucket, median(value) AS value FROM read_parquet(?) GROUP BY ALL) GROUP BY suite, test, region, sku"
     )
     for (values,) in duckdb.connect().execute(query, [str(file)]).fetchall():
         for first in range(0, len(values) - POINTS + 1, POINTS):

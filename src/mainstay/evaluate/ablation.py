@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mainstay.evaluate import nezha, petshop
-from mainstay.evaluate.deployed import deployed
+from mainstay.app.deployed import deployed
 from mainstay.evaluate.incidents import Answer, Question, answered
 from mainstay.evaluate.ranks import figures, rank
 from mainstay.evaluate.recordings import folder_of

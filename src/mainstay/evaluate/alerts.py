@@ -25,7 +25,7 @@ from mainstay.domain.errors import BadInput
 from mainstay.domain.models import Decision, VersionRef
 from mainstay.domain.protocols import Models, Served
 from mainstay.domain.signals import Normal
-from mainstay.evaluate.deployed import deployed
+from mainstay.app.deployed import deployed
 from mainstay.ingest.alertmanager import RESOLVE_TIMEOUT_MS, decode_posted
 from mainstay.normalize import Normalizer
 

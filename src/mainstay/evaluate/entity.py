@@ -19,7 +19,7 @@ from mainstay.domain.errors import BadInput
 from mainstay.domain.protocols import Transition
 from mainstay.domain.signals import F64, MetricBatch, Normal, Series
 from mainstay.evaluate.curves import auc_pr, best_f1
-from mainstay.evaluate.deployed import Deployed, deployed
+from mainstay.app.deployed import Deployed, deployed
 
 PROTOCOL = """\
 smd, asd (labels of OmniAnomaly and InterFusion): the deployed entity detector, in its shipped configuration (one for

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mainstay.domain.errors import BadInput
-from mainstay.evaluate.deployed import Deployed
+from mainstay.app.deployed import Deployed
 from mainstay.evaluate.ranks import figures, rank
 from mainstay.evaluate.sketches import WINDOW_MS, Sketch
 

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from mainstay.domain.errors import BadInput
 from mainstay.domain.signals import F64, MetricBatch, Normal, Series
 from mainstay.evaluate.curves import auc_pr, event_recall
-from mainstay.evaluate.deployed import Deployed, deployed
+from mainstay.app.deployed import Deployed, deployed
 from mainstay.evaluate.windows import Recording, normalised, weighed
 
 PROTOCOL = """\
