@@ -72,6 +72,17 @@ def drift(rows: int, columns: int, json_file: Path | None) -> None:
 
 
 @bench.command()
+@click.option("--series", default=200_000, show_default=True)
+@click.option("--rounds", default=40, show_default=True)
+@click.option("--json", "json_file", type=click.Path(path_type=Path))
+def watching(series: int, rounds: int, json_file: Path | None) -> None:
+    """What it costs to watch the metric detector for drift, beside the detector alone."""
+    from mainstay.bench.watching import watching as measure
+
+    _say(measure(series, rounds), json_file)
+
+
+@bench.command()
 @click.option("--series", default=450, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="Recorded series (Parquet) beside the made.")

@@ -100,6 +100,7 @@ class Characters:
         self._then: list[Then | None] = []
         self._values = np.full((capacity, RING), np.nan)
         self._count, self._last_ms, self._born_ms = (np.zeros(capacity, dtype=np.int64) for _ in range(3))
+        self._has_past = np.zeros(capacity, dtype=np.bool_)
 
     @property
     def bar(self) -> int:
@@ -122,12 +123,25 @@ class Characters:
             del self.rows[self.sources[row].key]
             self.sources[row], self._then[row] = source, None
         self.rows[source.key] = row
+        self._has_past[row] = False
         self._values[row], self._count[row], self._last_ms[row], self._born_ms[row] = np.nan, 0, 0, 0
         return row
 
-    def due(self, rows: I64, at_ms: I64) -> I64:
-        """Which of these places bring a value that is wanted (indices into `rows`)."""
-        return np.flatnonzero(at_ms >= self._last_ms[rows] + self._step_ms)
+    def add_all(self, rows: I64, at_ms: I64, values: F64) -> None:
+        """Take what is due of a batch: all at once where it holds at most one value of each."""
+        due = np.flatnonzero((at_ms >= self._last_ms[rows] + self._step_ms) & np.isfinite(values))
+        rows, at_ms, values = rows[due], at_ms[due], values[due]
+        if len(np.unique(rows)) < len(rows):
+            for row, at, value in zip(rows.tolist(), at_ms.tolist(), values.tolist(), strict=True):
+                self.add(row, at, value)
+            return
+        is_first = self._count[rows] == 0
+        self._born_ms[rows[is_first]] = at_ms[is_first]
+        self._values[rows, self._count[rows] % RING] = values
+        self._count[rows] += 1
+        self._last_ms[rows] = at_ms
+        for row in rows[~self._has_past[rows]].tolist():
+            self._grow_up(row, int(self._last_ms[row]))
 
     def add(self, row: int, at_ms: int, value: float) -> None:
         """Take a value, if it is time for one; when "then" is complete, "now" begins."""
@@ -138,8 +152,13 @@ class Characters:
         self._values[row, self._count[row] % RING] = value
         self._count[row] += 1
         self._last_ms[row] = at_ms
+        self._grow_up(row, at_ms)
+
+    def _grow_up(self, row: int, at_ms: int) -> None:
+        """When its first span is whole, it is what later ones are compared with."""
         if self._then[row] is None and self._is_full(row, at_ms):
             self._then[row] = _then(self._recent(row), int(self._born_ms[row]), at_ms)
+            self._has_past[row] = True
             self._count[row] = 0
 
     def judged(self) -> list[Judged]:
@@ -150,6 +169,7 @@ class Characters:
         """A new version was chosen: what is now becomes its past, where there is enough of it. Returns the old past."""
         old = self._then
         self._then = [self._renewed(row, then) for row, then in enumerate(old)]
+        self._look_up()
         return old
 
     def go_back(self, past: Iterable[tuple[str, Then | None]]) -> None:
@@ -157,6 +177,7 @@ class Characters:
         for key, then in past:
             if key in self.rows:
                 self._then[self.rows[key]] = then
+        self._look_up()
 
     def past(self) -> list[tuple[str, Then | None]]:
         """What it is compared with, by key."""
@@ -176,6 +197,11 @@ class Characters:
         self._values[:n] = np.frombuffer(saved.values).reshape(n, RING)
         for array, kept in ((self._count, saved.count), (self._last_ms, saved.last_ms), (self._born_ms, saved.born_ms)):
             array[:n] = kept
+        self._look_up()
+
+    def _look_up(self) -> None:
+        for row, then in enumerate(self._then):
+            self._has_past[row] = then is not None
 
     def _is_full(self, row: int, at_ms: int) -> bool:
         count = int(self._count[row])

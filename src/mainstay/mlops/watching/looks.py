@@ -88,28 +88,35 @@ def calibration(book: Book, promises: Promises, live: Mapping[ModelKind, Version
 
 
 def surprised(book: Book, surprise: Surprise, which: Which, moment: Moment) -> None:
-    """Concept drift: the mean surprise rose for good; over when it is back half of the way."""
+    """Concept drift: the mean surprise rose for good; over when it is back half of the way.
+
+    A rise may come in several cuts: each is measured from what was usual before the first.
+    """
     version, kind = which
     at_ms, effects = moment
     cut = surprise.close_window()
-    if cut is None:
+    if cut is not None and surprise.usual is None:
+        surprise.usual = cut.before
+    if surprise.usual is None:
         return
-    if cut.after - cut.before >= RISE and surprise.level is None:
-        surprise.level = (cut.before + cut.after) / 2
+    before, now = surprise.usual, surprise.monitor.mean
+    if surprise.level is None and now - before >= RISE:
+        surprise.level = (before + now) / 2
         says = (
-            f"{version} finds what it sees stranger than before: mean surprise {cut.before * WORST:.2f} → "
-            f"{cut.after * WORST:.2f} (−log₁₀ p), {cut.n_after} minutes of series against {cut.n_before}"
+            f"{version} finds what it sees stranger than before: mean surprise {before * WORST:.2f} → "
+            f"{now * WORST:.2f} (−log₁₀ p), over {surprise.monitor.n} minutes of series"
         )
-        value = (cut.after, cut.before + RISE, "mean surprise, 0–1")
         about = {"kind": kind, "version": version, "scope": "*"}
-        book.tell(
-            _seen("concept_drift", about, value, says, Impact(scopes=("*",), asks="retrain")), at_ms, at_ms, effects
-        )
-    elif surprise.level is not None and cut.after < surprise.level:
-        surprise.level = None
+        value = (now, before + RISE, "mean surprise, 0–1")
+        seen = _seen("concept_drift", about, value, says, Impact(scopes=("*",), asks="retrain"))
+        book.tell(seen, at_ms, at_ms, effects)
+    elif surprise.level is not None and now < surprise.level:
+        surprise.level = surprise.usual = None
         key = f"concept_drift {version} *"
         if key in book.open:
-            book.end(key, at_ms, f"mean surprise is back at {cut.after * WORST:.2f}", effects)
+            book.end(key, at_ms, f"mean surprise is back at {now * WORST:.2f}", effects)
+    elif surprise.level is None and now < before:
+        surprise.usual = None
 
 
 def turned(book: Book, which: Which, cut: Cut, moment: Moment) -> None:

@@ -68,8 +68,16 @@ class Adwin(msgspec.Struct):
 
     def add(self, value: float) -> Cut | None:
         """Take a number; when the window had to be cut, what changed (the oldest cut before, what is left after)."""
+        self.take(value)
+        return self.cut()
+
+    def take(self, value: float) -> None:
+        """Take a number without a look: many may come before it is looked whether anything changed."""
         self.rows.append(Bucket(1, value, 0.0))
         self._compress()
+
+    def cut(self) -> Cut | None:
+        """Whether the window has to be cut now."""
         dropped: Bucket | None = None
         while (place := self._place()) is not None:
             for bucket in self.rows[:place]:
@@ -93,6 +101,8 @@ class Adwin(msgspec.Struct):
 
     def _place(self) -> int | None:
         """How many buckets, from the oldest, do not belong to the newest ones any more; None: all belong."""
+        if not self.rows:
+            return None
         whole = self.rows[0]
         for bucket in self.rows[1:]:
             whole = whole.joined(bucket)

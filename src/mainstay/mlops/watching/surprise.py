@@ -35,7 +35,8 @@ class Surprise(msgspec.Struct):
         then: Of the first span, scaled to independent values. `part_ms`: when the newest part began.
         rows: Series that spoke in the newest part. age: How often each was scored.
         window: Surprise (sum, count) by series in the present window.
-        level: Half way between the surprise before ADWIN cut and after; None: it has not cut.
+        usual: Surprise before ADWIN cut first; None: it has not cut.
+        level: Half way from there to where it rose; None: it has not risen.
     """
 
     parts: list[list[int]] = []
@@ -46,6 +47,7 @@ class Surprise(msgspec.Struct):
     age: dict[int, int] = {}
     window: dict[int, tuple[float, int]] = {}
     monitor: Adwin = msgspec.field(default_factory=Adwin)
+    usual: float | None = None
     level: float | None = None
 
     def saw(self, rows: I64, p_values: F64, at_ms: int, span_ms: int) -> None:
@@ -72,8 +74,10 @@ class Surprise(msgspec.Struct):
         window, self.window = self.window, {}
         if len(window) < LEAST_PER_WINDOW:
             return None
-        cuts = [cut for row in sorted(window) if (cut := self.monitor.add(window[row][0] / window[row][1]))]
-        return msgspec.structs.replace(cuts[0], after=self.monitor.mean, n_after=self.monitor.n) if cuts else None
+        for row in sorted(window):
+            total, n = window[row]
+            self.monitor.take(total / n)
+        return self.monitor.cut()
 
     def drift(self) -> tuple[float, float, float] | None:
         """PSI, KS distance and its p-value of this span beside the first; None while there is too little."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -18,7 +18,7 @@ from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Topology
 from mainstay.domain.errors import BadInput
 from mainstay.domain.models import Decision, Deployment, ModelKind, VersionRef
-from mainstay.domain.protocols import Models, Served
+from mainstay.domain.protocols import JudgeKind, Models, Served, StreamKind
 from mainstay.domain.records import Command
 from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import U64, EdgeWindow, Normal
@@ -39,7 +39,6 @@ WINDOW_MS = 60_000
 RAISED = 2_000
 TROUBLED = 5_000
 SMOOTH = 0.02
-Kind = Literal["metrics", "logs", "edges", "entities", "predictions"]
 
 
 class State(msgspec.Struct):
@@ -93,7 +92,7 @@ class Watch:
 
     # -- what passes
 
-    def score(self, kind: Kind, normal: Normal) -> Served:
+    def score(self, kind: StreamKind, normal: Normal) -> Served:
         """What the deployment says; what it looked at is looked at here, too."""
         served = self._models.score(kind, normal)
         self._state.now_ms = max(self._state.now_ms, normal.at_ns // 1_000_000)
@@ -106,7 +105,7 @@ class Watch:
                 self._edge(window)
         return served
 
-    def decide(self, kind: Literal["correlator", "diagnoser", "planner"], inputs: Mapping[str, Any]) -> Decision:
+    def decide(self, kind: JudgeKind, inputs: Mapping[str, Any]) -> Decision:
         """What the deployment decides; judged by verdicts alone."""
         decision = self._models.decide(kind, inputs)
         self._state.live.setdefault(kind, decision.decided_by)
@@ -203,9 +202,7 @@ class Watch:
         which = np.flatnonzero(found >= 0)
         rows = found[which].astype(np.int64)
         at_ms = batch.at_ns[which] // 1_000_000
-        characters = self._characters["metrics"]
-        for one in characters.due(rows, at_ms).tolist():
-            characters.add(int(rows[one]), int(at_ms[one]), float(batch.value[which[one]]))
+        self._characters["metrics"].add_all(rows, at_ms, batch.value[which])
         p_values = served.scored.scores
         if len(p_values) == len(batch):
             is_calm = ~self._held[rows]
@@ -327,12 +324,13 @@ class Watch:
             looks.surprised(state.book, surprise, (self._ref(kind), kind), (state.now_ms, effects))
         if state.now_ms - state.look_ms >= self.policy.look_s * 1000:
             state.look_ms = state.now_ms
-            self._look(effects)
+            self.look(effects)
 
     def _ref(self, kind: ModelKind) -> VersionRef:
         return self._state.live.get(kind) or VersionRef(kind, 1)
 
-    def _look(self, effects: Effects) -> None:
+    def look(self, effects: Effects) -> None:
+        """Compare now with then, for every measure; findings go into the effects."""
         state, entities = self._state, self._topology().entities
         since_ms = state.now_ms - self._span_ms
         troubled = self._in_trouble | {entity for entity, at_ms in state.troubled.items() if at_ms >= since_ms}
