@@ -21,8 +21,8 @@ from mainstay.models.catalogue import SHIPPED, defaults_of
 def test_the_first_start_registers_and_deploys_what_is_shipped(tmp_path):
     keeper = Keeper()
     deployments = registry(tmp_path, keeper).deployments()
-    assert {kind: str(d.live) for kind, d in deployments.items()} == {kind: f"{kind}@1" for kind in KINDS}
-    assert all(d.shadow is None for d in deployments.values())
+    assert {kind: str(d["*"].live) for kind, d in deployments.items()} == {kind: f"{kind}@1" for kind in KINDS}
+    assert all(d["*"].shadow is None for d in deployments.values())
     assert {e.kind for e in keeper.entries.values()} == {"version", "deployment"}
     assert len(keeper.entries) == 2 * len(KINDS)
     assert keeper.entries["version-metrics@1"].output["algorithm"] == SHIPPED["metrics"]

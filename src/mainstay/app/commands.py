@@ -49,7 +49,7 @@ class Commands:
             log.warning("%s of %s by %s has no effect: %s", command.kind, command.subject, command.by, error)
 
     def _apply(self, command: Command, effects: Effects) -> None:
-        if command.kind in {"deploy", "rollback"}:
+        if command.kind in {"deploy", "rollback", "rollout"}:
             self._serving.apply(command, effects)
             return
         if command.kind == "request-plan":

@@ -78,7 +78,7 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
     control = Control(data / "control.db", clock)
     keys = Keys(data / "keys")
     registry = Registry(control, data / "artefacts", clock, keys)
-    serving = Serving(registry)
+    serving = Serving(registry, lambda: normalizer.topology)
     calendar = read_calendar(settings.calendar)
     watch = Watch(serving, settings.watching, lambda: normalizer.topology)
     standings = Standings(lambda: watch.findings, lambda: watch.health, lambda ref: _refused(registry, ref))
@@ -112,6 +112,7 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
     def learned(effects: Effects) -> None:
         proposals.learn(effects)
         detect.saw(effects)
+        serving.saw(effects)
         watch.saw(effects)
 
     def paged(incident: Incident, before: Incident | None) -> Sequence[Page]:

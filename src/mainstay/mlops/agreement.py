@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from mainstay.domain.protocols import Scored
+from mainstay.domain.protocols import Transition
 
 TOGETHER_NS = 120_000_000_000  # onsets this near are the same finding
 
@@ -15,7 +15,10 @@ class Agreement(msgspec.Struct, kw_only=True):
     """Counts since the shadow began. For a judge a decision agrees when its output is the same, byte for byte.
 
     Attributes:
-        live_only, shadow_only: Alerts that the other did not raise within two minutes; those still waiting count too.
+        live_alone, shadow_alone: Alerts that the other did not raise within two minutes; those still waiting do not
+            count yet.
+        settled: Those since they were last taken: condition, and whether it was the shadow's.
+        delay_ms: Sum over `both` of how much later the shadow was.
         errors: Times that the shadow failed; it is dropped at the first and `error` says why.
     """
 
@@ -24,22 +27,35 @@ class Agreement(msgspec.Struct, kw_only=True):
     both: int = 0
     live: int = 0
     shadow: int = 0
+    live_alone: int = 0
+    shadow_alone: int = 0
+    delay_ms: float = 0.0
     decisions: int = 0
     same: int = 0
     errors: int = 0
     error: str = ""
     waiting: dict[str, tuple[int, bool]] = {}
+    settled: list[tuple[str, bool]] = []
 
-    def scored(self, live: Scored, shadow: Scored) -> None:
+    def scored(self, live: Iterable[Transition], shadow: Iterable[Transition], now_ns: int) -> None:
         """Count what started in one batch."""
         self.batches += 1
-        self.live += self._match(live, is_shadow=False)
-        self.shadow += self._match(shadow, is_shadow=True)
+        for told in live:
+            self.live += self._match(told, is_shadow=False)
+        for told in shadow:
+            self.shadow += self._match(told, is_shadow=True)
+        if self.waiting:
+            self._settle(now_ns)
 
     def decided(self, *, same: bool) -> None:
         """Count one decision of a judge."""
         self.decisions += 1
         self.same += same
+
+    def take(self) -> list[tuple[str, bool]]:
+        """What was settled as one's alone since this was last asked."""
+        taken, self.settled = self.settled, []
+        return taken
 
     def told(self) -> dict[str, int | str | float | None]:
         """For people: counts, and the share that agreed (None when there is nothing to compare)."""
@@ -60,21 +76,32 @@ class Agreement(msgspec.Struct, kw_only=True):
             "error": self.error,
         }
 
-    def _match(self, scored: Scored, *, is_shadow: bool) -> int:
-        starts = [
-            (f"{t.subject}|{t.channel}", t.at_ns) for t in scored.transitions if t.output.get("event") == "started"
-        ]
-        for key, at_ns in starts:
-            waits = self.waiting.get(key)
-            if waits and waits[1] != is_shadow and abs(at_ns - waits[0]) <= TOGETHER_NS:
-                self.both += 1
-                del self.waiting[key]
-            else:
-                self.waiting[key] = (at_ns, is_shadow)
-        self._forget(at_ns for _, at_ns in starts)
-        return len(starts)
+    def _match(self, told: Transition, *, is_shadow: bool) -> int:
+        if told.output.get("event") != "started":
+            return 0
+        key = f"{told.subject}|{told.channel}"
+        waits = self.waiting.get(key)
+        if waits and waits[1] != is_shadow and abs(told.at_ns - waits[0]) <= TOGETHER_NS:
+            self.both += 1
+            later_ns = told.at_ns - waits[0]
+            self.delay_ms += (later_ns if is_shadow else -later_ns) / 1e6
+            del self.waiting[key]
+        else:
+            if waits:
+                self._alone(key, waits[1])
+            self.waiting[key] = (told.at_ns, is_shadow)
+        return 1
 
-    def _forget(self, times: Iterable[int]) -> None:
-        newest = max(times, default=0)
-        if newest:
-            self.waiting = {k: w for k, w in self.waiting.items() if newest - w[0] <= TOGETHER_NS}
+    def _settle(self, now_ns: int) -> None:
+        newest = max(now_ns, *(at_ns for at_ns, _ in self.waiting.values()))
+        for key, (at_ns, is_shadow) in list(self.waiting.items()):
+            if newest - at_ns > TOGETHER_NS:
+                del self.waiting[key]
+                self._alone(key, is_shadow)
+
+    def _alone(self, key: str, is_shadow: bool) -> None:
+        self.settled.append((key, is_shadow))
+        if is_shadow:
+            self.shadow_alone += 1
+        else:
+            self.live_alone += 1

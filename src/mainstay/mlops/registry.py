@@ -18,7 +18,7 @@ from mainstay.mlops.artefacts import Artefacts, canonical
 from mainstay.mlops.bill import bill
 from mainstay.mlops.signing import Keys
 from mainstay.mlops.statement import Statement, attest, check
-from mainstay.models.catalogue import SHIPPED, build, defaults_of, state_of
+from mainstay.models.catalogue import SHIPPED, build, build_together, defaults_of, state_of
 from mainstay.models.checks import Pure, Streaming
 
 KINDS: tuple[ModelKind, ...] = get_args(ModelKind)
@@ -128,15 +128,40 @@ class Registry:
         """Every version, or those of one model."""
         return self._control.versions(model)
 
-    def deployments(self) -> dict[ModelKind, Deployment]:
-        """What serves each kind; at first start the shipped defaults are registered and deployed."""
-        kept = {d.kind: d for d in self._control.deployments() if d.scope == "*"}
+    def deployments(self) -> dict[ModelKind, dict[str, Deployment]]:
+        """What serves each kind, by scope; at first start the shipped defaults are registered and deployed."""
+        kept: dict[ModelKind, dict[str, Deployment]] = {kind: {} for kind in KINDS}
+        for deployment in self._control.deployments():
+            kept[deployment.kind][deployment.scope] = deployment
         for kind in KINDS:
             shipped = self.register_shipped(kind)
-            if kind not in kept:
-                kept[kind] = Deployment(kind=kind, live=shipped.ref, since_ms=self._now_ms())
-                self._control.save_deployment(kept[kind], [deployed(kept[kind], None, "mainstay", "first start")])
+            if "*" not in kept[kind]:
+                first = kept[kind]["*"] = Deployment(kind=kind, live=shipped.ref, since_ms=self._now_ms())
+                self._control.save_deployment(first, [deployed(first, None, "mainstay", "first start")])
         return kept
+
+    def stand_in(self, deployment: Deployment) -> tuple[Deployment, str]:
+        """The deployment with versions that can be served today, kept and written into the ledger when that changes
+        anything; and what is wrong with the one that cannot be.
+
+        Raises:
+            Corrupt: Not even the shipped version can be served.
+        """  # noqa: D205
+        live, says = self.trusted(deployment)
+        beside = {
+            role: ref
+            for role, ref in (("shadow", deployment.shadow), ("canary", deployment.canary))
+            if ref is not None and not self._is_served(ref)
+        }
+        if not says and not beside:
+            return deployment, ""
+        wanted = msgspec.structs.replace(deployment, live=live, **dict.fromkeys(beside))
+        if says:
+            wanted = msgspec.structs.replace(wanted, previous=None, since_ms=self._now_ms())
+            says = f"{deployment.kind}: {deployment.live} is not served, {live} decides in its place: {says}"
+        why = says or f"{', '.join(map(str, beside.values()))} cannot be served any more"
+        self._control.save_deployment(wanted, [deployed(wanted, deployment, "mainstay", why)])
+        return wanted, says
 
     def register_shipped(self, kind: ModelKind) -> ModelVersion:
         """The version that this release ships for a kind. A newer release registers its own beside the old one, and
@@ -154,6 +179,44 @@ class Registry:
             Refused: Nobody whom this platform trusts signed it, or the record is not what was signed.
             Corrupt: The artefact's bytes are not what was registered, or speak of another algorithm.
         """
+        version, parameters = self._content(ref)
+        return build(version.algorithm, parameters)
+
+    def load_together(self, refs: Sequence[VersionRef], which: Callable[[str], int], mark: str) -> Streaming | None:
+        """Several versions as one detector that asks `which` of them decides about an entity; None when they cannot.
+
+        Raises:
+            NotFound, Refused, Corrupt: As `load`.
+        """
+        contents = [self._content(ref) for ref in refs]
+        if len({version.algorithm for version, _ in contents}) > 1:
+            return None
+        return build_together(contents[0][0].algorithm, [parameters for _, parameters in contents], which, mark)
+
+    def trusted(self, deployment: Deployment) -> tuple[VersionRef, str]:
+        """The version that can serve this deployment, and, when that is not its live one, why not.
+
+        In its place serves the version before it, or the one that is shipped.
+        """
+        try:
+            self.load(deployment.live)
+        except MainstayError as error:
+            says = str(error)
+        else:
+            return deployment.live, ""
+        for ref in (deployment.previous, self.register_shipped(deployment.kind).ref):
+            if ref is not None and ref != deployment.live and self._is_served(ref):
+                return ref, says
+        raise Corrupt(f"nothing can serve {deployment.kind}: {says}")
+
+    def _is_served(self, ref: VersionRef) -> bool:
+        try:
+            self.load(ref)
+        except MainstayError:
+            return False
+        return True
+
+    def _content(self, ref: VersionRef) -> tuple[ModelVersion, dict[str, Any]]:
         version = self.version(ref)
         self.verified(version)
         content = self.artefacts.load(version.artefact)
@@ -161,7 +224,7 @@ class Registry:
             raise Corrupt(
                 f"the artefact of {ref} is of {content.get('algorithm')!r}, not {version.algorithm!r}: refused"
             )
-        return build(version.algorithm, content["parameters"])
+        return version, content["parameters"]
 
     def verified(self, version: ModelVersion) -> Statement:
         """What was signed of this version, when a trusted key signed it and it still says the same.
@@ -228,15 +291,18 @@ class Registry:
 def deployed(now: Deployment, before: Deployment | None, by: str, why: str) -> Entry:
     """The ledger's word for a change of what serves."""
     return Entry(
-        id=f"deployment-{now.kind}-{now.since_ms}-{now.live}-{now.shadow or 'none'}",
+        id=f"deployment-{now.name}-{now.since_ms}-{now.live}-{now.shadow or 'none'}"
+        + (f"-{now.canary}" if now.canary else ""),
         kind="deployment",
         at_ms=now.since_ms,
         actor=by,
         subject=now.kind,
-        rests_on=tuple(f"version-{ref}" for ref in (now.live, now.shadow) if ref),
+        rests_on=tuple(f"version-{ref}" for ref in (now.live, now.shadow, now.canary) if ref),
         output={
             "live": str(now.live),
             "shadow": str(now.shadow) if now.shadow else None,
+            "canary": str(now.canary) if now.canary else None,
+            "share": now.share,
             "scope": now.scope,
             "why": why,
             "before": str(before.live) if before else None,

@@ -1,101 +1,247 @@
-"""One kind of decision and who makes it: the live version, its shadow, and what passes between them at a swap."""
+"""One kind of decision and who makes it: live versions by scope, shadows and canaries, and what passes between them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
-from mainstay.domain.models import Deployment, VersionRef
+from mainstay.domain.entities import Topology
+from mainstay.domain.models import Deployment, ModelKind, VersionRef
 from mainstay.mlops.agreement import Agreement
+from mainstay.mlops.canary import Voices
 from mainstay.mlops.registry import Registry
+from mainstay.mlops.scopes import EVERYWHERE, Places, draws, scope_for
 from mainstay.models.checks import Pure, Streaming
+
+Model = Streaming | Pure
+
+
+@dataclass(slots=True)
+class Second:
+    """A shadow or a canary of one scope. `model` is None when it failed; `agreement` then says how."""
+
+    ref: VersionRef
+    role: Literal["shadow", "canary"]
+    share: float
+    model: Model | None
+    agreement: Agreement
+    voices: Voices = field(default_factory=Voices)
+    members: dict[str, bool] = field(default_factory=dict)
+    slots: npt.NDArray[np.bool_] | None = None
+    cpu_s: list[float] = field(default_factory=lambda: [0.0, 0.0])
+
+    def drop(self, error: Exception) -> None:
+        """One that fails leaves; the live version has not noticed."""
+        self.model = None
+        self.agreement.errors += 1
+        self.agreement.error = f"{type(error).__name__}: {error}"[:500]
+
+    def is_of(self, deployment: Deployment) -> bool:
+        """Whether it is what this deployment asks for."""
+        return (self.ref, self.role, self.share) == second_of(deployment)
 
 
 @dataclass(slots=True)
 class Seat:
-    """Live and shadow of one kind. `orphans` are conditions that a cold live version does not know of."""
+    """Who decides one kind.
 
-    deployment: Deployment
-    live: Streaming | Pure
-    shadow: Streaming | Pure | None
-    agreement: Agreement
+    Attributes:
+        deployments: By scope; `*` is always there.
+        live: Serves `*`, and every other scope too when several versions fit into one call (`is_together`).
+        others: Live versions of scopes that need a detector of their own.
+        seconds: Shadows and canaries, by scope.
+        orphans: Conditions that a cold live version does not know of.
+        scope_memo: Which scope decides about an entity; it does not change while the deployments do not.
+    """
+
+    kind: ModelKind
+    deployments: dict[str, Deployment]
+    live: Model
+    others: dict[VersionRef, Streaming] = field(default_factory=dict)
+    seconds: dict[str, Second] = field(default_factory=dict)
     orphans: list[tuple[str, str]] = field(default_factory=list)
+    scope_memo: dict[str, str] = field(default_factory=dict)
+    topology: Callable[[], Topology] = Topology
+    is_together: bool = False
 
-    def drop_shadow(self, error: Exception) -> None:
-        """A shadow that fails leaves; the live version has not noticed."""
-        self.shadow = None
-        self.agreement.errors += 1
-        self.agreement.error = f"{type(error).__name__}: {error}"[:500]
+    @property
+    def deployment(self) -> Deployment:
+        """What serves everywhere else."""
+        return self.deployments[EVERYWHERE]
+
+    @property
+    def shadow(self) -> Model | None:
+        """The second of `*`."""
+        second = self.seconds.get(EVERYWHERE)
+        return second.model if second else None
+
+    def scope(self, entity: str) -> str:
+        """The scope that decides about an entity."""
+        if len(self.deployments) == 1:
+            return EVERYWHERE
+        known = self.scope_memo.get(entity)
+        if known is None:
+            known = self.scope_memo[entity] = scope_for(entity, self.topology().entities, self.deployments)
+        return known
+
+    def ref(self, entity: str) -> VersionRef:
+        """The version that decides about an entity."""
+        return self.deployments[self.scope(entity)].live
+
+    def sees(self, scope: str, entity: str) -> bool:
+        """Whether the second of a scope looks at an entity."""
+        second = self.seconds[scope]
+        known = second.members.get(entity)
+        if known is None:
+            drawn = draws(str(second.ref), entity, second.share)
+            known = second.members[entity] = drawn and self.scope(entity) == scope
+        return known
+
+    def slots(self, scope: str, places: Places) -> npt.NDArray[np.bool_]:
+        """Slots of the series that the second of a scope looks at."""
+        second = self.seconds[scope]
+        if second.slots is None:
+            second.slots = places.mask(lambda entity: self.sees(scope, entity))
+        return second.slots
 
     def told(self) -> dict[str, Any]:
         """For people."""
-        said: dict[str, Any] = msgspec.to_builtins(self.deployment)
-        named = {
-            name: str(ref) if ref else None
-            for name, ref in (
-                ("live", self.deployment.live),
-                ("shadow", self.deployment.shadow),
-                ("previous", self.deployment.previous),
-            )
-        }
-        return {**said, **named, "agreement": self.agreement.told() if self.deployment.shadow else None}
+        scopes = {scope: self._told(scope) for scope in self.deployments}
+        return {**scopes.pop(EVERYWHERE), "scopes": scopes}
+
+    def _told(self, scope: str) -> dict[str, Any]:
+        deployment, second = self.deployments[scope], self.seconds.get(scope)
+        said: dict[str, Any] = msgspec.to_builtins(deployment)
+        for name in ("live", "shadow", "previous", "canary"):
+            ref = getattr(deployment, name)
+            said[name] = str(ref) if ref else None
+        return {**said, "agreement": second.agreement.told() if second else None}
 
 
-def seat_of(deployment: Deployment, registry: Registry) -> Seat:
+def second_of(deployment: Deployment) -> tuple[VersionRef, Literal["shadow", "canary"], float] | None:
+    """Which version stands beside the live one, as what, for which share."""
+    if deployment.canary:
+        return deployment.canary, "canary", deployment.share
+    return (deployment.shadow, "shadow", deployment.share) if deployment.shadow else None
+
+
+def seat_of(
+    deployments: Mapping[str, Deployment], registry: Registry, topology: Callable[[], Topology] = Topology
+) -> Seat:
     """A seat whose versions have seen nothing yet."""
-    shadow = registry.load(deployment.shadow) if deployment.shadow else None
-    return Seat(deployment, registry.load(deployment.live), shadow, Agreement(since_ms=deployment.since_ms))
+    everywhere = deployments[EVERYWHERE]
+    seat = Seat(everywhere.kind, dict(deployments), registry.load(everywhere.live), topology=topology)
+    _join(seat, registry)
+    for scope, deployment in deployments.items():
+        wanted = second_of(deployment)
+        if wanted:
+            agreement = Agreement(since_ms=deployment.since_ms)
+            seat.seconds[scope] = Second(*wanted, registry.load(wanted[0]), agreement)
+    return seat
 
 
 def swapped(old: Seat, wanted: Deployment, registry: Registry) -> Seat:
-    """The seat after a change of deployment; the old seat is left as it is when a version cannot be loaded.
+    """The seat after a change of one deployment; the old seat is left as it is when a version cannot be loaded.
 
     A rollback to the warm shadow goes on with the shadow's own state: the bad version's may be what is bad about it.
     """
-    live = _taken_over(old, wanted, registry)
-    shadow = _instance(old, wanted.shadow, registry) if wanted.shadow else None
-    if wanted.shadow == old.deployment.shadow and wanted.live == old.deployment.live:
-        agreement = old.agreement
+    new = Seat(old.kind, {**old.deployments, wanted.scope: wanted}, old.live, topology=old.topology)
+    new.seconds = {scope: second for scope, second in old.seconds.items() if scope != wanted.scope}
+    second = old.seconds.get(wanted.scope)
+    before = old.deployments.get(wanted.scope, old.deployment)
+    is_new_scope = wanted.scope not in old.deployments
+    if wanted.live == before.live and not is_new_scope:
+        new.others, new.is_together, new.scope_memo = old.others, old.is_together, old.scope_memo
     else:
-        agreement = Agreement(since_ms=wanted.since_ms)
-    return Seat(wanted, live, shadow, agreement, [*old.orphans, *_orphans(old.live, live)])
+        _relive(old, new, wanted, registry)
+    asked = second_of(wanted)
+    if second is not None and asked is not None and second.is_of(wanted):
+        new.seconds[wanted.scope] = second
+    elif asked is not None:
+        new.seconds[wanted.scope] = _seconded(old, new, wanted, registry)
+    if new.live is not old.live or new.scope_memo is not old.scope_memo:
+        for one in new.seconds.values():
+            one.members, one.slots = {}, None
+    new.orphans = [*old.orphans, *_orphans(old, new, wanted.scope)]
+    return new
 
 
-def _taken_over(old: Seat, wanted: Deployment, registry: Registry) -> Streaming | Pure:
-    if wanted.live == old.deployment.live:
-        return old.live
-    is_rollback = wanted.live == old.deployment.previous
-    if old.shadow is not None and wanted.live == old.deployment.shadow and is_rollback:
-        return old.shadow
-    return _warmed(old, wanted.live, registry)
+def _relive(old: Seat, new: Seat, wanted: Deployment, registry: Registry) -> None:
+    """Live versions after one of them changed, each as warm as can be."""
+    second = old.seconds.get(wanted.scope)
+    is_back = wanted.scope == EVERYWHERE and wanted.live == old.deployment.previous
+    is_alone = len(new.deployments) == 1
+    if is_back and is_alone and second and second.model and second.ref == wanted.live and second.share >= 1.0:
+        new.live = second.model
+        return
+    new.live = registry.load(new.deployment.live)
+    _join(new, registry)
+    if not hasattr(new.live, "snapshot"):
+        return
+    source = cast("Streaming", old.live)
+    _warm(cast("Streaming", new.live), source, second)
+    for ref, model in new.others.items():
+        _warm(model, old.others.get(ref, source), second if second and second.ref == ref else None)
 
 
-def _instance(old: Seat, ref: VersionRef, registry: Registry) -> Streaming | Pure:
-    """The instance that serves this version already, or a new one."""
-    if ref == old.deployment.live:
-        return old.live
-    if ref == old.deployment.shadow and old.shadow is not None:
-        return old.shadow
-    return _warmed(old, ref, registry)
+def _warm(new: Streaming, before: Streaming, second: Second | None) -> None:
+    """Take over the state when that has the same format; else what the version learned beside it; else cold."""
+    if new.STATE == before.STATE:
+        new.restore(before.snapshot())
+    elif second is not None and second.model is not None and cast("Streaming", second.model).STATE == new.STATE:
+        new.restore(cast("Streaming", second.model).snapshot())
 
 
-def _warmed(old: Seat, ref: VersionRef, registry: Registry) -> Streaming | Pure:
-    """A new instance with the live version's state when that has the same format; else the shadow's own, else cold."""
-    new = registry.load(ref)
-    if not hasattr(new, "snapshot"):
-        return new
-    fresh, before = cast("Streaming", new), cast("Streaming", old.live)
-    if fresh.STATE == before.STATE:
-        fresh.restore(before.snapshot())
-    elif ref == old.deployment.shadow and old.shadow is not None:
-        return old.shadow
-    return fresh
+def _seconded(old: Seat, new: Seat, wanted: Deployment, registry: Registry) -> Second:
+    """The instance that knows most: the version that served until now, the second in its other role, or a warm copy."""
+    ref, role, share = cast("tuple[VersionRef, Literal['shadow', 'canary'], float]", second_of(wanted))
+    before, agreement = old.seconds.get(wanted.scope), Agreement(since_ms=wanted.since_ms)
+    if ref == old.deployment.live and wanted.scope == EVERYWHERE and not old.is_together and old.live is not new.live:
+        second = Second(ref, role, share, old.live, agreement)
+    elif before is not None and before.ref == ref and before.model is not None and before.share >= share:
+        second = Second(ref, role, share, before.model, agreement)
+    else:
+        model = registry.load(ref)
+        second = Second(ref, role, share, model, agreement)
+        if hasattr(model, "snapshot"):
+            _warm(
+                cast("Streaming", model), cast("Streaming", old.live), before if before and before.ref == ref else None
+            )
+    if role == "canary" and hasattr(second.model, "firing"):
+        voices_live = cast("Streaming", new.live).firing()
+        second.voices.begin(voices_live, cast("Streaming", second.model).firing())
+    return second
 
 
-def _orphans(before: Streaming | Pure, after: Streaming | Pure) -> list[tuple[str, str]]:
-    if before is after or not hasattr(before, "firing") or not hasattr(after, "firing"):
+def _join(seat: Seat, registry: Registry) -> None:
+    """Several live versions: in one call when the algorithm can, else one detector each."""
+    refs = list(dict.fromkeys(one.live for one in seat.deployments.values()))
+    if len(refs) == 1:
+        return
+    at = {ref: i for i, ref in enumerate(refs)}
+    mark = ",".join(f"{scope}={one.live}" for scope, one in sorted(seat.deployments.items()))
+    joined = registry.load_together(refs, lambda entity: at[seat.ref(entity)], mark)
+    if joined is not None:
+        seat.live, seat.is_together = joined, True
+    else:
+        seat.others = {ref: cast("Streaming", registry.load(ref)) for ref in refs if ref != seat.deployment.live}
+
+
+def _orphans(old: Seat, new: Seat, scope: str) -> list[tuple[str, str]]:
+    """What was told as anomalous and nobody who serves now knows of."""
+    left = old.seconds.get(scope)
+    gone = (
+        left.voices.only_the_canarys() if left and left.role == "canary" and new.seconds.get(scope) is not left else []
+    )
+    if new.live is old.live and new.others is old.others:
+        return gone
+    if not hasattr(old.live, "firing"):
         return []
-    known = set(cast("Streaming", after).firing())
-    return [pair for pair in cast("Streaming", before).firing() if pair not in known]
+    known = {pair for model in (new.live, *new.others.values()) for pair in cast("Streaming", model).firing()}
+    before = [*cast("Streaming", old.live).firing(), *gone]
+    return [pair for pair in dict.fromkeys(before) if pair not in known]

@@ -2,99 +2,116 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal, cast
+import dataclasses
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 import msgspec
 
 from mainstay.domain.effects import Effects
-from mainstay.domain.errors import BadInput, MainstayError
-from mainstay.domain.models import Decision, Deployment, ModelKind, VersionRef
+from mainstay.domain.entities import Topology
+from mainstay.domain.errors import BadInput, Corrupt, MainstayError
+from mainstay.domain.models import Decision, Deployment, ModelKind, ModelVersion, VersionRef
 from mainstay.domain.predictions import InProduction
 from mainstay.domain.protocols import JudgeKind, Scored, Served, StreamKind, Transition
 from mainstay.domain.records import Command
+from mainstay.domain.rollouts import GatePolicy
+from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import Normal
 from mainstay.domain.state import pack, unpack
 from mainstay.mlops.agreement import Agreement
+from mainstay.mlops.canary import Voices
 from mainstay.mlops.registry import KINDS, Registry, deployed
-from mainstay.mlops.seat import Seat, seat_of, swapped
+from mainstay.mlops.rolling import SHARED_KINDS, promoted
+from mainstay.mlops.rollout import ONLY_EVERYWHERE, Rollouts, State
+from mainstay.mlops.scopes import EVERYWHERE, NO_SLOTS, Places, checked, draws, items, part, unit_of
+from mainstay.mlops.seat import Seat, Second, seat_of, swapped
+from mainstay.mlops.voicing import voiced
 from mainstay.models.checks import Pure, Streaming
 
-FORMAT = 1
-SHADOW_FAILS = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, MainstayError)
-"""What a shadow may raise without harm to the live version (everything that a wrong version can do by itself)."""
+log = logging.getLogger(__name__)
+FORMAT = 2
+SECOND_FAILS = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, MainstayError)
+"""What a shadow or a canary may raise without harm to the live version (all that a wrong version can do by itself)."""
+KINDS_OF_SERIES = frozenset({"metrics", "entities"})
+
+
+class _Second(msgspec.Struct):
+    state: bytes
+    agreement: Agreement
+    voices: Voices
 
 
 class _Saved(msgspec.Struct):
-    deployments: dict[ModelKind, Deployment]
+    deployments: dict[ModelKind, dict[str, Deployment]]
     live: dict[ModelKind, bytes]
-    shadow: dict[ModelKind, bytes]
-    agreement: dict[ModelKind, Agreement]
+    others: dict[ModelKind, dict[str, bytes]]
+    seconds: dict[ModelKind, dict[str, _Second]]
     orphans: dict[ModelKind, list[tuple[str, str]]]
+    scopes: dict[ModelKind, dict[str, str]]
+    places: tuple[list[str], bytes]
+    rollouts: State
+    now_ms: int
 
 
 class Serving:
-    """Holds one live version per kind and at most one shadow; implements `domain.protocols.Models`.
+    """Holds the live version of every kind and scope, and at most one shadow or canary of each; implements
+    `domain.protocols.Models`.
 
-    Deploy and rollback come as commands through the pipeline, so that they have their place in the one order of
-    things and a replay swaps at the same record. A version that goes live takes over the state of the one before when
-    their state has one format; after a swap the old one stays as shadow, so a rollback finds it warm.
-    """
+    Deploy, rollback and rollout come as commands through the pipeline, so that they have their place in the one order
+    of things and a replay swaps at the same record. A version that goes live takes over the state of the one before
+    when their state has one format; after a swap the old one stays as shadow, so a rollback finds it warm.
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    Attributes:
+        unserved: Per kind and scope: which version should serve and cannot be, and what decides in its place.
+    """  # noqa: D205
+
+    def __init__(self, registry: Registry, topology: Callable[[], Topology] = Topology) -> None:
+        self._registry, self._topology = registry, topology
         self._loaded: dict[VersionRef, Streaming | Pure] = {}
-        self._seats: dict[ModelKind, Seat] = {
-            kind: seat_of(deployment, registry) for kind, deployment in sorted(registry.deployments().items())
-        }
+        self.unserved: dict[str, str] = {}
+        self._places, self._now_ms = Places(), 0
+        self.rollouts = Rollouts(self)
+        self._seats = {kind: self._seated(kept) for kind, kept in sorted(registry.deployments().items())}
+
+    # -- decisions
 
     def score(self, kind: StreamKind, normal: Normal) -> Served:
-        """Score with the live version; the shadow scores too."""
+        """Score with the live version; the shadow scores too, and a canary is heard about its share."""
         seat = self._seats[kind]
-        scored = cast("Streaming", seat.live).score(normal)
+        self._now_ms = max(self._now_ms, normal.at_ns // 1_000_000)
+        if kind == "metrics" and len(normal.new_series):
+            self._hear(SeriesColumns.of(normal.new_series))
+        began = time.thread_time()
+        scored = voiced(seat, normal, self._places)
+        took_s = time.thread_time() - began
         if seat.orphans:
             at_ns = max((t.at_ns for t in scored.transitions), default=normal.at_ns)
             ends = tuple(_orphaned(s, c, at_ns, seat.deployment) for s, c in seat.orphans)
-            scored, seat.orphans = Scored((*ends, *scored.transitions), scored.scores, scored.bands), []
+            scored, seat.orphans = dataclasses.replace(scored, transitions=(*ends, *scored.transitions)), []
         shadow = None
-        if seat.shadow is not None:
-            try:
-                shadow = cast("Streaming", seat.shadow).score(normal)
-                seat.agreement.scored(scored, shadow)
-            except SHADOW_FAILS as error:
-                seat.drop_shadow(error)
+        for scope in seat.seconds:
+            scored, shadow = self._seconded(seat, scope, normal, (scored, took_s)) or (scored, shadow)
         return Served(seat.deployment.live, scored, seat.deployment.shadow if shadow else None, shadow)
 
     def decide(self, kind: JudgeKind, inputs: Mapping[str, Any]) -> Decision:
-        """Decide with the live version; the shadow decides too, and whether it agrees is counted."""
+        """Decide with the live version; a shadow decides too, and whether it agrees is counted. A canary's word holds
+        for its share of incidents."""  # noqa: D205, D209
         seat = self._seats[kind]
-        output = seat.live.decide(inputs)
-        if seat.shadow is not None:
+        output, by = seat.live.decide(inputs), seat.deployment.live
+        second = seat.seconds.get(EVERYWHERE)
+        if second is not None and second.model is not None:
             try:
-                seat.agreement.decided(same=_bytes(seat.shadow.decide(inputs)) == _bytes(output))
-            except SHADOW_FAILS as error:
-                seat.drop_shadow(error)
-        return Decision(decided_by=seat.deployment.live, inputs=dict(inputs), output=output)
-
-    def apply(self, command: Command, effects: Effects) -> None:
-        """Deploy or roll back: `arguments` has kind, and for a deploy `live` or `shadow` as NAME@NUMBER (shadow may be
-        `none`); a rollback goes to the version before.
-
-        Raises:
-            BadInput: Not a command for this stage, a kind that does not exist, or nothing to go back to.
-            NotFound, Corrupt: The version cannot be served; what served before goes on.
-        """  # noqa: D205
-        kind = cast("ModelKind", command.arguments.get("kind", command.subject))
-        if kind not in KINDS:
-            raise BadInput(f"there is no kind of model {kind!r}; give one of {', '.join(KINDS)}")
-        seat = self._seats[kind]
-        wanted, why = _wanted(command, seat.deployment)
-        for ref in (wanted.live, wanted.shadow):
-            if ref and self._registry.version(ref).kind != kind:
-                raise BadInput(f"{ref} is a model for {self._registry.version(ref).kind}, not for {kind}")
-        self._seats[kind] = swapped(seat, wanted, self._registry)
-        effects.deployments[kind] = wanted
-        effects.entries.append(deployed(wanted, seat.deployment, command.by, why))
+                other = second.model.decide(inputs)
+                second.agreement.decided(same=_bytes(other) == _bytes(output))
+            except SECOND_FAILS as error:
+                second.drop(error)
+            else:
+                if second.role == "canary" and draws(str(second.ref), unit_of(inputs), second.share):
+                    output, by = other, second.ref
+        return Decision(decided_by=by, inputs=dict(inputs), output=output)
 
     def reperform(self, ref: VersionRef, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """The decision of exactly this version on frozen inputs; same version, same inputs, same bytes."""
@@ -104,13 +121,89 @@ class Serving:
             self._loaded[ref] = self._registry.load(ref)
         return self._loaded[ref].decide(inputs)
 
-    def deployment(self, kind: ModelKind) -> Deployment:
+    # -- changes
+
+    def apply(self, command: Command, effects: Effects) -> None:
+        """Deploy, roll back, or anything about a rollout.
+
+        For a deploy `arguments` has kind, scope and `live` or `shadow` as NAME@NUMBER (shadow may be `none`). A
+        rollback sends a canary back, or, when there is none, goes to the version before.
+
+        Raises:
+            BadInput, Refused: Not a command for this stage, a kind that does not exist, or nothing to go back to.
+            NotFound, Corrupt: The version cannot be served; what served before goes on.
+        """
+        if command.kind == "rollout":
+            self.rollouts.apply(command, effects)
+            return
+        kind = cast("ModelKind", command.arguments.get("kind", command.subject))
+        if kind not in KINDS:
+            raise BadInput(f"there is no kind of model {kind!r}; give one of {', '.join(KINDS)}")
+        scope = checked(command.arguments.get("scope", EVERYWHERE))
+        rollout = self.rollouts.in_canary(kind, scope) if command.kind == "rollback" else None
+        if rollout is not None:
+            why = command.arguments.get("why") or "rolled back by hand"
+            self.rollouts.leave(rollout, f"{command.by}: {why}", effects, at_ms=command.at_ms, by=f"user:{command.by}")
+            return
+        if scope != EVERYWHERE and kind in ONLY_EVERYWHERE:
+            raise BadInput(f"versions for {kind} are deployed everywhere at once: scope *")
+        seat = self._seats[kind]
+        now = seat.deployments.get(scope) or msgspec.structs.replace(
+            Deployment(kind=kind, scope=scope, live=seat.deployment.live)
+        )
+        wanted, why = _wanted(command, now, self.rollouts.state.policy)
+        for ref in (wanted.live, wanted.shadow):
+            if ref and self._registry.version(ref).kind != kind:
+                raise BadInput(f"{ref} is a model for {self._registry.version(ref).kind}, not for {kind}")
+        self.change(wanted, command.by, why, effects)
+
+    def change(self, wanted: Deployment, by: str, why: str, effects: Effects) -> None:
+        """What serves from the next batch on; when a version cannot be loaded nothing has changed."""
+        seat = self._seats[wanted.kind]
+        before = seat.deployments.get(wanted.scope)
+        self._seats[wanted.kind] = swapped(seat, wanted, self._registry)
+        self.unserved.pop(wanted.name, None)
+        effects.deployments[wanted.name] = wanted
+        effects.entries.append(deployed(wanted, before, by, why))
+
+    def saw(self, effects: Effects) -> None:
+        """After a record: gates are asked when a window is over, and who has shadowed long enough leaves."""
+        self.rollouts.saw(effects, self._now_ms)
+        for seat in list(self._seats.values()):
+            for deployment in list(seat.deployments.values()):
+                if 0 < deployment.shadow_until_ms <= self._now_ms:
+                    alone = msgspec.structs.replace(
+                        deployment, shadow=None, shadow_until_ms=0, share=1.0, since_ms=self._now_ms
+                    )
+                    self.change(alone, "mainstay", f"{deployment.shadow} has shadowed long enough", effects)
+
+    # -- what is asked
+
+    def seat(self, kind: ModelKind) -> Seat:
+        """Who decides a kind."""
+        return self._seats[kind]
+
+    def known(self, ref: VersionRef) -> ModelVersion:
+        """The metadata of one version."""
+        return self._registry.version(ref)
+
+    def deployment(self, kind: ModelKind, scope: str = EVERYWHERE) -> Deployment:
         """What serves a kind now."""
-        return self._seats[kind].deployment
+        return self._seats[kind].deployments[scope]
 
     def describe(self) -> dict[str, Any]:
         """Per kind: live, shadow, previous version, since when, and how far the shadow agrees; JSON-able."""
         return {kind: seat.told() for kind, seat in self._seats.items()}
+
+    def costs(self) -> dict[str, tuple[float, float]]:
+        """Processor seconds of champion and challenger for the same share of items, by rollout; not part of the state:
+        they enter the order of things by a command."""  # noqa: D205, D209
+        found = {}
+        for rollout in list(self.rollouts.state.rollouts.values()):
+            second = self._seats[rollout.kind].seconds.get(rollout.scope)
+            if second is not None and second.cpu_s[0] > 0:
+                found[rollout.id] = (second.cpu_s[0], second.cpu_s[1])
+        return found
 
     def in_production(self) -> tuple[InProduction, ...]:
         """How the models stand that a user runs, by the version of ours that watches them."""
@@ -123,52 +216,127 @@ class Serving:
             "serving",
             FORMAT,
             _Saved(
-                {k: s.deployment for k, s in seats.items()},
+                {k: s.deployments for k, s in seats.items()},
                 {k: s.live.snapshot() for k, s in seats.items() if hasattr(s.live, "snapshot")},
-                {k: s.shadow.snapshot() for k, s in seats.items() if s.shadow and hasattr(s.shadow, "snapshot")},
-                {k: s.agreement for k, s in seats.items()},
+                {k: {str(ref): model.snapshot() for ref, model in s.others.items()} for k, s in seats.items()},
+                {k: {scope: _saved(second) for scope, second in s.seconds.items()} for k, s in seats.items()},
                 {k: s.orphans for k, s in seats.items()},
+                {k: s.scope_memo for k, s in seats.items()},
+                self._places.snapshot(),
+                self.rollouts.state,
+                self._now_ms,
             ),
         )
 
     def restore(self, state: bytes) -> None:
         saved = unpack("serving", FORMAT, state, _Saved)
-        for kind, deployment in saved.deployments.items():
-            seat = seat_of(deployment, self._registry)
-            if kind in saved.live:
-                cast("Streaming", seat.live).restore(saved.live[kind])
-            if kind in saved.shadow and seat.shadow is not None:
-                cast("Streaming", seat.shadow).restore(saved.shadow[kind])
-            seat.agreement, seat.orphans = saved.agreement[kind], saved.orphans[kind]
-            if seat.agreement.errors:
-                seat.shadow = None
+        self._places, self._now_ms, self.rollouts.state = Places(), saved.now_ms, saved.rollouts
+        self._places.restore(*saved.places)
+        for kind, deployments in saved.deployments.items():
+            seat = self._seated(deployments, saved.scopes[kind])
+            is_same = seat.deployments == deployments
+            _take_up(seat.live, saved.live.get(kind), is_same=is_same)
+            for name, one in saved.others[kind].items():
+                _take_up(seat.others.get(VersionRef.parse(name)), one, is_same=is_same)
+            for scope, second in saved.seconds[kind].items():
+                if scope in seat.seconds:
+                    _restored(seat.seconds[scope], second)
+            seat.orphans = saved.orphans[kind]
             self._seats[kind] = seat
 
+    # -- within
 
-def _wanted(command: Command, now: Deployment) -> tuple[Deployment, str]:
+    def _seated(self, kept: Mapping[str, Deployment], scopes: Mapping[str, str] | None = None) -> Seat:
+        """A seat of versions that can be served today; where one cannot, another one decides and it is said."""
+        wanted = {}
+        for scope, deployment in kept.items():
+            wanted[scope], says = self._registry.stand_in(deployment)
+            if says:
+                self.unserved[deployment.name] = says
+                log.error("%s", says)
+        seat = seat_of(wanted, self._registry, self._topology)
+        seat.scope_memo.update(scopes or {})
+        return seat
+
+    def _hear(self, series: SeriesColumns) -> None:
+        self._places.add(series)
+        for seat in self._seats.values():
+            for second in seat.seconds.values():
+                second.slots = None
+
+    def _seconded(
+        self, seat: Seat, scope: str, normal: Normal, live: tuple[Scored, float]
+    ) -> tuple[Scored, Scored] | None:
+        """What is told with the second of a scope beside, and what that one said; None when it said nothing."""
+        second, (scored, took_s) = seat.seconds[scope], live
+        if second.model is None:
+            return None
+        try:
+            began = time.thread_time()
+            theirs = normal
+            share = 1.0
+            if second.share < 1.0 or len(seat.deployments) > 1:
+                slots = seat.slots(scope, self._places) if seat.kind in KINDS_OF_SERIES else NO_SLOTS
+                theirs = part(normal, lambda entity: seat.sees(scope, entity), slots)
+                share = items(theirs) / max(items(normal), 1)
+            other = cast("Streaming", second.model).score(theirs)
+            second.cpu_s[1] += time.thread_time() - began
+            second.cpu_s[0] += took_s * share
+        except SECOND_FAILS as error:
+            second.drop(error)
+            return None
+        mine = tuple(told for told in scored.transitions if seat.sees(scope, told.entity))
+        second.agreement.scored(mine, other.transitions, normal.at_ns)
+        if second.role == "shadow":
+            return scored, other
+        rest = tuple(told for told in scored.transitions if not seat.sees(scope, told.entity))
+        heard = second.voices.heard(mine, other.transitions, second.ref)
+        return dataclasses.replace(scored, transitions=(*rest, *heard)), other
+
+
+def _saved(second: Second) -> _Second:
+    state = cast("Streaming", second.model).snapshot() if hasattr(second.model, "snapshot") else b""
+    return _Second(state, second.agreement, second.voices)
+
+
+def _restored(second: Second, saved: _Second) -> None:
+    if saved.agreement.errors:
+        second.model = None
+    elif saved.state:
+        _take_up(second.model, saved.state, is_same=True)
+    second.agreement, second.voices = saved.agreement, saved.voices
+
+
+def _take_up(model: Streaming | Pure | None, state: bytes | None, *, is_same: bool) -> None:
+    """A version that stands in for another one may not know its state: then it begins cold."""
+    if state is None or model is None:
+        return
+    try:
+        cast("Streaming", model).restore(state)
+    except Corrupt:
+        if is_same:
+            raise
+
+
+def _wanted(command: Command, now: Deployment, policy: GatePolicy) -> tuple[Deployment, str]:
     """The deployment that a command asks for, and its reason."""
     given = command.arguments
     why = given.get("why", "")
     if command.kind == "rollback":
         if now.previous is None:
             raise BadInput(f"{now.kind} has only ever served {now.live}: there is nothing to go back to")
-        return Deployment(
-            kind=now.kind, live=now.previous, shadow=now.live, previous=now.live, since_ms=command.at_ms
-        ), why or f"rollback from {now.live}"
+        return promoted(now, now.previous, policy, command.at_ms), why or f"rollback from {now.live}"
     if command.kind != "deploy" or not (given.get("live") or given.get("shadow")):
         raise BadInput(f"a deploy of {now.kind} names live or shadow as NAME@NUMBER; got {command.kind} {given}")
     live = _ref(given["live"]) if given.get("live") else now.live
-    is_swap = live != now.live
-    shadow = now.live if is_swap else now.shadow
+    wanted = promoted(now, live, policy, command.at_ms) if live != now.live else now
     if given.get("shadow"):
         shadow = None if given["shadow"] == "none" else _ref(given["shadow"])
-    return Deployment(
-        kind=now.kind,
-        live=live,
-        shadow=None if shadow == live else shadow,
-        previous=now.live if is_swap else now.previous,
-        since_ms=command.at_ms,
-    ), why or "deploy"
+        share = float(given.get("share") or (policy.shadow_share if now.kind in SHARED_KINDS else 1.0))
+        wanted = msgspec.structs.replace(
+            wanted, shadow=None if shadow == live else shadow, canary=None, share=share, shadow_until_ms=0
+        )
+    return msgspec.structs.replace(wanted, since_ms=command.at_ms), why or "deploy"
 
 
 def _ref(text: str) -> VersionRef:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from mainstay.domain.errors import NotFound
@@ -50,6 +50,13 @@ def state_of(algorithm: str) -> str:
 def build(algorithm: str, parameters: Mapping[str, Any]) -> Streaming | Pure:
     """An algorithm with its parameters, ready to decide."""
     return _class_of(algorithm)(parameters)
+
+
+def build_together(
+    algorithm: str, versions: Sequence[Mapping[str, Any]], which: Callable[[str], int], mark: str
+) -> Streaming | None:
+    """Several versions as one detector, a call a batch; None when the algorithm has no way to do that."""
+    return RobustSeason.together(versions, which, mark) if algorithm == RobustSeason.ALGORITHM else None
 
 
 def _class_of(algorithm: str) -> type[Streaming | Pure]:

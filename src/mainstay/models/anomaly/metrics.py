@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, ClassVar
 
@@ -51,12 +51,27 @@ class RobustSeason:
 
         self._kernel = kernel
         given = msgspec.convert({**self.DEFAULTS, **parameters}, Parameters)
-        self._choice = Choice(given)
-        self._digest = blake2b(msgspec.json.encode(given), digest_size=16).hexdigest()
+        self._ruled([given], Choice(given), "")
         self._rows = new_rows(0)
         self._watched = Watched()
         self._peers = Peers()
         self._calendar, self._dates, self._days = NO_CALENDAR, NONE, new_days(0, 0)
+
+    @classmethod
+    def together(cls, versions: Sequence[Mapping[str, Any]], which: Callable[[str], int], mark: str) -> RobustSeason:
+        """Several versions in one call: `which(entity)` is the place of the one whose rules hold there.
+
+        It must give the same answer for the same entity; `mark` names the assignment, another one has another mark.
+        """
+        given = [msgspec.convert({**cls.DEFAULTS, **one}, Parameters) for one in versions]
+        new = cls(versions[0])
+        new._ruled(given, Choice(given[0], given[1:], which), mark)
+        return new
+
+    def _ruled(self, given: Sequence[Parameters], choice: Choice, mark: str) -> None:
+        self._choice = choice
+        content = msgspec.json.encode(given[0]) if len(given) == 1 else msgspec.json.encode((given, mark))
+        self._digest = blake2b(content, digest_size=16).hexdigest()
 
     def score(self, normal: Normal) -> Scored:
         """Score one batch; samples of ignored or unknown series, repeats and NaN score NaN."""

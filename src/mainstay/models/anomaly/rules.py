@@ -6,7 +6,7 @@ A rule is found by the metric's name. Its floors, in shares, seconds or bytes, a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -119,18 +119,29 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Choice:
-    """Which rule and which row of the parameter table a series has; remembers what it has found by metric and unit."""
+    """Which rule and which row of the parameter table a series has; remembers what it has found by metric and unit.
 
-    def __init__(self, parameters: Parameters) -> None:
+    Args:
+        others: Further versions that share the table; `which` says whose rules hold for an entity (0: `parameters`).
+    """
+
+    def __init__(
+        self, parameters: Parameters, others: Sequence[Parameters] = (), which: Callable[[str], int] = lambda _: 0
+    ) -> None:
+        versions = (parameters, *others)
         starts: dict[tuple[Rule, ...], int] = {}  # equal rules share their rows
         count = 0
-        for rules in (parameters.rules, *(scope.rules for scope in parameters.scopes)):
-            if rules not in starts:
-                starts[rules] = count
-                count += len(rules)
+        for given in versions:
+            for rules in (given.rules, *(scope.rules for scope in given.scopes)):
+                if rules not in starts:
+                    starts[rules] = count
+                    count += len(rules)
         self.table = table(rule for rules in starts for rule in rules)
         self._sets = {start: rules for rules, start in starts.items()}
-        self._scopes = [(re.compile(scope.entity), starts[scope.rules]) for scope in parameters.scopes]
+        self._which, self._general = which, [starts[given.rules] for given in versions]
+        self._scopes = [
+            [(re.compile(scope.entity), starts[scope.rules]) for scope in given.scopes] for given in versions
+        ]
         self._start = lru_cache(maxsize=65_536)(self._start_of)
         self._row = lru_cache(maxsize=65_536)(self._row_of)
         self._index = lru_cache(maxsize=65_536)(self._index_of)
@@ -145,7 +156,9 @@ class Choice:
         return self._row(self._start(entity), metric, unit)
 
     def _start_of(self, entity: str) -> int:
-        return next((start for pattern, start in self._scopes if pattern.search(entity)), 0)
+        version = self._which(entity)
+        scopes = self._scopes[version]
+        return next((start for pattern, start in scopes if pattern.search(entity)), self._general[version])
 
     def _index_of(self, start: int, metric: str) -> int:
         return find(self._sets[start], metric)

@@ -1,0 +1,154 @@
+"""Gates: what a version must have shown before it goes on, by a policy that people can read and change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mainstay.domain.rollouts import Evidence, Gate, GatePolicy, GateResult, Rollout
+from mainstay.files import Document
+from mainstay.mlops.sequential import is_beyond
+
+SHIPPED = Path(__file__).parent / "gates.yaml"
+
+
+def read_policy(text: str, name: str) -> GatePolicy:
+    """A gate policy.
+
+    Raises:
+        BadFile: With file, line and what was expected.
+    """
+    document = Document(text, name)
+    policy = document.read(GatePolicy)
+    for stage in ("shadow", "canary"):
+        gate: Gate = getattr(policy, stage)
+        if gate.most_windows and gate.most_windows < gate.windows:
+            says = f"expected at least {gate.windows} (as many as windows) or 0, got {gate.most_windows}"
+            raise document.bad([stage, "most_windows"], says)
+    return policy
+
+
+def shipped_policy() -> GatePolicy:
+    """The policy that this release ships."""
+    return read_policy(SHIPPED.read_text(encoding="utf-8"), SHIPPED.name)
+
+
+def judge(rollout: Rollout, evidence: Evidence, policy: GatePolicy) -> GateResult:
+    """What the gate of the rollout's stage says of this evidence.
+
+    A challenger fails as soon as it is sure that it breaks a limit (`sequential`); it passes when it has been looked at
+    long enough, with enough cases, and keeps within every limit. Between the two there is not enough evidence.
+    """
+    gate = policy.shadow if rollout.stage == "shadow" else policy.canary
+    figures = figures_of(evidence, policy)
+    wrong = _broken(evidence, figures, gate, policy.alpha)
+    if wrong:
+        return GateResult(verdict="failed", reasons=tuple(wrong), figures=figures)
+    lacking = _lacking(rollout.windows, figures, gate)
+    outside = [] if lacking else _outside(evidence, figures, gate)
+    if outside and figures["cases"] >= 4 * gate.cases:  # as sure as it gets by waiting
+        return GateResult(verdict="failed", reasons=tuple(outside), figures=figures)
+    if lacking or outside:
+        return GateResult(verdict="not_enough", reasons=tuple(lacking + outside), figures=figures)
+    return GateResult(verdict="passed", reasons=_kept(figures, evidence), figures=figures)
+
+
+def figures_of(evidence: Evidence, policy: GatePolicy) -> dict[str, float]:
+    """Counts as they are compared: live and, when the policy lets them count, replayed.
+
+    Silence of the challenger counts against it, unless a replay has shown that it finds real faults as the champion
+    does: then only what something else confirms was missed. So a version that was made to be calmer may be.
+    """
+    has_replay = policy.replayed_faults_count and evidence.faults > 0
+    is_credible = has_replay and evidence.challenger_faults >= evidence.champion_faults
+    missed = evidence.corroborated if is_credible else evidence.champion_only
+    found = evidence.both + missed
+    told = evidence.both + evidence.challenger_only
+    extra = evidence.challenger_only
+    if has_replay:
+        missed += max(0, evidence.champion_faults - evidence.challenger_faults)
+        found += evidence.champion_faults
+        told += evidence.challenger_faults + evidence.challenger_extra
+        extra += max(0, evidence.challenger_extra - evidence.champion_extra)
+    return {
+        "cases": float(max(found, told)),
+        "replayed": float(evidence.faults if has_replay else 0),
+        "found": float(found),
+        "missed": float(missed),
+        "told": float(told),
+        "extra": float(extra),
+        "page_ratio": told / found if found else float(told > 0),
+        "delay_s": evidence.delay_ms / evidence.both / 1000 if evidence.both else 0.0,
+        "decisions": float(evidence.decisions),
+        "agreement": evidence.same / evidence.decisions if evidence.decisions else 1.0,
+    }
+
+
+def _broken(evidence: Evidence, figures: dict[str, float], gate: Gate, alpha: float) -> list[str]:
+    """Limits that it breaks for sure. The rollout's α is shared by the three tests."""
+    each = alpha / 3
+    wrong = [f"it failed {evidence.errors} times"] if evidence.errors else []
+    missed, found, extra, told = (int(figures[name]) for name in ("missed", "found", "extra", "told"))
+    if is_beyond(missed, found, gate.missed_share, each):
+        wrong.append(f"it missed {missed} of {found} that the champion found; {gate.missed_share:.0%} may be")
+    if is_beyond(extra, told, gate.extra_share, each):
+        wrong.append(f"{extra} of {told} that it told are its alone; {gate.extra_share:.0%} may be")
+    differing = evidence.decisions - evidence.same
+    if is_beyond(differing, evidence.decisions, 1 - gate.agreement, each):
+        wrong.append(f"{differing} of {evidence.decisions} decisions differ; {1 - gate.agreement:.0%} may")
+    return wrong
+
+
+def _lacking(windows: int, figures: dict[str, float], gate: Gate) -> list[str]:
+    """What there is too little of."""
+    cases = int(max(figures["cases"], figures["decisions"]))
+    found = []
+    if windows < gate.windows:
+        found.append(f"{windows} windows, needs {gate.windows}")
+    if cases < gate.cases:
+        found.append(f"{cases} incidents, needs {gate.cases}")
+    return found
+
+
+def _outside(evidence: Evidence, figures: dict[str, float], gate: Gate) -> list[str]:
+    """Limits that it does not keep as far as one sees."""
+    found, told = figures["found"], figures["told"]
+    shares = (
+        ("missed_share", figures["missed"] / found if found else 0.0, gate.missed_share),
+        ("extra_share", figures["extra"] / told if told else 0.0, gate.extra_share),
+        ("page_ratio", figures["page_ratio"], gate.page_ratio),
+        ("delay_s", figures["delay_s"], gate.delay_s),
+    )
+    wrong = [f"{name} is {value:.2f}, at most {most:g}" for name, value, most in shares if value > most]
+    if figures["agreement"] < gate.agreement:
+        wrong.append(f"agreement is {figures['agreement']:.2f}, at least {gate.agreement:g}")
+    return [*wrong, *_judged(evidence, gate), *_cost(evidence, gate)]
+
+
+def _judged(evidence: Evidence, gate: Gate) -> list[str]:
+    """Precision from verdicts, when both have enough."""
+    ours = evidence.challenger_true + evidence.challenger_false
+    theirs = evidence.champion_true + evidence.champion_false
+    if min(ours, theirs) < max(1, gate.verdicts):
+        return []
+    mine, before = evidence.challenger_true / ours, evidence.champion_true / theirs
+    if mine >= before - gate.precision_loss:
+        return []
+    return [f"precision from verdicts is {mine:.2f}, the champion's {before:.2f}"]
+
+
+def _cost(evidence: Evidence, gate: Gate) -> list[str]:
+    if not evidence.champion_cpu_s:
+        return []
+    ratio = evidence.challenger_cpu_s / evidence.champion_cpu_s
+    return [f"it costs {ratio:.1f} times the champion, at most {gate.cost_ratio:g}"] if ratio > gate.cost_ratio else []
+
+
+def _kept(figures: dict[str, float], evidence: Evidence) -> tuple[str, ...]:
+    said = [f"{int(figures['cases'])} incidents, {int(figures['missed'])} missed, {int(figures['extra'])} its alone"]
+    if figures["replayed"]:
+        said.append(f"{int(figures['replayed'])} of them replayed labelled faults")
+    if evidence.decisions:
+        said.append(f"{evidence.same} of {evidence.decisions} decisions equal")
+    if not evidence.champion_cpu_s:
+        said.append("its cost was not measured")
+    return tuple(said)

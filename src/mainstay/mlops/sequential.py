@@ -1,0 +1,48 @@
+"""A test that may be looked at after every window: its chance of a false alarm holds over all looks together."""
+
+from __future__ import annotations
+
+import math
+
+
+def evidence_against(hits: int, n: int, most: float) -> float:
+    """How many times likelier these hits are when their share is above `most` than when it is at most that: a mixture
+    over all larger shares (uniform) against `most` itself, as a logarithm.
+
+    Under "the share is at most `most`" this is a nonnegative supermartingale in n, so by Ville's inequality the chance
+    that it *ever* exceeds ln(1/α) is at most α, however often one looks and whenever one stops.
+
+    Source: H. Robbins, "Statistical methods related to the law of the iterated logarithm" (1970); J. Ville (1939); the
+    mSPRT of Johari et al., "Always valid inference", Operations Research 70 (2022).
+
+    >>> round(evidence_against(2, 2, 0.05), 2), round(evidence_against(1, 20, 0.05), 2)
+    (4.94, -1.0)
+    """  # noqa: D205
+    if n == 0:
+        return 0.0
+    if most <= 0.0:
+        return math.inf if hits else -math.log1p(n)
+    if most >= 1.0:
+        return -math.inf
+    beta = math.lgamma(hits + 1) + math.lgamma(n - hits + 1) - math.lgamma(n + 2)
+    mixture = beta + _log_tail(hits, n + 1, most) - math.log1p(-most)
+    return mixture - hits * math.log(most) - (n - hits) * math.log1p(-most)
+
+
+def is_beyond(hits: int, n: int, most: float, alpha: float) -> bool:
+    """Whether the share of hits is above `most`, with a chance of at most `alpha` to ever say so of one that is not.
+
+    >>> is_beyond(1, 2, 0.05, 0.01), is_beyond(2, 2, 0.05, 0.01), is_beyond(30, 100, 0.25, 0.01)
+    (False, True, False)
+    """
+    return evidence_against(hits, n, most) >= math.log(1 / alpha)
+
+
+def _log_tail(most_hits: int, n: int, p: float) -> float:
+    """Logarithm of P(Binomial(n, p) ≤ most_hits): the weight that the Beta posterior leaves above p."""
+    logs = [
+        math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) + k * math.log(p) + (n - k) * math.log1p(-p)
+        for k in range(min(most_hits, n) + 1)
+    ]
+    top = max(logs)
+    return min(0.0, top + math.log(sum(math.exp(one - top) for one in logs)))
