@@ -118,6 +118,14 @@ def test_worse_on_data_that_no_trial_saw_is_refused(world):
     assert not world.rollouts.asked
 
 
+def test_no_better_on_data_that_no_trial_saw_is_not_rolled_out(world):
+    run = world.asked()
+    premade(world, run, validated=0.2)
+    assert walk(world, run) == "unchanged"
+    assert "no better" in world.run(run.id).says
+    assert not world.rollouts.asked
+
+
 def test_data_that_may_not_be_learned_from_stop_it_with_the_reason(world):
     run = world.asked()
     premade(world, run, problems=("gaps: nothing at all was received in 40% of the minutes",))

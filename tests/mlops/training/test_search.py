@@ -96,6 +96,13 @@ def test_a_trial_counts_found_missed_false_and_late():
     assert found["missed_share"] == pytest.approx(1 / 3, abs=1e-4)
 
 
+def test_what_is_told_of_trouble_that_was_left_out_counts_neither_way():
+    told = [start(150, "edge:a>b", "b")]
+    assert judged(told, [], (0, 1000 * S_NS), 7.0)["false_alarms"] == 1.0
+    found = judged(told, [], (0, 1000 * S_NS), 7.0, [fault(100, 200, entity="b")])
+    assert (found["false_alarms"], found["faults"], found["detected"]) == (0.0, 0.0, 0.0)
+
+
 def test_false_alarms_within_the_budget_weigh_little_and_beyond_it_much():
     week = 7 * 86_400
     few = [start(at * 7200, f"metric:{at}", f"e{at}") for at in range(5)]
@@ -124,7 +131,7 @@ def test_faults_that_are_put_in_are_found_by_the_detector_and_nothing_else_chang
 def test_no_fault_is_put_where_trouble_is_known(tmp_path):
     _, rows = data.taken(tmp_path, "metrics")
     material = material_of("metrics", rows)
-    known = confirmed([Span(entity=f"service:lab/s{n}", since_ms=0, until_ms=1) for n in range(9)])
+    known = confirmed([Span(entity=f"service:lab/s{n}", since_ms=0, until_ms=data.FAR_MS) for n in range(9)])
     free = {f"metric:{s.id}" for s in material.series if s.entity == "service:lab/s9"}
     assert {f.subject for f in injected(material, 1, *material.extent, known)} <= free
 
@@ -204,3 +211,14 @@ def test_rows_inside_of_an_incident_that_nobody_confirmed_are_leakage(tmp_path):
     assert train(job(snapshot, "metrics", incidents=(span,)), rows).trials == ()
     clean, without = data.taken(tmp_path / "b", "metrics", excluded=(span,))
     assert quality(without, clean, (span,)).passed
+
+
+def test_minutes_that_were_left_out_are_no_gap(tmp_path):
+    names = [f"service:lab/s{n}" for n in range(10)]
+    since_ms, until_ms = data.START_MS + 300_000, data.START_MS + 900_000
+    spans = tuple(Span(entity=name, since_ms=since_ms, until_ms=until_ms) for name in names)
+    snapshot, rows = data.taken(tmp_path, "metrics", excluded=spans)
+    found = quality(rows, snapshot, spans)
+    assert found.passed, found.problems
+    assert found.figures["minutes"] <= 12
+    assert train(job(snapshot, "metrics", incidents=spans), rows).trials

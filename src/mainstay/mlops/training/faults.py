@@ -50,7 +50,8 @@ def injected(material: Material, seed: int, since_ns: int, until_ns: int, known:
     They begin after `since_ns` and end before `until_ns`; `known` is the trouble that is known already.
     """
     rng = np.random.default_rng(seed)
-    names = _subjects(material, {fault.entity for fault in known})
+    is_then = [fault for fault in known if fault.until_ns >= since_ns and fault.since_ns <= until_ns]
+    names = _subjects(material, {fault.entity for fault in is_then})
     count = min(MOST_INJECTED, max(8, len(names) // 4), len(names))
     if not count or until_ns - since_ns < 2 * LASTS_NS:
         return []

@@ -25,6 +25,7 @@ MOST_EXPLODING_SHARE = 0.05
 EXPLODES = 1e4
 """A minute this many times its subject's usual size is a broken sender, not a fault: faults in recordings stay below
 a thousand times."""
+MINUTE_MS = 60_000
 Flags = npt.NDArray[np.bool_]
 _KEYS = {"points": ["series", "at_ns"], "edge_windows": ["caller", "callee", "until_ns"], "logs": []}
 
@@ -42,7 +43,7 @@ def report(snapshot: DatasetSnapshot, rows: pa.Table, features: Features, incide
         "rows": float(rows.num_rows),
         "subjects": float(len(first)),
         "minutes": float(len(minutes)),
-        "gap_share": _gaps(minutes),
+        "gap_share": _gaps(minutes, snapshot.query.excluded),
         "duplicate_share": _duplicates(rows, table),
         "constant_share": float(np.mean(_constant(features, first, number))) if len(first) else 0.0,
         "exploding_share": float(np.mean(_exploding(features, number))) if len(first) else 0.0,
@@ -83,9 +84,15 @@ def _subjects(features: Features) -> tuple[I64, I64]:
     return first.astype(np.int64), number.astype(np.int64)
 
 
-def _gaps(minutes: I64) -> float:
-    """Share of the minutes, from the first to the last, in which nothing was received."""
-    return 1.0 - len(minutes) / float(minutes[-1] - minutes[0] + 1) if len(minutes) else 1.0
+def _gaps(minutes: I64, excluded: tuple[Span, ...]) -> float:
+    """Share of the minutes, from the first to the last, in which nothing was received and nothing was left out."""
+    if not len(minutes):
+        return 1.0
+    everything = np.arange(minutes[0], minutes[-1] + 1)
+    missing = np.setdiff1d(everything, minutes)
+    for span in excluded:
+        missing = missing[(missing < span.since_ms // MINUTE_MS) | (missing > span.until_ms // MINUTE_MS)]
+    return len(missing) / len(everything)
 
 
 def _duplicates(rows: pa.Table, table: str) -> float:

@@ -137,7 +137,7 @@ class Runs:
         return ""
 
     async def _validate(self, run: TrainingRun) -> str:
-        """On data that no trial saw, with faults that no trial saw, it must not be worse."""
+        """On data that no trial saw, with faults that no trial saw, it must be better."""
         if run.borrowed_from:
             return ""  # it was validated where it comes from; the gates judge it here
         found = self._experiment_of(run).validation
@@ -147,6 +147,9 @@ class Runs:
                 f"{run.version} is worse than {run.champion} on data that no trial saw: loss {new:.3f}, was {old:.3f}"
             )
             return self._end(run, "refused", says)
+        if new == old:
+            says = f"{run.version} is no better than {run.champion} on data that no trial saw: nothing to roll out"
+            return self._end(run, "unchanged", says)
         self._reached(run, "validated", f"on data that no trial saw: loss {new:.3f}, was {old:.3f}")
         return "" if run.request.rollout else self._end(self._run(run.id), "registered", "no rollout was asked for")
 

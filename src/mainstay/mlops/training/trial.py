@@ -48,19 +48,25 @@ def starts(algorithm: str, parameters: Mapping[str, Any], material: Material) ->
 
 
 def judged(
-    told: Sequence[Start], faults: Sequence[Fault], extent: tuple[int, int], pages_per_week: float
+    told: Sequence[Start],
+    faults: Sequence[Fault],
+    extent: tuple[int, int],
+    pages_per_week: float,
+    unknown: Sequence[Fault] = (),
 ) -> dict[str, float]:
-    """What the starts are worth within a stretch of time.
+    """What the starts are worth within a stretch of time. What is told of `unknown` trouble is neither right nor wrong:
+    its rows were left out, and a detector may find that somebody fell silent.
 
     Returns:
         `faults`, `detected`, `missed_share`, `delay_s` (median of those detected), `false_alarms`, `allowed_alarms`,
         `precision`, `loss`.
-    """
+    """  # noqa: D205
     since_ns, until_ns = extent
     mine = [fault for fault in faults if since_ns <= fault.since_ns <= until_ns]
     heard = [one for one in told if since_ns <= one.at_ns <= until_ns]
     delays = [delay for fault in mine if (delay := _delay(fault, heard)) is not None]
-    false = _bursts([one for one in heard if not one.is_note and not _is_about_any(one, faults)])
+    trouble = [*faults, *unknown]
+    false = _bursts([one for one in heard if not one.is_note and not _is_about_any(one, trouble)])
     allowed = max(1.0, pages_per_week * (until_ns - since_ns) / WEEK_NS)
     missed = 1.0 - len(delays) / len(mine) if mine else 0.0
     delay_s = float(np.median(delays)) / 1e9 if delays else 0.0

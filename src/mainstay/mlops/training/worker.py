@@ -82,24 +82,24 @@ def _detector(job: Job, rows: pa.Table) -> Result:
     quality = report(job.snapshot, rows, features_of(job.kind, material.normals()), job.incidents)
     if not quality.passed:
         return Result(quality=quality)
-    known = confirmed(job.snapshot.query.faults)
+    known, unknown = confirmed(job.snapshot.query.faults), confirmed(job.snapshot.query.excluded)
     first, last = material.extent
     settled, split = first + int(SETTLE * (last - first)), first + int(SPLIT * (last - first))
     past = material.before(split)
-    to_find = [*known, *injected(past, job.seed, settled, split, known)]
-    to_keep = [*known, *injected(material, job.seed + 1, split, last, known)]
+    to_find = [*known, *injected(past, job.seed, settled, split, [*known, *unknown])]
+    to_keep = [*known, *injected(material, job.seed + 1, split, last, [*known, *unknown])]
     subjects = past.subjects
     seen, unseen = put_in(past, to_find), put_in(material, to_keep)
 
     def measure(knobs: dict[str, float], share: float) -> dict[str, float]:
         part = seen.share(max(share, LEAST_SUBJECTS / max(len(subjects), 1)))
         told = starts(job.algorithm, turned(job.kind, job.parameters, knobs), part)
-        return judged(told, _in(to_find, part), (first, split), job.pages_per_week)
+        return judged(told, _in(to_find, part), (first, split), job.pages_per_week, unknown)
 
     trials = search(job.kind, job.trials, job.seed, measure)
     parameters = turned(job.kind, job.parameters, trials[0].knobs)
     validation = {
-        name: judged(starts(job.algorithm, given, unseen), to_keep, (split, last), job.pages_per_week)
+        name: judged(starts(job.algorithm, given, unseen), to_keep, (split, last), job.pages_per_week, unknown)
         for name, given in (("champion", job.parameters), ("challenger", parameters))
     }
     used = [*to_find, *(fault for fault in to_keep if fault not in known)]
