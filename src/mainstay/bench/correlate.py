@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from mainstay.app.deployed import deployed
 from mainstay.correlate import Correlate
 from mainstay.domain.alerts import Alert, Severity
 from mainstay.domain.effects import Effects
@@ -20,7 +21,6 @@ from mainstay.domain.entities import Edge, Entity, Topology, entity_id
 from mainstay.domain.models import VersionRef
 from mainstay.domain.protocols import Models, Signal
 from mainstay.domain.signals import Normal
-from mainstay.app.deployed import deployed
 
 SYSTEM = 25  # services that call each other; systems do not
 START_MS = 1_800_000_000_000
@@ -97,10 +97,9 @@ class Desk:
 
 def correlate(estate: Estate) -> dict[str, Any]:
     """The figures at so many open alerts, and beside them those at a hundredth of it, in the same run."""
+    few = Estate(estate.services, max(estate.opened // 100, 100), estate.timed)
     with deployed() as platform:
-        few = Estate(estate.services, max(estate.opened // 100, 100), estate.timed)
-        small = _measured(platform.serving, few)
-        large = _measured(platform.serving, estate)
+        small, large = _measured(platform.serving, few), _measured(platform.serving, estate)
     return {
         **large,
         **{f"at_{few.opened}_open_{name}": small[name] for name in ("alerts_per_s", "latency_p99_ms", "change_p99_ms")},

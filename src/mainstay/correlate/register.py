@@ -10,7 +10,7 @@ from itertools import islice
 from mainstay.correlate.state import MOST_PENDING, Held, Kept, State
 
 MOST_OF_ONE = 8
-FADED_MS = 3_600_000  # what has shown nothing new for an hour is tied to nothing: no tie lasts so long
+FADED_MS = 1_800_000  # what has shown nothing new for half an hour is tied to nothing: no tie lasts so long
 
 
 class Register:
@@ -93,11 +93,16 @@ class Register:
         return [self.state.held[name] for name in self._of_entity.get(entity, ())]
 
     def fresh(self, entity: str, at_ms: int) -> list[Held]:
-        """Those of them that are closed, or showed something new of this entity in the last hour; the newest first."""
+        """Those of them that are closed, or showed something new of it in the last half hour; the newest first."""
         known = self._fresh.get(entity)
         if not known:
             return []
-        for number in [n for n, held in known.items() if _is_faded(held, entity, at_ms)]:
+        since_ms, faded = at_ms - FADED_MS, []
+        for number, held in known.items():
+            member = held.members.get(entity)
+            if held.is_open and (member is None or (member.last_ms < since_ms and member.told_ms < since_ms)):
+                faded.append(number)
+        for number in faded:
             del known[number]  # what is told of it again is filed again
         return [known[number] for number in sorted(known, reverse=True)] if len(known) > 1 else list(known.values())
 
@@ -195,11 +200,6 @@ class Register:
     def _wait(self, kept: Kept) -> None:
         for entity in _ends(kept):
             self._waiting.setdefault(entity, {})[kept.alert.id] = None
-
-
-def _is_faded(held: Held, entity: str, at_ms: int) -> bool:
-    member = held.members.get(entity)
-    return held.is_open and (member is None or at_ms - max(member.last_ms, member.told_ms) > FADED_MS)
 
 
 def _ends(kept: Kept) -> tuple[str, ...]:

@@ -12,16 +12,16 @@ from typing import Any
 
 from mainstay.correlate.chart import Map
 from mainstay.correlate.moment import Moment
-from mainstay.correlate.register import FADED_MS
 from mainstay.correlate.state import REOPEN_MS, Held, Kept, Member
 from mainstay.correlate.views import alert_sketch
 from mainstay.domain.alerts import Alert
 
-MOST_INCIDENTS = 12
-MOST_MEMBERS = 8
+MOST_INCIDENTS = 8
+MOST_MEMBERS = 6
 MOST_PENDING = 24
 MOST_CHANGES = 20
 MOST_ENDS = 48
+OLD_MS = 1_800_000  # an alert that waits for longer agrees with nothing new
 SCENE_CHANGE_MS = 900_000
 
 
@@ -69,13 +69,13 @@ def _near(ends: Iterable[str], chart: Map) -> dict[str, None]:
 def _incidents(near: Iterable[str], alert: dict[str, Any], moment: Moment) -> dict[str, list[str]]:
     """Those that name something near, the nearest first, in the order of opening, each with its members near it.
 
-    Open ones with something new in the last hour; lately resolved ones only when this is their symptom again.
+    Open ones with something new in the last half hour; lately resolved ones only when this is their symptom again.
     """
     found: dict[str, list[str]] = {}
     for entity in near:
         for held in moment.register.fresh(entity, moment.at_ms):
             name = held.incident.id
-            if (name in found or len(found) < MOST_INCIDENTS) and _may_matter(held, entity, alert, moment.at_ms):
+            if (name in found or len(found) < MOST_INCIDENTS) and _may_matter(held, alert, moment.at_ms):
                 members = found.setdefault(name, [])
                 if len(members) < MOST_MEMBERS:
                     members.append(entity)
@@ -83,10 +83,9 @@ def _incidents(near: Iterable[str], alert: dict[str, Any], moment: Moment) -> di
     return dict(sorted(found.items(), key=lambda item: (opened[item[0]].incident.opened_ms, item[0])))
 
 
-def _may_matter(held: Held, entity: str, alert: dict[str, Any], at_ms: int) -> bool:
+def _may_matter(held: Held, alert: dict[str, Any], at_ms: int) -> bool:
     if held.is_open:
-        member = held.members[entity]
-        return bool(member.alerts) and alert["since_ms"] - max(member.last_ms, member.told_ms) <= FADED_MS
+        return True
     if held.incident.status != "resolved" or at_ms - held.closed_ms > REOPEN_MS:
         return False
     return f"{alert['entity']}|{alert['signal']}" in held.symptoms or alert["fingerprint"] in held.prints
@@ -96,7 +95,7 @@ def _pending(near: Iterable[str], alert: Alert, moment: Moment) -> list[Kept]:
     found: dict[str, Kept] = {}
     for entity in near:
         for kept in moment.register.waiting_at(entity):
-            if kept.alert.id != alert.id and abs(kept.alert.since_ms - alert.since_ms) <= FADED_MS:
+            if kept.alert.id != alert.id and abs(kept.alert.since_ms - alert.since_ms) <= OLD_MS:
                 found[kept.alert.id] = kept
         if len(found) >= MOST_PENDING:
             break

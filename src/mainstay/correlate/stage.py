@@ -53,7 +53,7 @@ class Correlate:
         return tuple(self._state.changes)
 
     def alerts_of(self, incident: str) -> Sequence[Alert]:
-        """The alerts of an incident that is open or was resolved in the last ten minutes, by onset; the first hundred."""
+        """The alerts of an incident that is open or was resolved lately, by onset; the first hundred."""
         held = self._state.held.get(incident)
         return [kept.alert for kept in in_order(held)] if held else ()
 

@@ -85,7 +85,9 @@ class Nearness:
 
     def to_member(self, alert: AlertSketch, member: Member) -> Link:
         """The tie of an alert to one entity of an incident: the stronger of its two ends."""
-        gap = max(member.first_ms - alert.since_ms, alert.since_ms - member.last_ms, 0)
+        gap = member.first_ms - alert.since_ms
+        if gap < 0:
+            gap = max(alert.since_ms - member.last_ms, 0)
         if gap > self.longest_ms:
             return Link(0.0, NO_LINK.why, gap)
         if alert.is_rule and self._is_over(member, alert.since_ms):
