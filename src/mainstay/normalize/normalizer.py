@@ -120,7 +120,8 @@ class Normalizer:
     def topology(self) -> Topology:
         """Who is there and who calls whom: entities heard of, calls seen within a day, and what the catalog says."""
         if self._topology[0] != self._directory.version:
-            edges = {pair: Edge(caller=pair[0], callee=pair[1]) for pair in list(self._directory.static_edges)}
+            said = list(self._directory.static_edges.items())
+            edges = {pair: Edge(caller=pair[0], callee=pair[1], seen_ms=said_ms) for pair, said_ms in said}
             for pair, seen_ms in list(self._edges.items()):  # the API reads while the pipeline writes
                 edges[pair] = Edge(caller=pair[0], callee=pair[1], seen_ms=seen_ms)
             topology = Topology(entities=dict(self._directory.entities), edges=tuple(edges[p] for p in sorted(edges)))
