@@ -19,13 +19,13 @@ from mainstay.domain.protocols import Clock
 from mainstay.domain.training import Experiment
 from mainstay.domain.verdicts import Label
 from mainstay.domain.watching import BiasReport, Finding, InventoryRow, RecallMark, RiskScore, Standing
+from mainstay.mlops.governance import cards, inventory, recalling
+from mainstay.mlops.governance.bias import Case, report
+from mainstay.mlops.governance.evidence import write_evidence
+from mainstay.mlops.governance.risk import risk
 from mainstay.mlops.heads import SignedHead
 from mainstay.mlops.recall import recall
-from mainstay.mlops.watching import cards, inventory, recalling
-from mainstay.mlops.watching.bias import Case, report
-from mainstay.mlops.watching.evidence import write_evidence
 from mainstay.mlops.watching.judgements import Judgements
-from mainstay.mlops.watching.risk import risk
 from mainstay.store.mlops import ModelStore
 
 DAY_MS = 86_400_000

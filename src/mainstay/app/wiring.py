@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from mainstay.app.commands import Commands
 from mainstay.app.lately import Lately
 from mainstay.automation import Catalogue, load_runbooks
 from mainstay.automation.proposals import Proposals
+from mainstay.automation.soundness import Unsound
 from mainstay.correlate import Correlate
 from mainstay.detect import Detect, read_calendar
 from mainstay.domain.effects import Effects
@@ -84,30 +85,14 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
     standings = Standings(lambda: watch.findings, lambda: watch.health, lambda ref: _refused(registry, ref))
     detect = Detect(watch, settings.budget, settings.floors, lambda: normalizer.topology, calendar)
     correlate = Correlate(watch)
-
-    def unsound(incident: Incident, plan: Plan, at_ms: int) -> Sequence[Standing]:
-        if not settings.watching.gates_automation:
-            return ()
-        upstream = upstream_of(incident, correlate.alerts_of(incident.id), plan)
-        return standings.unsound(upstream, scopes_of(incident.entities, normalizer.topology.entities), at_ms)
-
-    proposals = Proposals(catalogue, watch, lambda: normalizer.topology, unsound)
+    proposals = Proposals(
+        catalogue, watch, lambda: normalizer.topology, _unsound(settings, standings, normalizer, correlate)
+    )
     lately = Lately(control, lambda: pipeline.undecided)
     commands = Commands(serving, normalizer, detect, correlate, proposals, lately, settings.receiver)
 
-    def commanded(command: Command, effects: Effects) -> None:
-        if command.kind == "govern":
-            watch.govern(command, effects)
-        else:
-            commands.apply(command, effects)
-        if command.kind == "rollback":
-            watch.took_back(effects.deployments.values(), command.arguments.get("why", ""))
-
     def assessed(incident: Incident, at_ms: int) -> Incident:
         return assess(incident, normalizer.topology, correlate.alerts_of(incident.id), correlate.changes, at_ms)
-
-    def proposed(incident: Incident, at_ms: int, effects: Effects) -> None:
-        proposals.apply(incident, at_ms, effects)
 
     def learned(effects: Effects) -> None:
         proposals.learn(effects)
@@ -125,9 +110,9 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
         correlate=correlate,
         assess=assessed,
         learn=learned,
-        propose=proposed,
+        propose=proposals.apply,
         pages=paged,
-        command=commanded,
+        command=_taken(commands, watch),
         stateful={
             "normalize": normalizer,
             "serving": serving,
@@ -142,6 +127,32 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
     return Line(
         *stores, registry, serving, watch, standings, normalizer, detect, correlate, proposals, catalogue, pipeline
     )
+
+
+def _unsound(settings: Settings, standings: Standings, normalizer: Normalizer, correlate: Correlate) -> Unsound:
+    """Which models behind an incident and its plan do not stand, where the incident is."""
+
+    def unsound(incident: Incident, plan: Plan, at_ms: int) -> Sequence[Standing]:
+        if not settings.watching.gates_automation:
+            return ()
+        upstream = upstream_of(incident, correlate.alerts_of(incident.id), plan)
+        return standings.unsound(upstream, scopes_of(incident.entities, normalizer.topology.entities), at_ms)
+
+    return unsound
+
+
+def _taken(commands: Commands, watch: Watch) -> Callable[[Command, Effects], None]:
+    """Commands to where they belong; what concerns who answers for a model, and rollbacks, to the watch."""
+
+    def taken(command: Command, effects: Effects) -> None:
+        if command.kind == "govern":
+            watch.govern(command, effects)
+        else:
+            commands.apply(command, effects)
+        if command.kind == "rollback":
+            watch.took_back(effects.deployments.values(), command.arguments.get("why", ""))
+
+    return taken
 
 
 def _refused(registry: Registry, ref: VersionRef) -> str:

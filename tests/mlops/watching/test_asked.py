@@ -82,7 +82,7 @@ def test_the_inventory_says_who_answers_and_what_is_overdue(watching):
 
 
 def test_the_inventory_as_csv_is_one_line_per_model(watching):
-    from mainstay.mlops.watching.inventory import as_csv
+    from mainstay.mlops.governance.inventory import as_csv
 
     rows = list(csv.DictReader(io.StringIO(as_csv(watching.inventory()))))
     assert {row["model"] for row in rows} >= {"edges", "metrics", "planner"}
@@ -92,7 +92,7 @@ def test_the_inventory_as_csv_is_one_line_per_model(watching):
 def test_no_cell_of_the_csv_is_a_formula(watching):
     import msgspec
 
-    from mainstay.mlops.watching.inventory import as_csv
+    from mainstay.mlops.governance.inventory import as_csv
 
     row = msgspec.structs.replace(watching.inventory()[0], owner="=HYPERLINK(1)")
     assert "'=HYPERLINK" in as_csv([row])

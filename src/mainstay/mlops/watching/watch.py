@@ -176,6 +176,7 @@ class Watch:
         for slot, row in saved.state.slots.items():
             self._room(slot)
             self._row_of[slot] = row
+        self._is_in = self._row_of >= 0
         self._entries.update(source.entity for source in self._characters["edges"].sources if source.is_demand)
         self._hold()
 
@@ -188,6 +189,7 @@ class Watch:
             "edges": Characters(self.policy.calls, self._span_ms),
         }
         self._row_of = np.full(1024, -1, dtype=np.int32)
+        self._is_in = self._row_of >= 0  # a byte a series: what every sample is looked up in
         self._held = np.zeros(self.policy.series, dtype=np.bool_)
         self._entries: set[str] = set()
         self.told: dict[str, Any] = {}
@@ -198,9 +200,8 @@ class Watch:
         batch = normal.metrics
         if batch is None or not self._characters["metrics"].sources:
             return
-        found = self._row_of.take(batch.series, mode="clip")
-        which = np.flatnonzero(found >= 0)
-        rows = found[which].astype(np.int64)
+        which = np.flatnonzero(self._is_in.take(batch.series, mode="clip"))
+        rows = self._row_of[batch.series[which]].astype(np.int64)
         at_ms = batch.at_ns[which] // 1_000_000
         self._characters["metrics"].add_all(rows, at_ms, batch.value[which])
         p_values = served.scored.scores
@@ -221,6 +222,7 @@ class Watch:
             row = sample.offer(Source(f"metric:{series.id}", series.entity, series.metric, rank))
             if row is not None:
                 self._sit(series.slot, row, series.entity)
+        self._is_in = self._row_of >= 0
 
     def _sit(self, slot: int, row: int, entity: str) -> None:
         """The series of this slot has this row now, and no other has."""

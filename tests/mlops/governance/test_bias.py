@@ -5,7 +5,7 @@ import pytest
 
 from mainstay.domain.entities import Entity
 from mainstay.domain.models import VersionRef
-from mainstay.mlops.watching.bias import Case, gate, report
+from mainstay.mlops.governance.bias import Case, gate, report
 
 REF = VersionRef("metrics", 3)
 TEAMS = ("ada", "bob", "eve")

@@ -17,7 +17,7 @@ from mainstay.domain.ledger import LedgerEntry
 from mainstay.domain.models import Deployment, ModelKind, ModelVersion
 from mainstay.domain.shares import told
 from mainstay.domain.watching import BiasReport, Finding, Governance, RiskScore, Share, Standing
-from mainstay.mlops.watching.inventory import purpose_of
+from mainstay.mlops.governance.inventory import purpose_of
 
 LIMITS: Mapping[str, tuple[str, ...]] = {
     "metrics": (
