@@ -14,7 +14,7 @@ from mainstay.correlate.grouping import take, worst
 from mainstay.correlate.moment import Moment
 from mainstay.correlate.register import Register
 from mainstay.correlate.repeats import Repeats
-from mainstay.correlate.state import FORMAT, REOPEN_MS, Held, Kept, State
+from mainstay.correlate.state import FORMAT, MOST_GROUPINGS, REOPEN_MS, Held, Kept, State
 from mainstay.correlate.views import in_order
 from mainstay.domain.alerts import SEVERITIES, Alert
 from mainstay.domain.changes import Change
@@ -27,7 +27,7 @@ from mainstay.domain.signals import Normal
 from mainstay.domain.state import pack, unpack
 
 QUIET_MS = 20_000  # all alerts calm for so long: an alert that only paused would have come back
-DIAGNOSES_PER_S = 5  # of record time: in a storm of incidents each waits its turn, those without a cause first …
+DIAGNOSES_PER_S = 3  # of record time: in a storm of incidents each waits its turn, those without a cause first …
 DIAGNOSES_PER_RECORD = 1  # … and no alert waits for more than one
 
 
@@ -53,9 +53,9 @@ class Correlate:
         return tuple(self._state.changes)
 
     def alerts_of(self, incident: str) -> Sequence[Alert]:
-        """The alerts of an incident that is open or was resolved lately, by onset; the first hundred."""
+        """The alerts of an incident that is open or was resolved lately, by onset; the first 500."""
         held = self._state.held.get(incident)
-        return [kept.alert for kept in in_order(held)] if held else ()
+        return [kept.alert for kept in in_order(held, MOST_GROUPINGS)] if held else ()
 
     def alert_of(self, fingerprint: str) -> str:
         """The alert by which a condition of the user's own burns now; "" when it does not."""

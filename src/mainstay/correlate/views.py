@@ -12,7 +12,7 @@ from mainstay.correlate.vitals import kind_of, owner
 from mainstay.domain.alerts import Alert
 
 MOST_EDGES = 400
-MOST_ALERTS = 100
+MOST_ALERTS = 60
 CASE_CHANGE_MS = 1_800_000
 YES = ("true", "1", "yes")
 
@@ -133,9 +133,9 @@ def _number(text: str | None) -> float | None:
     return min(1.0, max(0.0, value)) if value is not None and value == value else None  # noqa: PLR0124 - NaN
 
 
-def in_order(held: Held) -> list[Kept]:
-    """Its alerts by onset, the first hundred: what came later to a storm of thousands names no cause."""
-    return heapq.nsmallest(MOST_ALERTS, held.alerts.values(), key=lambda kept: (kept.alert.since_ms, kept.alert.id))
+def in_order(held: Held, most: int = MOST_ALERTS) -> list[Kept]:
+    """Its alerts by onset, the first sixty: what came later to a storm of thousands names no cause."""
+    return heapq.nsmallest(most, held.alerts.values(), key=lambda kept: (kept.alert.since_ms, kept.alert.id))
 
 
 def _change_facts(state: State, near: set[str], onset_ms: int) -> list[dict[str, Any]]:
