@@ -274,17 +274,9 @@ class Runs:
         if run.borrowed_from:
             return {"borrowed_from": run.borrowed_from}
         found = self._experiment_of(run)
-        old, new = found.validation["champion"], found.validation["challenger"]
-        replayed = {
-            "faults": int(new.get("faults", 0)),
-            "champion_faults": int(old.get("detected", 0)),
-            "challenger_faults": int(new.get("detected", 0)),
-            "champion_extra": int(old.get("false_alarms", 0)),
-            "challenger_extra": int(new.get("false_alarms", 0)),
-        }
         return {
             "experiment": found.id, "dataset": found.snapshot.digest, "validation": found.validation,
-            "labels": found.labels, "replayed": replayed,
+            "labels": found.labels,
         }  # fmt: skip
 
     def _experiment_of(self, run: TrainingRun) -> Experiment:
