@@ -85,7 +85,10 @@ def petshop(folder: Path, *, labels: bool = True) -> Path:
     ]  # fmt: skip
     table(folder / "cases.parquet", cases, ts=pa.timestamp("us"))
     rows = [
-        row for case in cases for step in range(5) for row in _samples(case["scenario"], at, step, slow=step in (2, 3))
+        row
+        for case in cases
+        for step in range(5)
+        for row in _samples(str(case["scenario"]), at, step, slow=step in (2, 3))
     ]
     table(folder / "metrics.parquet", rows, ts=pa.timestamp("us"))
     normal = [row for step in range(40) for row in _samples("busy", DAY, step, slow=False)]

@@ -12,11 +12,11 @@ import pytest
 from tests.evaluate import shops
 
 from mainstay.domain.errors import BadInput
-from mainstay.evaluate import ablation, nezha, petshop
-from mainstay.evaluate.plain import robust_z, traversal
-from mainstay.evaluate.ranks import figures, rank
-from mainstay.evaluate.recordings import Recordings, case_rows, folder_of, kind_of, workload
-from mainstay.evaluate.statements import Statements
+from mainstay.evaluate.rca import ablation, nezha, petshop
+from mainstay.evaluate.rca.plain import robust_z, traversal
+from mainstay.evaluate.rca.ranks import figures, rank
+from mainstay.evaluate.rca.recordings import CaseRow, Recordings, case_rows, folder_of, kind_of, workload
+from mainstay.evaluate.rca.statements import Statements
 
 
 def test_nezha_names_the_service_from_metrics_and_from_lines(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_nothing_after_a_case_is_looked_at(tmp_path: Path) -> None:
     rows = case_rows(folder)
     recordings = Recordings(folder, "TrainTicket")
     assert [len(recordings.past(row)) for row in rows] == [1, 1]
-    early = nezha.CaseRow("Shop/1", "TrainTicket", rows[0].began_ms - 2 * 3_600_000, "")
+    early = CaseRow("Shop/1", "TrainTicket", rows[0].began_ms - 2 * 3_600_000, "")
     assert recordings.past(early) == []
     for row in rows:
         assert all(len(gauge["past"]) == 20 for gauge in recordings.gauges(row))

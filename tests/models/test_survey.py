@@ -19,7 +19,7 @@ def asked(inputs: dict[str, Any]) -> dict[str, Any]:
 
 def first(inputs: dict[str, Any]) -> str:
     entities = asked(inputs)["entities"]
-    return max(entities, key=lambda name: (entities[name], name)).rpartition("/")[2]
+    return str(max(entities, key=lambda name: (entities[name], name))).rpartition("/")[2]
 
 
 def calm_cpu(*but: str) -> list[dict[str, Any]]:

@@ -13,9 +13,9 @@ SUITES: dict[str, str] = {
     "entity": "mainstay.evaluate.entity",
     "templates": "mainstay.evaluate.templates",
     "alerts": "mainstay.evaluate.alerts",
-    "nezha": "mainstay.evaluate.nezha",
-    "petshop": "mainstay.evaluate.petshop",
-    "ablation": "mainstay.evaluate.ablation",
+    "nezha": "mainstay.evaluate.rca.nezha",
+    "petshop": "mainstay.evaluate.rca.petshop",
+    "ablation": "mainstay.evaluate.rca.ablation",
 }
 
 

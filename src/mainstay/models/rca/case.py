@@ -6,7 +6,12 @@ from typing import Any
 
 import msgspec
 
-from mainstay.models.rca.survey import Survey
+from mainstay.models.survey.facts import Survey
+from mainstay.models.survey.names import short
+
+__all__ = [
+    "AlertFact", "CallFact", "Case", "ChangeFact", "LogFact", "VitalFact", "case_of", "short",
+]  # fmt: skip
 
 
 class AlertFact(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,12 +157,3 @@ def case_of(inputs: Any) -> Case:
         msgspec.ValidationError: The inputs are not those of a diagnoser; the message names the field.
     """
     return msgspec.convert(inputs, Case)
-
-
-def short(entity: str) -> str:
-    """The name of an entity without kind and environment.
-
-    >>> short("service:prod/payments")
-    'payments'
-    """
-    return entity.rpartition("/")[2] or entity

@@ -8,13 +8,13 @@ from dataclasses import replace
 from mainstay.models.rca.blame import Charge
 from mainstay.models.rca.case import Case, short
 from mainstay.models.rca.clue import Clue, total
-from mainstay.models.rca.finding import Finding
 from mainstay.models.rca.hypothesis import Hypothesis
-from mainstay.models.rca.impact import shares_of
 from mainstay.models.rca.picture import Picture
 from mainstay.models.rca.place import place_clues
-from mainstay.models.rca.survey import Survey
-from mainstay.models.rca.weighing import Weighed, reached, weighed
+from mainstay.models.survey.facts import Survey
+from mainstay.models.survey.finding import Finding
+from mainstay.models.survey.impact import shares_of
+from mainstay.models.survey.weighing import Weighed, reached, weighed
 
 CAUSES = {"cpu": "cpu", "memory": "memory"}
 """Modalities that say what kind of trouble it is; the others only say where."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from mainstay.models.rca.case import short
-from mainstay.models.rca.finding import Finding
-from mainstay.models.rca.surprise import changed
-from mainstay.models.rca.survey import Habit, Work
+from mainstay.models.survey.facts import Habit, Work
+from mainstay.models.survey.finding import Finding
+from mainstay.models.survey.names import short
+from mainstay.models.survey.surprise import changed
 
 
 @dataclass(frozen=True, slots=True)

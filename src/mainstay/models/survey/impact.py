@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mainstay.models.rca.survey import Gauge
+from mainstay.models.survey.facts import Gauge
 
 Shares = Mapping[tuple[str, str], float]
 """(entity, kind of gauge) → 0–1; nothing where the requests are not counted."""

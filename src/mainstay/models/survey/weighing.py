@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from mainstay.models.rca.finding import Finding, strongest
-from mainstay.models.rca.gauges import gauge_findings
-from mainstay.models.rca.habits import habit_findings
-from mainstay.models.rca.paces import pace_findings
-from mainstay.models.rca.surprise import bounded
-from mainstay.models.rca.survey import Survey
+from mainstay.models.survey.facts import Survey
+from mainstay.models.survey.finding import Finding, strongest
+from mainstay.models.survey.gauges import gauge_findings
+from mainstay.models.survey.habits import habit_findings
+from mainstay.models.survey.paces import pace_findings
+from mainstay.models.survey.surprise import bounded
 
 FELT_ABOVE = ("latency", "errors", "habit")
 """Modalities in which trouble shows in everything that calls: there, what a callee shows explains its callers."""

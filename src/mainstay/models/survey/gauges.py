@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mainstay.domain.signals import F64
-from mainstay.models.rca.case import short
-from mainstay.models.rca.finding import Finding
-from mainstay.models.rca.surprise import shifted
-from mainstay.models.rca.survey import Gauge
+from mainstay.models.survey.facts import Gauge
+from mainstay.models.survey.finding import Finding
+from mainstay.models.survey.names import short
+from mainstay.models.survey.surprise import shifted
 
 ENOUGH_PEERS = 8
 QUANTILE, QUANTILE_Z = 0.8, 0.84

@@ -11,9 +11,9 @@ import numpy as np
 
 from mainstay.app.deployed import deployed
 from mainstay.domain.signals import F64
-from mainstay.evaluate.incidents import PREFIX, Question, answered, paces, ranked, reported, works
-from mainstay.evaluate.plain import robust_z, traversal
-from mainstay.evaluate.recordings import CaseRow, Recordings, case_rows, folder_of
+from mainstay.evaluate.rca.incidents import PREFIX, Question, answered, paces, ranked, reported, works
+from mainstay.evaluate.rca.plain import robust_z, traversal
+from mainstay.evaluate.rca.recordings import CaseRow, Recordings, case_rows, folder_of
 
 PROTOCOL = """\
 nezha (IntelligentDDS/Nezha): the deployed diagnoser ranks the services of each case from its metrics, spans and log

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-
-from mainstay.models.rca.clue import Kind
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +15,7 @@ class Finding:
     modality: str
     evidence: float
     says: str
-    kind: Kind
+    kind: Literal["metric", "edge", "log"]
     ref: str
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from mainstay.evaluate.sketches import Sketch
+from mainstay.evaluate.rca.sketches import Sketch
 from mainstay.normalize.logs.headline import spoken
 from mainstay.normalize.logs.lines import MAX_BODY
 from mainstay.normalize.logs.miner import Miner

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mainstay.models.rca.case import short
-from mainstay.models.rca.finding import Finding
-from mainstay.models.rca.surprise import shifted
-from mainstay.models.rca.survey import Pace, Window
+from mainstay.models.survey.facts import Pace, Window
+from mainstay.models.survey.finding import Finding
+from mainstay.models.survey.names import short
+from mainstay.models.survey.surprise import shifted
 
 LEAST = 2  # calls, before and after
 

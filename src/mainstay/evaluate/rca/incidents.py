@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mainstay.domain.errors import BadInput
 from mainstay.app.deployed import Deployed
-from mainstay.evaluate.ranks import figures, rank
-from mainstay.evaluate.sketches import WINDOW_MS, Sketch
+from mainstay.domain.errors import BadInput
+from mainstay.evaluate.rca.ranks import figures, rank
+from mainstay.evaluate.rca.sketches import WINDOW_MS, Sketch
 
 PREFIX = "service:recorded/"
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mainstay.evaluate import nezha, petshop
 from mainstay.app.deployed import deployed
-from mainstay.evaluate.incidents import Answer, Question, answered
-from mainstay.evaluate.ranks import figures, rank
-from mainstay.evaluate.recordings import folder_of
+from mainstay.evaluate.rca import nezha, petshop
+from mainstay.evaluate.rca.incidents import Answer, Question, answered
+from mainstay.evaluate.rca.ranks import figures, rank
+from mainstay.evaluate.rca.recordings import folder_of
 
 PROTOCOL = """\
 ablation: the cases of nezha and petshop (those with a normal time) under their protocols, asked again with one kind of

@@ -14,16 +14,17 @@ import pyarrow.parquet as pq
 from mainstay.app.deployed import deployed
 from mainstay.domain.errors import BadInput
 from mainstay.domain.signals import F64
-from mainstay.evaluate.incidents import PREFIX, Question, answered, ranked, reported
-from mainstay.evaluate.plain import robust_z, traversal
-from mainstay.evaluate.recordings import folder_of
+from mainstay.evaluate.rca.incidents import PREFIX, Question, answered, ranked, reported
+from mainstay.evaluate.rca.plain import robust_z, traversal
+from mainstay.evaluate.rca.recordings import folder_of
 
 PROTOCOL = """\
 petshop (amazon-science/petshop-root-cause-analysis): given the service that complains, its metric, the time and the
 topology, the deployed diagnoser ranks the services of each case from its metrics and those of the scenario's normal
 time. ac1, ac3, avg5: share of cases whose cause is among the first 1, 3, mean of 1 to 5; a tie counts as the worst
 rank. Cases of scenarios without a normal time are apart (no_baseline_*). z_*: the largest robust z-score of a service's
-average of the complaint's metric; traversal_*: from the complaining service along those beyond 3, those that call no such service."""
+average of the complaint's metric; traversal_*: from the complaining service along those beyond 3, those that call no
+such service."""
 
 KINDS = {"latency": "latency", "availability": "errors"}
 STEP_MS = 300_000

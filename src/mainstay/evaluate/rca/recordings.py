@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 
 from mainstay.domain.errors import BadInput
 from mainstay.domain.signals import F64, I64
-from mainstay.evaluate.incidents import PREFIX
-from mainstay.evaluate.sketches import Lines, Sketch, Spans, sketch
-from mainstay.evaluate.statements import Statements, errors
+from mainstay.evaluate.rca.incidents import PREFIX
+from mainstay.evaluate.rca.sketches import Lines, Sketch, Spans, sketch
+from mainstay.evaluate.rca.statements import Statements, errors
 
 POD = re.compile(r"(?P<workload>.+)-[a-z0-9]{8,10}-[a-z0-9]{5}")  # as k8s pods are mapped to workloads by default
 LATELY = 120  # past samples of a metric: two hours by minutes
