@@ -36,8 +36,10 @@ def deleted(place: int) -> Tampered:
 
 
 def inserted(place: int) -> Tampered:
-    forged = chain(WHOLE[place], Entry(id="x", kind="page", at_ms=0, actor="mainstay", subject="x", output={}))
-    return [*WHOLE[: place + 1], forged, *WHOLE[place + 1 :]], place + 2
+    """One that follows what stands before it: what stood there does not fit any more, or is not what the head names."""
+    forged = Entry(id="x", kind="page", at_ms=0, actor="mainstay", subject="x", output={})
+    slipped = chain(WHOLE[place - 1] if place else None, forged)
+    return [*WHOLE[:place], slipped, *WHOLE[place:]], min(place + 2, COUNT)
 
 
 def reordered(place: int) -> Tampered:

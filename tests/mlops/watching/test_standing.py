@@ -8,6 +8,7 @@ from mainstay.domain.effects import Effects
 from mainstay.domain.incidents import Grouping, Incident, Suspect
 from mainstay.domain.models import Deployment, VersionRef
 from mainstay.domain.records import Command
+from mainstay.domain.rollouts import Rollout
 from mainstay.domain.runbooks import Plan, Verify
 from mainstay.domain.watching import Finding
 from mainstay.mlops.watching.health import DAY_MS, Health, governed
@@ -16,14 +17,9 @@ from mainstay.mlops.watching.standing import Standings, scopes_of, upstream_of
 REF = VersionRef("metrics", 7)
 
 
-class Rollout(msgspec.Struct, frozen=True, kw_only=True):
-    """As far as health looks at one."""
-
-    id: str = "RO-1"
-    challenger: VersionRef = REF
-    scope: str = "service=cart"
-    stage: str = "canary"
-    says: str = ""
+def rollout(stage: str = "canary", scope: str = "service=cart", says: str = "") -> Rollout:
+    at = {"champion": VersionRef("metrics", 6), "challenger": REF}
+    return Rollout(id="RO-1", kind="metrics", scope=scope, stage=stage, says=says, **at)
 
 
 def finding(scope: str = "*", measure: str = "data_drift", version: VersionRef = REF) -> Finding:
@@ -52,8 +48,8 @@ def test_a_version_of_which_nothing_is_known_stands():
     [
         (standings(finding()), "drifting"),
         (standings(finding(measure="accuracy")), "drifting"),
-        (standings(health=after(Rollout(scope="*"))), "canary"),
-        (standings(health=after(Rollout(), Rollout(stage="rolled_back", says="too many pages"))), "rolled_back"),
+        (standings(health=after(rollout(scope="*"))), "canary"),
+        (standings(health=after(rollout(), rollout(stage="rolled_back", says="too many pages"))), "rolled_back"),
         (standings(refused="altered"), "unverified"),
     ],
     ids=["drift", "accuracy", "canary", "rolled back", "unverified"],
@@ -86,11 +82,11 @@ def test_drift_of_a_tier_concerns_its_services():
 
 
 def test_a_canary_that_went_live_is_none():
-    assert standings(health=after(Rollout(), Rollout(stage="live"))).standing(REF, "*", AT_MS).is_sound
+    assert standings(health=after(rollout(), rollout(stage="live"))).standing(REF, "*", AT_MS).is_sound
 
 
 def test_a_version_that_was_rolled_back_stands_again_when_it_is_deployed():
-    back = Rollout(stage="rolled_back")
+    back = rollout(stage="rolled_back")
     assert (
         standings(health=after(back, deployments=[Deployment(kind="metrics", live=REF)])).standing(REF, "*", 1).is_sound
     )

@@ -11,6 +11,7 @@ from mainstay.domain.errors import BadInput
 from mainstay.domain.ledger import Entry
 from mainstay.domain.models import VersionRef
 from mainstay.domain.records import Command
+from mainstay.domain.rollouts import Rollout
 from mainstay.domain.watching import Governance, Materiality
 
 REVIEW_DAYS: Mapping[Materiality, int] = {"high": 90, "medium": 180, "low": 365}
@@ -39,8 +40,8 @@ class Health(msgspec.Struct):
         for record in effects.records.values():
             if isinstance(record, Governance):
                 self.governance[record.id] = record
-            elif hasattr(record, "challenger") and hasattr(record, "stage"):
-                self._rollout(record.id, record.challenger, record.scope, record.stage, record.says)
+            elif isinstance(record, Rollout):
+                self._rollout(record)
         for deployment in effects.deployments.values():
             self.rolled_back.pop(str(deployment.live), None)
 
@@ -63,12 +64,12 @@ class Health(msgspec.Struct):
         due_ms = self.next_review_ms(model)
         return due_ms is not None and at_ms > due_ms
 
-    def _rollout(self, name: str, challenger: VersionRef, scope: str, stage: str, says: str) -> None:
-        self.canary.pop(name, None)
-        if stage == "canary":
-            self.canary[name] = (challenger, scope)
-        elif stage == "rolled_back":
-            self.took_back(challenger, says)
+    def _rollout(self, rollout: Rollout) -> None:
+        self.canary.pop(rollout.id, None)
+        if rollout.stage == "canary":
+            self.canary[rollout.id] = (rollout.challenger, rollout.scope)
+        elif rollout.stage == "rolled_back":
+            self.took_back(rollout.challenger, rollout.says or rollout.why)
 
 
 def governed(command: Command, known: Governance | None, effects: Effects) -> None:
