@@ -103,7 +103,7 @@ def test_the_diagnoses_of_a_storm_of_incidents_take_turns_and_all_come() -> None
     asked = [1]
     for tick in range(1, 16):
         before = sum(kind == "diagnoser" for kind, _ in judges.decisions)
-        stage.apply(Normal(), Topology(), ms(tick / 10), Effects(decided_seq=tick + 1))
+        stage.apply(Normal(), Topology(), ms(tick / 2), Effects(decided_seq=tick + 1))
         asked.append(sum(kind == "diagnoser" for kind, _ in judges.decisions) - before)
     assert max(asked) == 1
     assert {d.inputs["incident"] for kind, d in judges.decisions if kind == "diagnoser"} >= {"INC-1", "INC-9"}
