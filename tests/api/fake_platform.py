@@ -38,6 +38,7 @@ from mainstay.mlops import Keys
 from mainstay.mlops.heads import SignedHead, opened_head, sign_head
 from mainstay.mlops.recall import Recall, recall
 from mainstay.mlops.signing import Envelope
+from mainstay.mlops.training.lineage import lineage
 from mainstay.settings import Settings
 from mainstay.store.backup import Manifest, backup
 from mainstay.store.control import Control
@@ -52,6 +53,30 @@ class FakeDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
         await send({"type": "http.response.body", "body": b"taken"})
+
+
+class FakeTraining:
+    """Nothing was trained, and nothing can be."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    async def request(self, name: str, asked: Any) -> Any:
+        raise NotFound(f"there is no model {name!r}")
+
+    def runs(self, kind: str | None = None, limit: int = 100) -> list[Any]:
+        return []
+
+    def run(self, name: str) -> Any:
+        raise NotFound(f"there is no training run {name!r}")
+
+    def experiments(self, model: str | None = None, limit: int = 100) -> list[Any]:
+        return []
+
+    def lineage(self, ref: VersionRef, limit: int = 1000) -> Any:
+        version = self._control.version(ref)
+        assert version is not None  # the route looked
+        return lineage(version, self._control.versions(ref.model), None, self._control.ledger_stream, limit)
 
 
 class FakePlatform:
@@ -69,6 +94,7 @@ class FakePlatform:
         self.is_ready = True
         self.is_full = False
         self.standing = BudgetState()
+        self.training = FakeTraining(self.control)
 
     def status(self) -> Status:
         return Status(
