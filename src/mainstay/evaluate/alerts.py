@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mainstay.app.deployed import deployed
 from mainstay.correlate import Correlate
 from mainstay.detect.book import Book
 from mainstay.detect.rules import Rules
@@ -25,7 +26,6 @@ from mainstay.domain.errors import BadInput
 from mainstay.domain.models import Decision, VersionRef
 from mainstay.domain.protocols import Models, Served
 from mainstay.domain.signals import Normal
-from mainstay.app.deployed import deployed
 from mainstay.ingest.alertmanager import RESOLVE_TIMEOUT_MS, decode_posted
 from mainstay.normalize import Normalizer
 
