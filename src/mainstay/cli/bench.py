@@ -154,6 +154,19 @@ def correlate(opened: int, alerts: int, services: int, json_file: Path | None) -
     _say(measure(Estate(services, opened, alerts)), json_file)
 
 
+@bench.command()
+@click.option("--series", default=1_000_000, show_default=True)
+@click.option("--scopes", default=200, show_default=True)
+@click.option("--versions", default=20, show_default=True)
+@click.option("--json", "json_file", type=click.Path(path_type=Path))
+def serving(series: int, scopes: int, versions: int, json_file: Path | None) -> None:
+    """What a deployment costs: the detector alone, through scopes and versions, and with a default shadow."""
+    from mainstay.bench.detect import Plant
+    from mainstay.bench.serving import serving as measure
+
+    _say(measure(Plant(series, scopes, versions)), json_file)
+
+
 def _say(figures: dict[str, Any], json_file: Path | None) -> None:
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mainstay.domain.rollouts import Evidence, Gate, GatePolicy, GateResult, Rollout
 from mainstay.files import Document
-from mainstay.mlops.sequential import is_beyond
+from mainstay.mlops.sequential import is_above, is_beyond
 
 SHIPPED = Path(__file__).parent / "gates.yaml"
 
@@ -92,9 +92,23 @@ def _broken(evidence: Evidence, figures: dict[str, float], gate: Gate, alpha: fl
         wrong.append(f"it missed {missed} of {found} that the champion found; {gate.missed_share:.0%} may be")
     if is_beyond(extra, told, gate.extra_share, each):
         wrong.append(f"{extra} of {told} that it told are its alone; {gate.extra_share:.0%} may be")
+    wrong += _broken_in_replay(evidence, gate, each)
     differing = evidence.decisions - evidence.same
     if is_beyond(differing, evidence.decisions, 1 - gate.agreement, each):
         wrong.append(f"{differing} of {evidence.decisions} decisions differ; {1 - gate.agreement:.0%} may")
+    return wrong
+
+
+def _broken_in_replay(evidence: Evidence, gate: Gate, alpha: float) -> list[str]:
+    """The replay is looked at once, so its test is the plain one. It knows which faults were real."""
+    found, missed = evidence.champion_faults, max(0, evidence.champion_faults - evidence.challenger_faults)
+    told = evidence.challenger_faults + evidence.challenger_extra
+    extra = max(0, evidence.challenger_extra - evidence.champion_extra)
+    wrong = []
+    if is_above(missed, found, gate.missed_share, alpha):
+        wrong.append(f"it missed {missed} of {found} replayed faults that the champion found")
+    if is_above(extra, told, gate.extra_share, alpha):
+        wrong.append(f"{extra} of {told} in the replay are false findings that the champion does not have")
     return wrong
 
 

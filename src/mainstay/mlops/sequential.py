@@ -38,6 +38,17 @@ def is_beyond(hits: int, n: int, most: float, alpha: float) -> bool:
     return evidence_against(hits, n, most) >= math.log(1 / alpha)
 
 
+def is_above(hits: int, n: int, most: float, alpha: float) -> bool:
+    """As `is_beyond` for a sample that is looked at once: the exact binomial test.
+
+    >>> is_above(8, 38, 0.05, 0.01), is_above(3, 38, 0.05, 0.01)
+    (True, False)
+    """
+    if n == 0 or not 0.0 < most < 1.0:
+        return n > 0 and hits > most * n
+    return -math.expm1(_log_tail(hits - 1, n, most)) <= alpha if hits else False
+
+
 def _log_tail(most_hits: int, n: int, p: float) -> float:
     """Logarithm of P(Binomial(n, p) ≤ most_hits): the weight that the Beta posterior leaves above p."""
     logs = [

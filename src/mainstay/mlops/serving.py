@@ -72,7 +72,7 @@ class Serving:
         self._registry, self._topology = registry, topology
         self._loaded: dict[VersionRef, Streaming | Pure] = {}
         self.unserved: dict[str, str] = {}
-        self._places, self._now_ms = Places(), 0
+        self.places, self._now_ms = Places(), 0
         self.rollouts = Rollouts(self)
         self._seats = {kind: self._seated(kept) for kind, kept in sorted(registry.deployments().items())}
 
@@ -85,7 +85,7 @@ class Serving:
         if kind == "metrics" and len(normal.new_series):
             self._hear(SeriesColumns.of(normal.new_series))
         began = time.thread_time()
-        scored = voiced(seat, normal, self._places)
+        scored = voiced(seat, normal, self.places)
         took_s = time.thread_time() - began
         if seat.orphans:
             at_ns = max((t.at_ns for t in scored.transitions), default=normal.at_ns)
@@ -148,10 +148,10 @@ class Serving:
         if scope != EVERYWHERE and kind in ONLY_EVERYWHERE:
             raise BadInput(f"versions for {kind} are deployed everywhere at once: scope *")
         seat = self._seats[kind]
-        now = seat.deployments.get(scope) or msgspec.structs.replace(
-            Deployment(kind=kind, scope=scope, live=seat.deployment.live)
-        )
+        now = seat.deployments.get(scope) or Deployment(kind=kind, scope=scope, live=seat.deployment.live)
         wanted, why = _wanted(command, now, self.rollouts.state.policy)
+        if scope not in seat.deployments and wanted.shadow == now.live:  # nothing was replaced: it serves elsewhere
+            wanted = msgspec.structs.replace(wanted, shadow=None, shadow_until_ms=0)
         for ref in (wanted.live, wanted.shadow):
             if ref and self._registry.version(ref).kind != kind:
                 raise BadInput(f"{ref} is a model for {self._registry.version(ref).kind}, not for {kind}")
@@ -222,7 +222,7 @@ class Serving:
                 {k: {scope: _saved(second) for scope, second in s.seconds.items()} for k, s in seats.items()},
                 {k: s.orphans for k, s in seats.items()},
                 {k: s.scope_memo for k, s in seats.items()},
-                self._places.snapshot(),
+                self.places.snapshot(),
                 self.rollouts.state,
                 self._now_ms,
             ),
@@ -230,8 +230,8 @@ class Serving:
 
     def restore(self, state: bytes) -> None:
         saved = unpack("serving", FORMAT, state, _Saved)
-        self._places, self._now_ms, self.rollouts.state = Places(), saved.now_ms, saved.rollouts
-        self._places.restore(*saved.places)
+        self.places, self._now_ms, self.rollouts.state = Places(), saved.now_ms, saved.rollouts
+        self.places.restore(*saved.places)
         for kind, deployments in saved.deployments.items():
             seat = self._seated(deployments, saved.scopes[kind])
             is_same = seat.deployments == deployments
@@ -259,7 +259,7 @@ class Serving:
         return seat
 
     def _hear(self, series: SeriesColumns) -> None:
-        self._places.add(series)
+        self.places.add(series)
         for seat in self._seats.values():
             for second in seat.seconds.values():
                 second.slots = None
@@ -276,7 +276,7 @@ class Serving:
             theirs = normal
             share = 1.0
             if second.share < 1.0 or len(seat.deployments) > 1:
-                slots = seat.slots(scope, self._places) if seat.kind in KINDS_OF_SERIES else NO_SLOTS
+                slots = seat.slots(scope, self.places) if seat.kind in KINDS_OF_SERIES else NO_SLOTS
                 theirs = part(normal, lambda entity: seat.sees(scope, entity), slots)
                 share = items(theirs) / max(items(normal), 1)
             other = cast("Streaming", second.model).score(theirs)

@@ -1,0 +1,349 @@
+"""Rollouts: shadow, canary, live, by gates; what is bad leaves by itself; what people must say, two of them say."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from tests.mlops.keeper import Keeper, registry
+from tests.mlops.rolled import DEAF, TOPOLOGY, World, quick
+from tests.models.simulated import Fault
+
+from mainstay.domain.effects import Effects
+from mainstay.domain.errors import BadFile, BadInput, Refused
+from mainstay.domain.models import VersionRef
+from mainstay.domain.records import Command
+from mainstay.domain.rollouts import Evidence, Gate, GatePolicy, Rollout
+from mainstay.mlops import Serving
+from mainstay.mlops.gates import figures_of, judge, read_policy, shipped_policy
+
+FAULTS = [Fault(e, start, start + 16, slower=8) for start in range(60, 400, 36) for e in range(4)]
+STANDARD = {
+    "validation": {name: {"faults": 40, "detected": 38, "false_alarms": 2} for name in ("champion", "challenger")}
+}
+
+
+def test_nothing_goes_live_without_enough_evidence(tmp_path):
+    world = World(tmp_path, GatePolicy(shadow_share=1.0))
+    found = world.start(world.register(calm_windows=4))
+    assert (found.stage, found.change) == ("shadow", "normal")
+    world.pass_windows(12)
+    assert world.rollout().stage == "shadow"
+    assert "0 incidents, needs 20" in world.rollout().says
+    assert world.live() == "edges@1"
+
+
+def test_a_normal_change_waits_for_a_validator_who_is_not_its_author(tmp_path):
+    world = World(tmp_path, quick())
+    found = world.start(world.register(calm_windows=4))
+    world.pass_windows(3)
+    assert world.rollout().stage == "shadow"
+    assert "waits for a validator" in world.rollout().says
+    for by in ("ada", "Ada"):
+        with pytest.raises(Refused, match="somebody else"):
+            world.say(do="validate", id=found.id, by=by)
+    world.say(do="validate", id=found.id, by="grace")
+    world.pass_windows(3)
+    assert world.rollout().stage == "live"
+    assert world.live() == str(found.challenger)
+    stages = [entry.output["stage"] for entry in world.entries if entry.kind == "rollout"]
+    assert stages == ["shadow", "shadow", "canary", "live"]
+
+
+def test_the_author_of_a_version_does_not_validate_it_even_if_another_asked(tmp_path):
+    world = World(tmp_path, quick())
+    found = world.start(world.register(by="grace", calm_windows=4))
+    with pytest.raises(Refused):
+        world.say(do="validate", id=found.id, by="grace")
+
+
+def test_a_standard_change_promotes_itself_and_the_version_before_shadows_for_a_day(tmp_path):
+    world = World(tmp_path, quick())
+    made = world.serving._registry.register(
+        "edges", "edge-shift", {"calm_windows": 4}, by="mainstay", why="retrain", experiment="exp-1"
+    )
+    world.start(str(made.ref), change="standard", evidence=msgspec.json.encode(STANDARD).decode())
+    world.pass_windows(4)
+    assert world.rollout().stage == "live"
+    deployment = world.serving.deployment("edges")
+    assert (deployment.live, deployment.shadow, deployment.previous) == (
+        made.ref,
+        VersionRef("edges", 1),
+        VersionRef("edges", 1),
+    )
+    assert deployment.shadow_until_ms - deployment.since_ms == 24 * 3_600_000
+    world.at_ms += 25 * 3_600_000
+    world.pass_windows(1)
+    assert world.serving.deployment("edges").shadow is None
+
+
+def test_standard_is_only_what_came_out_of_an_experiment(tmp_path):
+    world = World(tmp_path, quick())
+    assert world.start(world.register(calm_windows=4), change="standard").change == "normal"
+
+
+def canary(world: World, challenger: str) -> Rollout:
+    """A challenger that nobody looked at in shadow, in canary."""
+    found = world.start(challenger)
+    world.say(do="validate", id=found.id, by="grace")
+    world.pass_windows(2)
+    assert world.rollout().stage == "canary"
+    return world.rollout()
+
+
+def blind(policy: GatePolicy) -> GatePolicy:
+    """Its shadow gate lets everything pass."""
+    gate = Gate(windows=1, cases=0, missed_share=1.0, extra_share=1.0, page_ratio=1e9, delay_s=1e9)
+    return msgspec.structs.replace(policy, shadow=gate)
+
+
+def test_a_deaf_canary_leaves_within_ten_windows_and_what_the_champion_found_was_told(tmp_path):
+    world = World(tmp_path, blind(GatePolicy(canary_share=1.0, shadow_share=1.0)), FAULTS)
+    canary(world, world.register(**DEAF))
+    for windows in range(1, 11):
+        world.pass_windows(1)
+        if world.rollout().stage != "canary":
+            break
+    assert world.rollout().stage == "rolled_back"
+    assert windows <= 10
+    assert "missed" in world.rollout().says
+    assert {by for firing, _, by in world.told if firing} == {"edges@1"}
+    told = World(tmp_path / "alone", faults=FAULTS)
+    told.pass_windows(2 + windows)
+    assert [one for one in world.told if one[0]] == [one for one in told.told if one[0]]
+    assert world.live() == "edges@1"
+    assert world.serving.deployment("edges").canary is None
+
+
+def test_a_trigger_happy_canary_leaves_and_what_only_it_told_is_over(tmp_path):
+    ripples = [Fault(e, start, start + 10, slower=1.6) for start in range(30, 400, 24) for e in range(6)]
+    world = World(tmp_path, blind(GatePolicy(canary_share=1.0, shadow_share=1.0)), ripples)
+    nervous = world.register(ratio=1.1, latency_p=1e-3, least_ms=0.1, calm_windows=1)
+    canary(world, nervous)
+    for _ in range(10):
+        world.pass_windows(1)
+        if world.rollout().stage != "canary":
+            break
+    assert world.rollout().stage == "rolled_back"
+    assert "its alone" in world.rollout().says
+    world.pass_windows(1)
+    open_ = {}
+    for firing, subject, _ in world.told:
+        open_[subject] = firing
+    assert not any(open_.values())
+
+
+def test_a_canary_that_fails_leaves_at_once(tmp_path):
+    world = World(tmp_path, blind(GatePolicy(canary_share=1.0, shadow_share=1.0)))
+    canary(world, world.register(calm_windows=4))
+    world.serving.seat("edges").seconds["*"].model._edges = None
+    world.pass_windows(1)
+    assert world.rollout().stage == "rolled_back"
+    assert "it failed" in world.rollout().says
+
+
+def test_an_equal_challenger_is_not_sent_back(tmp_path):
+    world = World(tmp_path, blind(GatePolicy(canary_share=1.0, shadow_share=1.0)), FAULTS)
+    canary(world, world.register(calm_windows=3))
+    world.pass_windows(20)
+    assert world.rollout().stage in {"canary", "live"}
+
+
+def test_a_canary_decides_about_its_share_only_and_is_named(tmp_path):
+    policy = blind(GatePolicy(canary_share=0.5, shadow_share=1.0))
+    world = World(tmp_path, policy, FAULTS)
+    found = canary(world, world.register(calm_windows=4))
+    world.pass_windows(8)
+    seat = world.serving.seat("edges")
+    mine = {f"service:lab/b{i}" for i in range(6) if seat.sees("*", f"service:lab/b{i}")}
+    assert 0 < len(mine) < 6
+    by = {(subject.rpartition(">")[2], who) for firing, subject, who in world.told if firing}
+    assert all(entity in mine for entity, who in by if who == str(found.challenger))
+    assert any(who == str(found.challenger) for _, who in by)
+
+
+def test_one_command_takes_a_canary_back_and_the_next_takes_the_live_version_back(tmp_path):
+    world = World(tmp_path, blind(GatePolicy(canary_share=1.0, shadow_share=1.0)))
+    two = world.register(calm_windows=4)
+    world.say("deploy", kind="edges", live=two)
+    canary(world, world.register(calm_windows=5))
+    world.say("rollback", kind="edges")
+    assert (world.rollout().stage, world.live()) == ("rolled_back", two)
+    world.say("rollback", kind="edges")
+    assert world.live() == "edges@1"
+
+
+def test_a_second_rollout_of_one_scope_is_refused_and_says_why(tmp_path):
+    world = World(tmp_path, quick())
+    world.start(world.register(calm_windows=4))
+    second = world.start(world.register(calm_windows=5))
+    assert second.stage == "refused"
+    assert "under way" in second.says
+    assert str(world.serving.deployment("edges").shadow) == "edges@2"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ({"challenger": "edges@9"}, "edges@9"),
+        ({"challenger": "metrics@1"}, "for metrics"),
+        ({"challenger": "edges@1"}, "serves"),
+        ({"challenger": "edges@2", "scope": "team=x"}, "a scope is"),
+    ],
+)
+def test_a_rollout_that_cannot_be_is_kept_as_refused_and_the_deployment_is_untouched(tmp_path, arguments, says):
+    world = World(tmp_path)
+    world.register(calm_windows=4)
+    before = world.serving.deployment("edges")
+    found = world.start(**arguments)
+    assert (found.stage, world.serving.deployment("edges")) == ("refused", before)
+    assert says in found.says
+
+
+def test_what_makes_no_sense_is_refused(tmp_path):
+    world = World(tmp_path)
+    with pytest.raises(BadInput, match="challenger"):
+        world.say(challenger="edges")
+    with pytest.raises(BadInput, match="knows start"):
+        world.say(do="dance")
+    with pytest.raises(BadInput, match="under way"):
+        world.say(do="withdraw", id="nothing")
+
+
+def test_an_edit_of_the_policy_needs_two_people(tmp_path):
+    world = World(tmp_path)
+    world.say(do="policy", policy="name: calmer\ncanary: {cases: 30}", file="mine.yaml")
+    (waiting,) = world.serving.rollouts.state.proposed
+    with pytest.raises(Refused, match="second person"):
+        world.say(do="agree", id=waiting)
+    assert world.serving.rollouts.state.policy == shipped_policy()
+    world.say(do="agree", id=waiting, by="grace")
+    assert world.serving.rollouts.state.policy.canary.cases == 30
+    assert [entry.output["status"] for entry in world.entries] == ["proposed", "in_force"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("name: x\ncanary:\n  cases: many\n", "mine.yaml:3: expected `int`, got `str` \\(at canary.cases\\)"),
+        ("name: x\nwindows: 3\n", "mine.yaml:2: .*unknown field"),
+        ("canary_share: 1.5", "mine.yaml:1: expected `float` <= 1"),
+        ("shadow:\n  windows: 9\n  most_windows: 3\n", "mine.yaml:3: expected at least 9"),
+        ("name: [", "mine.yaml:1: not YAML"),
+    ],
+)
+def test_a_policy_that_does_not_validate_is_refused_with_its_line(tmp_path, text, says):
+    with pytest.raises(BadFile, match=says):
+        read_policy(text, "mine.yaml")
+    world = World(tmp_path)
+    with pytest.raises(BadFile, match=says):
+        world.say(do="policy", policy=text, file="mine.yaml")
+    assert world.serving.rollouts.state.policy == shipped_policy()
+
+
+def test_the_shipped_policy_is_the_defaults():
+    assert shipped_policy() == GatePolicy()
+
+
+ROLLOUT = Rollout(id="r", kind="edges", champion=VersionRef("edges", 1), challenger=VersionRef("edges", 2), windows=10)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "verdict", "says"),
+    [
+        (Evidence(both=3), "not_enough", "3 incidents, needs 20"),
+        (Evidence(both=20), "passed", "20 incidents"),
+        (Evidence(champion_only=3), "failed", "missed 3 of 3"),
+        (Evidence(challenger_only=5), "failed", "5 of 5"),
+        (Evidence(both=80, champion_only=20), "failed", "missed 20 of 100"),
+        (Evidence(both=50, challenger_only=50), "failed", "50 of 100"),
+        (Evidence(both=38, delay_ms=38 * 90_000), "not_enough", "delay_s is 90"),
+        (Evidence(both=90, delay_ms=90 * 90_000), "failed", "delay_s is 90"),
+        (Evidence(decisions=40, same=20), "failed", "20 of 40 decisions differ"),
+        (Evidence(both=90, champion_cpu_s=1.0, challenger_cpu_s=3.0), "failed", "costs 3.0 times"),
+        (
+            Evidence(both=90, champion_true=20, challenger_true=12, challenger_false=8),
+            "failed",
+            "precision from verdicts is 0.60",
+        ),
+        (Evidence(faults=40, champion_faults=38, challenger_faults=30), "failed", "8 of 38 replayed faults"),
+        (
+            Evidence(faults=40, champion_faults=38, challenger_faults=38, challenger_extra=38),
+            "failed",
+            "false findings",
+        ),
+        (Evidence(faults=40, champion_faults=38, challenger_faults=38), "passed", "40 of them replayed"),
+        (Evidence(errors=1), "failed", "failed 1 times"),
+    ],
+)
+def test_gates(evidence, verdict, says):
+    found = judge(ROLLOUT, evidence, GatePolicy())
+    assert found.verdict == verdict, found
+    assert says in "; ".join(found.reasons)
+
+
+def test_a_calmer_version_that_finds_the_replayed_faults_may_be_silent_where_nothing_confirms_the_champion():
+    calm = Evidence(champion_only=30, faults=40, champion_faults=38, challenger_faults=38)
+    assert figures_of(calm, GatePolicy())["missed"] == 0
+    assert figures_of(msgspec.structs.replace(calm, corroborated=5), GatePolicy())["missed"] == 5
+    assert figures_of(calm, GatePolicy(replayed_faults_count=False))["missed"] == 30
+
+
+def test_a_scope_has_its_own_version_and_the_most_specific_one_decides(tmp_path):
+    world = World(tmp_path, faults=FAULTS)
+    two, three = world.register(calm_windows=4), world.register(calm_windows=5)
+    world.say("deploy", kind="edges", live=two, scope="tier=1")
+    world.say("deploy", kind="edges", live=three, scope="service=b1")
+    world.pass_windows(9)
+    by = {(subject.rpartition(">")[2], who) for firing, subject, who in world.told if firing}
+    wanted = {"service:lab/b0": "edges@1", "service:lab/b1": three, "service:lab/b2": "edges@1", "service:lab/b3": two}
+    assert {entity: who for entity, who in by} == wanted
+    world.say("rollback", kind="edges", scope="service=b1")
+    assert (world.live("service=b1"), world.live("tier=1"), world.live()) == ("edges@1", two, "edges@1")
+
+
+def test_scopes_do_not_change_what_is_found(tmp_path):
+    world, alone = World(tmp_path / "a", faults=FAULTS), World(tmp_path / "b", faults=FAULTS)
+    world.say("deploy", kind="edges", live=world.register(calm_windows=3), scope="environment=lab")
+    world.pass_windows(9)
+    alone.pass_windows(9)
+    assert [one[:2] for one in world.told] == [one[:2] for one in alone.told]
+
+
+def test_a_rollout_in_a_scope_touches_nobody_else(tmp_path):
+    world = World(tmp_path, quick(), FAULTS)
+    found = world.start(world.register(calm_windows=4), scope="service=b1")
+    world.say(do="validate", id=found.id, by="grace")
+    world.pass_windows(4)
+    assert world.rollout().stage == "live"
+    assert (world.live(), world.live("service=b1")) == ("edges@1", "edges@2")
+
+
+def test_a_restart_at_any_record_changes_nothing(tmp_path):
+    worlds = [World(tmp_path / str(i), blind(GatePolicy(canary_share=0.5, shadow_share=1.0)), FAULTS) for i in (0, 1)]
+    for i, world in enumerate(worlds):
+        found = world.start(world.register(**DEAF))
+        world.say(do="validate", id=found.id, by="grace")
+        for _ in range(40):
+            world.pass_windows(1, per_window=3)
+            if i:
+                world.restart()
+    assert worlds[0].told == worlds[1].told
+    assert worlds[0].rollouts == worlds[1].rollouts
+    assert worlds[0].serving.snapshot() == worlds[1].serving.snapshot()
+
+
+def test_a_live_version_that_nobody_trusts_any_more_does_not_keep_the_platform_from_starting(tmp_path):
+    keeper = Keeper()
+    first = Serving(registry(tmp_path, keeper))
+    two = first._registry.register("edges", "edge-shift", {"calm_windows": 4}, by="ada", why="test")
+    effects = Effects()
+    first.apply(Command(kind="deploy", by="ada", at_ms=1, subject="edges", arguments={"live": str(two.ref)}), effects)
+    keeper.serving.update(effects.deployments)
+    (tmp_path / "artefacts" / f"{two.artefact}.json").write_bytes(b"{}")
+    again = Serving(registry(tmp_path, keeper), lambda: TOPOLOGY)
+    again.restore(first.snapshot())
+    assert again.deployment("edges").live == VersionRef("edges", 1)
+    assert "edges@2 is not served, edges@1 decides in its place" in again.unserved["edges"]
+    told = [entry for entry in keeper.entries.values() if "is not served" in str(entry.output.get("why", ""))]
+    assert [entry.kind for entry in told] == ["deployment"]
+    assert keeper.serving["edges"].live == VersionRef("edges", 1)
