@@ -95,7 +95,7 @@ def test_another_seed_is_another_search(world):
     job = msgspec.structs.replace(msgspec.json.decode((folder / JOB).read_bytes(), type=Job), seed=3)
     assert job.seed == 3
     result = msgspec.json.decode(first, type=Result)
-    from mainstay.mlops.training.search import search
+    from mainstay.mlops.training.trial import search
 
     drawn = [trial.knobs for trial in search("edges", 2, 3, lambda *_: {"loss": 0.0})]
     assert drawn != [trial.knobs for trial in result.trials]

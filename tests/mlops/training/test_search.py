@@ -16,8 +16,7 @@ from mainstay.mlops.training.features import features_of
 from mainstay.mlops.training.knobs import KNOBS, drawn, is_standard, turned
 from mainstay.mlops.training.material import material_of
 from mainstay.mlops.training.quality import report
-from mainstay.mlops.training.search import search
-from mainstay.mlops.training.trial import Start, judged, starts
+from mainstay.mlops.training.trial import Start, judged, search, starts
 from mainstay.mlops.training.worker import Job, train
 from mainstay.models.catalogue import SHIPPED, build, defaults_of
 

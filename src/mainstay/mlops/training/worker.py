@@ -25,8 +25,7 @@ from mainstay.mlops.training.features import features_of
 from mainstay.mlops.training.knobs import turned
 from mainstay.mlops.training.material import TABLES, Material, material_of
 from mainstay.mlops.training.quality import report
-from mainstay.mlops.training.search import search
-from mainstay.mlops.training.trial import judged, starts
+from mainstay.mlops.training.trial import judged, search, starts
 from mainstay.written import write_whole
 
 JOB, ROWS, RESULT = "job.json", "rows.parquet", "result.json"
