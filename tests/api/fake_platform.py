@@ -33,6 +33,7 @@ from mainstay.domain.views import (
     Status,
     Watching,
 )
+from mainstay.domain.watching import BiasReport, InventoryRow, RecallMark, RiskScore, Standing
 from mainstay.ledger import Head, Verified
 from mainstay.mlops import Keys
 from mainstay.mlops.heads import SignedHead, opened_head, sign_head
@@ -79,6 +80,46 @@ class FakeTraining:
         return lineage(version, self._control.versions(ref.model), None, self._control.ledger_stream, limit)
 
 
+class FakeWatching:
+    """Nothing has drifted, and every version stands."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    def drift(self, status: str | None = None, limit: int = 200) -> dict[str, Any]:
+        return {"findings": [], "kinds": {}}
+
+    def standing(self, ref: VersionRef, scope: str = "*") -> Standing:
+        return Standing(version=ref, scope=scope, is_sound=True)
+
+    def risk(self, ref: VersionRef) -> RiskScore:
+        return RiskScore(version=ref, value=0, parts=())
+
+    def bias(self, ref: VersionRef, days: float = 28) -> BiasReport:
+        return BiasReport(version=ref, since_ms=0, until_ms=1, status="too_few", rows=(), says="too few")
+
+    def card(self, ref: VersionRef) -> str:
+        return f"---\nmodel_name: {ref}\n---\n"
+
+    def inventory(self) -> list[InventoryRow]:
+        return []
+
+    def mark(self, ref: VersionRef, by: str, why: str) -> dict[str, int]:
+        return {"alert": 1}
+
+    def marks(self, ref: VersionRef, status: str | None = None) -> list[RecallMark]:
+        return []
+
+    def review(self, mark: str, status: str, by: str) -> RecallMark:
+        raise NotFound(f"nothing is marked under {mark!r}")
+
+    def evidence(self, folder: Path, head: SignedHead) -> dict[str, int]:
+        return {"cards": 0}
+
+    def decisions(self, sample: int, seed: int) -> list[str]:
+        return []
+
+
 class FakePlatform:
     """What the API may ask for, over a real store in `directory`."""
 
@@ -95,6 +136,8 @@ class FakePlatform:
         self.is_full = False
         self.standing = BudgetState()
         self.training = FakeTraining(self.control)
+        self.watching = FakeWatching(self.control)
+        self.own: Any = None
 
     def status(self) -> Status:
         return Status(
