@@ -86,6 +86,11 @@ class PlatformApi(Protocol):
         """What is asked about models that are watched; `api.mlops.watching.Watches` says what."""
         ...
 
+    @property
+    def own(self) -> Any:
+        """Where models of the user's own come in; `api.mlops.own.Owns` says what is asked of it."""
+        ...
+
     def status(self) -> Status:
         """What is watched, the funnel of the last 24 hours, health of stages and sources. Cheap: asked all the time.
 

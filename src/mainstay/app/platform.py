@@ -36,6 +36,7 @@ from mainstay.feedback import scorecard
 from mainstay.ingest import IngestDoor, Newcomers
 from mainstay.ledger import Head, Verified, canonical
 from mainstay.mlops.heads import SignedHead, opened_head, sign_head
+from mainstay.mlops.own.registering import OwnModels
 from mainstay.mlops.recall import Recall, recall
 from mainstay.mlops.signing import Envelope
 from mainstay.outbox import Outbox, notification
@@ -106,6 +107,7 @@ class Platform:
         self.training = Training(self.line, settings, self.clock, durable, self.command, data)
         self.outbox = Outbox(self.control, settings.receiver, self.clock)
         self.watching = Watching(self.line, self.clock)
+        self.own = OwnModels(self.line.registry)
         self.health = Health(self.line, self.inbox, self.engine, self.ingest_door, self.clock)
         self._heartbeat = Heartbeat(self.health.is_ok, self._cry)
         self._limits = Heartbeat(self.health.is_within_limits, self._cry_limit)

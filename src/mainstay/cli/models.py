@@ -11,6 +11,7 @@ from mainstay.cli.client import Client, with_client
 from mainstay.cli.mlops.training import COMMANDS as TRAINING
 from mainstay.cli.mlops.training import tell_lineage
 from mainstay.cli.mlops.watching import COMMANDS as WATCHING
+from mainstay.cli.own import COMMANDS as OWN
 from mainstay.cli.production import gate, production
 from mainstay.cli.show import as_json
 from mainstay.cli.table import show
@@ -132,5 +133,5 @@ def rotate_key(client: Client) -> None:
     click.echo(f"signing with {client.post('models-key')['keyid'][:16]} from now on")
 
 
-for one in (*TRAINING, *WATCHING):
+for one in (*TRAINING, *WATCHING, *OWN):
     models.add_command(one)

@@ -18,7 +18,7 @@ from mainstay.mlops.artefacts import Artefacts, canonical
 from mainstay.mlops.bill import bill
 from mainstay.mlops.signing import Keys
 from mainstay.mlops.statement import Statement, attest, check
-from mainstay.models.catalogue import SHIPPED, build, build_together, defaults_of, state_of
+from mainstay.models.catalogue import SHIPPED, build, build_together, defaults_of, source_of, state_of
 from mainstay.models.checks import Pure, Streaming
 
 KINDS: tuple[ModelKind, ...] = get_args(ModelKind)
@@ -69,6 +69,9 @@ class Registry:
             "state": state_of(algorithm),
             "parameters": dict(parameters),
         }
+        source = source_of(algorithm)
+        if source:  # another release of the user's package is another version: it may decide otherwise
+            content["source"] = source
         digest = self.artefacts.keep(canonical(content))
         known = self._control.versions(model)
         for version in known:
@@ -83,7 +86,7 @@ class Registry:
             parameters=dict(parameters),
             created_by=by,
             why=why,
-            code_version=mainstay.__version__,
+            code_version=f"{mainstay.__version__}, {source}" if source else mainstay.__version__,
             created_ms=self._now_ms(),
             **facts,
         )
@@ -223,6 +226,12 @@ class Registry:
         if content.get("algorithm") != version.algorithm or content.get("kind") != version.kind:
             raise Corrupt(
                 f"the artefact of {ref} is of {content.get('algorithm')!r}, not {version.algorithm!r}: refused"
+            )
+        made_by, here = content.get("source", ""), source_of(version.algorithm)
+        if made_by and made_by != here:
+            raise Refused(
+                f"{ref} was registered with {made_by}, and {here or 'nothing of it'} is installed: install that one, "
+                f"or register {version.algorithm} again and deploy the new version"
             )
         return version, content["parameters"]
 

@@ -1,4 +1,8 @@
-"""Algorithm name → class. A new algorithm is one file and one line here."""
+"""Algorithm name → class. A new algorithm is one file and one line here, or a package of the user's own.
+
+A package offers a class under the entry point group `mainstay.models`, by its ALGORITHM name. It is imported when a
+version of it is built and not before; a name that stands here is never looked for elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from mainstay.domain.models import ModelKind
 from mainstay.models.anomaly.metrics import RobustSeason
 from mainstay.models.checks import Pure, Streaming
 from mainstay.models.correlation import Correlator
+from mainstay.models.entered import class_of_entry, made_by_entry, source_of_entry
 from mainstay.models.entity.watch import EntityRelations
 from mainstay.models.forecast import Forecaster
 from mainstay.models.logs.templates import TemplateWatch
@@ -38,18 +43,38 @@ SHIPPED: dict[ModelKind, str] = {
 
 def defaults_of(algorithm: str) -> dict[str, Any]:
     """The hand-set parameters that an algorithm ships with."""
-    return dict(_class_of(algorithm).DEFAULTS)
+    return dict(class_named(algorithm).DEFAULTS)
 
 
 def state_of(algorithm: str) -> str:
     """Name of the format of the algorithm's state; "" for a judge, which has none."""
-    cls = DETECTORS.get(algorithm)
-    return cls.STATE if cls else ""
+    return str(getattr(class_named(algorithm), "STATE", ""))
+
+
+def source_of(algorithm: str) -> str:
+    """The package and version that an algorithm of the user's own comes from; "" for ours."""
+    return "" if algorithm in DETECTORS or algorithm in JUDGES else source_of_entry(algorithm)
 
 
 def build(algorithm: str, parameters: Mapping[str, Any]) -> Streaming | Pure:
-    """An algorithm with its parameters, ready to decide."""
-    return _class_of(algorithm)(parameters)
+    """An algorithm with its parameters, ready to decide.
+
+    Raises:
+        NotFound: Neither ours nor offered by an installed package.
+        Corrupt: The package that offers it cannot be imported, or its class not be made.
+        ValueError: It does not accept these parameters.
+    """
+    cls = class_named(algorithm)
+    if algorithm in DETECTORS or algorithm in JUDGES:
+        return cls(parameters)
+    made: Streaming | Pure = made_by_entry(cls, parameters)
+    return made
+
+
+def kind_of(algorithm: str) -> str:
+    """The kind that an algorithm is made for, when it says so; "" when it does not."""
+    ours = {shipped: kind for kind, shipped in SHIPPED.items()}
+    return ours.get(algorithm) or str(getattr(class_named(algorithm), "KIND", ""))
 
 
 def build_together(
@@ -59,8 +84,10 @@ def build_together(
     return RobustSeason.together(versions, which, mark) if algorithm == RobustSeason.ALGORITHM else None
 
 
-def _class_of(algorithm: str) -> type[Streaming | Pure]:
-    found = DETECTORS.get(algorithm) or JUDGES.get(algorithm)
+def class_named(algorithm: str) -> type[Streaming | Pure]:
+    """The class of an algorithm, ours or of an installed package."""
+    found = DETECTORS.get(algorithm) or JUDGES.get(algorithm) or class_of_entry(algorithm)
     if found is None:
-        raise NotFound(f"there is no algorithm {algorithm!r}; known: {', '.join(sorted({*DETECTORS, *JUDGES}))}")
+        known = ", ".join(sorted({*DETECTORS, *JUDGES}))
+        raise NotFound(f"there is no algorithm {algorithm[:80]!r}, and no package offers it; known: {known}")
     return found

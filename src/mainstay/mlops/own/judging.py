@@ -1,0 +1,22 @@
+"""What a judge is tried with, per kind. A diagnoser's case comes from a running platform: it is not tried here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_ALERT = {
+    "id": "a1",
+    "entity": "service:lab/b",
+    "signal": "latency",
+    "severity": "critical",
+    "since_ms": 1_000,
+    "at_ms": 9_000,
+}
+INPUTS: dict[str, dict[str, Any]] = {
+    "correlator": {"at_ms": 9_000, "alert": _ALERT, "edges": [["service:lab/a", "service:lab/b"]]},
+    "forecaster": {"values": [float(v % 7) for v in range(60)], "horizon": 7, "season": 7},
+    "planner": {
+        "suspects": [{"entity": "service:lab/b", "cause": "memory-leak", "probability": 0.8}],
+        "runbooks": [{"name": "restart", "causes": ["memory-leak"]}, {"name": "scale", "causes": ["overload"]}],
+    },
+}
