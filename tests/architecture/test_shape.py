@@ -62,7 +62,7 @@ def test_seven_parameters_or_a_type_is_missing(path):
     for node in functions(path):
         names = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
         names = [n for n in names if n not in {"self", "cls"}]
-        # A command's parameters are its options: click asks for them so. Compiled code has arrays, not objects, to pass.
+        # A command's parameters are its options: click asks for them so. Compiled code has arrays to pass, not objects.
         decorators = " ".join(ast.unparse(d) for d in node.decorator_list)
         if len(names) > (9 if "njit" in decorators else 7) and "command" not in decorators:
             wide[node.name] = len(names)
