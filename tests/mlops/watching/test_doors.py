@@ -32,7 +32,7 @@ class Running:
         for record in Recording(120, slow="orders", from_s=80, to_s=110).deploy("orders", 78).records:
             self.clock.at_ns = record.received_ns
             seq = self.platform.inbox.append(record.lane, record.source, record.body).result(10)
-        self.platform.engine.decided(seq).result(60)
+        self.platform.engine.decided(seq).result(250)
         settings = uvicorn.Config(create_app(self.platform), port=0, log_level="error", lifespan="off")
         self.server = uvicorn.Server(settings)
         self.thread = threading.Thread(target=self.server.run)
@@ -48,7 +48,7 @@ class Running:
     def settle(self) -> None:
         """Everything said so far is in force."""
         seq = self.platform.inbox.append("control", "tick", b"").result(10)
-        self.platform.engine.decided(seq).result(60)
+        self.platform.engine.decided(seq).result(250)
 
     def close(self) -> None:
         self.server.should_exit = True
