@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import get, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from mainstay.api.incidents import Accepted
 from mainstay.api.parameters import Asking, Limit, Platform, found, now_ms, readable
@@ -15,6 +15,8 @@ from mainstay.domain.errors import NotFound, Refused
 from mainstay.domain.models import Deployment, ModelVersion, VersionRef
 from mainstay.domain.records import Command
 from mainstay.domain.views import Audited
+
+Scope = Annotated[str, QueryParameter(max_length=200, description="`*`, service=NAME, tier=N, environment=NAME.")]
 
 
 class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +50,7 @@ class Deploy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     version: int
     role: Literal["live", "shadow"] = "shadow"
+    scope: str = "*"
 
 
 def _pages(platform: PlatformApi) -> list[ModelPage]:
@@ -102,19 +105,20 @@ async def deploy(platform: Platform, request: Asking, name: FromPath[str], data:
     """Serve a version from the next batch on, live or as a shadow."""
     ref = VersionRef(name, data.version)
     version = found(platform.control.version(ref), "version", str(ref))
-    return await _tell(platform, request, "deploy", name, {"kind": version.kind, data.role: str(ref)})
+    return await _tell(platform, request, "deploy", name, {"kind": version.kind, data.role: str(ref), **_in(data.scope)})
 
 
 @post("/models/{name:str}/rollback", role="responder", status_code=202)
-async def roll_back(platform: Platform, request: Asking, name: FromPath[str]) -> Accepted:
-    """Serve the version before, from the next batch on."""
+async def roll_back(platform: Platform, request: Asking, name: FromPath[str], where: Scope = "*") -> Accepted:
+    """Send a canary back; when there is none, serve the version before, from the next batch on."""
     versions = platform.control.versions(name)
     if not versions:
         raise NotFound(f"there is no model {name[:200]!r}")
     kind = versions[0].kind
-    if all(one.previous is None for one in platform.control.deployments(kind)):
+    there = [one for one in platform.control.deployments(kind) if one.scope == where]
+    if all(one.previous is None and one.canary is None for one in there):
         raise Refused(f"{name} has had no other live version: there is nothing to go back to")
-    return await _tell(platform, request, "rollback", name, {"kind": kind})
+    return await _tell(platform, request, "rollback", name, {"kind": kind, **_in(where)})
 
 
 @get("/models-audit", role="viewer", sync_to_thread=True)
@@ -136,6 +140,10 @@ def recall(platform: Platform, name: FromPath[str], number: FromPath[int], limit
     found(platform.control.version(ref), "version", str(ref))
     answer: dict[str, Any] = readable(platform.recall(ref, limit))
     return answer
+
+
+def _in(scope: str) -> dict[str, str]:
+    return {} if scope == "*" else {"scope": scope}
 
 
 async def _tell(

@@ -82,6 +82,11 @@ class PlatformApi(Protocol):
         ...
 
     @property
+    def rolls(self) -> Any:
+        """What brings versions into service; `api.mlops.rollouts.Rolls` says what is asked of it."""
+        ...
+
+    @property
     def watching(self) -> Any:
         """What is asked about models that are watched; `api.mlops.watching.Watches` says what."""
         ...

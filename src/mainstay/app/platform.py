@@ -12,6 +12,7 @@ import msgspec
 from mainstay.app.clock import SystemClock
 from mainstay.app.health import Health, Heartbeat
 from mainstay.app.lines import log_lines, span_lines
+from mainstay.app.rollouts import RolloutDesk
 from mainstay.app.training import Training
 from mainstay.app.watching import Watching
 from mainstay.app.wiring import wire
@@ -105,6 +106,7 @@ class Platform:
         )
         durable = self.executor.durable
         self.training = Training(self.line, settings, self.clock, durable, self.command, data)
+        self.rolls = RolloutDesk(self.control, self.line.serving, self.command, self.clock)
         self.outbox = Outbox(self.control, settings.receiver, self.clock)
         self.watching = Watching(self.line, self.clock)
         self.own = OwnModels(self.line.registry)
@@ -137,6 +139,7 @@ class Platform:
         await self.executor.open()
         await self.training.resume()
         self._tasks.append(asyncio.create_task(self.training.watch()))
+        self._tasks.append(asyncio.create_task(self.rolls.measure()))
 
     async def stop_async(self) -> None:
         """Stop delivering; what is not delivered stays in the outbox."""

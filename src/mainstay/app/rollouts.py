@@ -7,8 +7,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import msgspec
-
 from mainstay.domain.errors import MainstayError, NotFound, Refused
 from mainstay.domain.models import VersionRef
 from mainstay.domain.protocols import Clock
@@ -18,6 +16,7 @@ from mainstay.mlops import Serving
 from mainstay.mlops.gates import read_policy
 from mainstay.mlops.scopes import checked
 from mainstay.store.control import Control
+from mainstay.store.mlops import ModelStore
 
 log = logging.getLogger(__name__)
 MEASURED_EVERY_S = 60.0
@@ -30,14 +29,15 @@ class RolloutDesk:
         self, control: Control, serving: Serving, submit: Callable[[Command], Awaitable[int]], clock: Clock
     ) -> None:
         self._control, self._serving, self._submit, self._clock = control, serving, submit, clock
+        self._store = ModelStore(control.database, control.tenant, control.feed)
 
     def rollouts(self, stage: str | None = None, limit: int = 100) -> list[Rollout]:
         """Newest first."""
-        return self._control.models.find(Rollout, status=stage, limit=limit)
+        return self._store.find(Rollout, status=stage, limit=limit)
 
     def rollout(self, name: str) -> Rollout:
         """One of them."""
-        found = self._control.models.one(Rollout, name)
+        found = self._store.one(Rollout, name)
         if found is None:
             raise NotFound(f"there is no rollout {name[:100]!r}")
         return found
@@ -65,7 +65,7 @@ class RolloutDesk:
 
     def policy(self) -> tuple[GatePolicy, list[GatePolicyRecord]]:
         """The policy in force, and its edits."""
-        return self._serving.rollouts.state.policy, self._control.models.find(GatePolicyRecord)
+        return self._serving.rollouts.state.policy, self._store.find(GatePolicyRecord)
 
     async def propose(self, text: str, file: str, by: str) -> int:
         """An edit of the policy; somebody else must agree.
@@ -78,7 +78,7 @@ class RolloutDesk:
 
     async def agree(self, name: str, by: str) -> int:
         """Put an edit of the policy into force; not one's own."""
-        found = self._control.models.one(GatePolicyRecord, name)
+        found = self._store.one(GatePolicyRecord, name)
         if found is None or found.status != "proposed":
             raise NotFound(f"no edit of the gate policy waits under {name[:100]!r}")
         if found.by.casefold() == by.casefold():
@@ -105,9 +105,3 @@ class RolloutDesk:
     async def _say(self, kind: str, by: str, arguments: dict[str, Any]) -> int:
         at_ms = self._clock.now_ns() // 1_000_000
         return await self._submit(Command(kind="rollout", by=by, at_ms=at_ms, subject=kind, arguments=arguments))
-
-
-def plain(policy: GatePolicy) -> dict[str, Any]:
-    """For people."""
-    found: dict[str, Any] = msgspec.to_builtins(policy)
-    return found

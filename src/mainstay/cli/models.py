@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from urllib.parse import quote
 
 import click
 
 from mainstay.cli.client import Client, with_client
+from mainstay.cli.mlops.rollouts import COMMANDS as ROLLOUTS
 from mainstay.cli.mlops.training import COMMANDS as TRAINING
 from mainstay.cli.mlops.training import tell_lineage
 from mainstay.cli.mlops.watching import COMMANDS as WATCHING
@@ -72,20 +74,22 @@ def vary(client: Client, version: str, settings: tuple[str, ...], why: str) -> N
 @models.command("deploy")
 @click.argument("version", metavar="NAME@VERSION")
 @click.option("--role", type=click.Choice(["live", "shadow"]), default="shadow", show_default=True)
+@click.option("--scope", default="*", show_default=True, help="*, service=NAME, tier=N or environment=NAME.")
 @with_client
-def deploy(client: Client, version: str, role: str) -> None:
-    """Serve a version from the next batch on."""
+def deploy(client: Client, version: str, role: str, scope: str) -> None:
+    """Serve a version from the next batch on, past no gate; `rollout` goes through them."""
     name, _, number = version.rpartition("@")
-    client.post(f"models/{name}/deploy", {"version": int(number), "role": role})
+    client.post(f"models/{name}/deploy", {"version": int(number), "role": role, "scope": scope})
     click.echo(f"{version} becomes {role} with the next batch")
 
 
 @models.command("rollback")
 @click.argument("name")
+@click.option("--scope", default="*", show_default=True, help="*, service=NAME, tier=N or environment=NAME.")
 @with_client
-def rollback(client: Client, name: str) -> None:
-    """Serve the version before, from the next batch on."""
-    client.post(f"models/{name}/rollback")
+def rollback(client: Client, name: str, scope: str) -> None:
+    """Send a canary back; when there is none, serve the version before, from the next batch on."""
+    client.post(f"models/{name}/rollback" + ("" if scope == "*" else f"?where={quote(scope)}"))
     click.echo(f"{name}: the version before decides from the next batch on")
 
 
@@ -133,5 +137,5 @@ def rotate_key(client: Client) -> None:
     click.echo(f"signing with {client.post('models-key')['keyid'][:16]} from now on")
 
 
-for one in (*TRAINING, *WATCHING, *OWN):
+for one in (*TRAINING, *ROLLOUTS, *WATCHING, *OWN):
     models.add_command(one)

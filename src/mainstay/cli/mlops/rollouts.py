@@ -1,0 +1,124 @@
+"""`mainstay models rollout | rollouts | validate | withdraw | policy`: versions on their way into service."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mainstay.cli.client import Client, with_client
+from mainstay.cli.show import as_json
+from mainstay.cli.table import show
+
+
+@click.command("rollout")
+@click.argument("version", metavar="NAME@VERSION")
+@click.option("--scope", default="*", show_default=True, help="*, service=NAME, tier=N or environment=NAME.")
+@click.option("--why", default="", help="Kept in the ledger.")
+@with_client
+def rollout(client: Client, version: str, scope: str, why: str) -> None:
+    """Bring a version into service: shadow, canary, live, past the gates."""
+    name, _, number = version.rpartition("@")
+    if not name or not number.isdigit():
+        raise click.UsageError(f"a version is NAME@NUMBER; got {version!r}")
+    client.post(f"models/{name}/rollout", {"version": int(number), "scope": scope, "why": why})
+    click.echo(f"{version} begins in shadow; follow it with: mainstay models rollouts")
+
+
+@click.command("rollouts")
+@click.argument("name", required=False, metavar="[ROLLOUT]")
+@click.option("--stage", type=click.Choice(["shadow", "canary", "live", "rolled_back", "refused"]))
+@as_json
+@with_client
+def rollouts(client: Client, name: str | None, stage: str | None, as_json: bool) -> None:
+    """Who is on the way, how far, and what is missing; one of them whole."""
+    if name:
+        click.echo(json.dumps(client.get(f"rollouts/{name}"), indent=2, ensure_ascii=False))
+        return
+    rows = client.get("rollouts" + (f"?stage={stage}" if stage else ""))
+    columns = {"ID": "id", "SCOPE": "scope", "STAGE": "stage", "CHANGE": "change", "WINDOWS": "windows", "SAYS": "says"}
+    show(rows, columns, as_json, "no version was ever rolled out")
+
+
+@click.command("validate")
+@click.argument("name", metavar="ROLLOUT")
+@with_client
+def validate(client: Client, name: str) -> None:
+    """Allow a normal change that somebody else made."""
+    client.post(f"rollouts/{name}/validate")
+    click.echo(f"{name}: goes on when it passes its gates")
+
+
+@click.command("withdraw")
+@click.argument("name", metavar="ROLLOUT")
+@click.option("--why", default="", help="Kept in the ledger.")
+@with_client
+def withdraw(client: Client, name: str, why: str) -> None:
+    """End a rollout; the champion has served all along."""
+    client.post(f"rollouts/{name}/withdraw", {"why": why})
+    click.echo(f"{name}: its challenger leaves with the next batch")
+
+
+@click.group("policy")
+def policy() -> None:
+    """What a version must show before it goes on."""
+
+
+@policy.command("show")
+@as_json
+@with_client
+def show_policy(client: Client, as_json: bool) -> None:
+    """The policy in force, and edits that wait for a second person."""
+    found = client.get("gate-policy")
+    if as_json:
+        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
+    for line in _lines(found["in_force"]):
+        click.echo(line)
+    for edit in (one for one in found["edits"] if one["status"] == "proposed"):
+        click.echo(f"waits for a second person: {edit['id']}, by {edit['by']}")
+
+
+@policy.command("check")
+@click.argument("file", type=click.Path(path_type=Path))
+def check(file: Path) -> None:
+    """Whether a policy file is one; nothing is changed."""
+    from mainstay.files import Document
+    from mainstay.mlops.gates import read_policy
+
+    Document.open(file)  # a file that cannot be read is refused by name
+    found = read_policy(file.read_text(encoding="utf-8"), str(file))
+    click.echo(f"{file}: policy {found.name}, window {found.window_s:g} s")
+
+
+@policy.command("propose")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@with_client
+def propose(client: Client, file: Path) -> None:
+    """Propose an edit; it holds when another person agrees."""
+    client.post("gate-policy", {"policy": file.read_text(encoding="utf-8"), "file": file.name})
+    click.echo("proposed; another person puts it into force: mainstay models policy agree EDIT")
+
+
+@policy.command("agree")
+@click.argument("edit")
+@with_client
+def agree(client: Client, edit: str) -> None:
+    """Put another person's edit into force."""
+    client.post(f"gate-policy/{edit}/agree")
+    click.echo(f"{edit} holds from the next window on")
+
+
+def _lines(values: dict[str, Any], indent: str = "") -> list[str]:
+    lines = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            lines += [f"{indent}{key}:", *_lines(value, indent + "  ")]
+        else:
+            lines.append(f"{indent}{key}: {value}")
+    return lines
+
+
+COMMANDS = (rollout, rollouts, validate, withdraw, policy)
