@@ -8,10 +8,12 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from tests.mlops.keeper import serving
 from tests.store.control_samples import BIG_ID, DIAGNOSER, T0, FixedClock
 from tests.store.control_samples import plan as some_plan
 
 from mainstay.api.platform import PlatformApi, Receive, Scope, Send
+from mainstay.app.rollouts import RolloutDesk
 from mainstay.domain.budget import BudgetState
 from mainstay.domain.entities import Labels
 from mainstay.domain.errors import NotFound, Overloaded, Refused
@@ -131,6 +133,7 @@ class FakePlatform:
         self.settings = settings or Settings()
         self.ingest_door = FakeDoor()
         self.told: list[Command] = []
+        self.rolls = RolloutDesk(self.control, serving(directory / "serving"), self.command, self.clock)
         self.known = [Series(0, BIG_ID, "service:prod/payments", "http.server.request.duration.p95", unit="ms")]
         self.is_ready = True
         self.is_full = False
