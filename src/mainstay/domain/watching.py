@@ -156,7 +156,6 @@ class InventoryRow(msgspec.Struct, frozen=True, kw_only=True):
     is_overdue: bool
     open_findings: tuple[str, ...]
     risk: int
-    recalled: int = 0
 
 
 class BiasFigure(msgspec.Struct, frozen=True, kw_only=True):
