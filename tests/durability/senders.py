@@ -16,7 +16,7 @@ from mainstay.app.clock import SystemClock
 from mainstay.bench.load import _field, _varint
 from mainstay.store.control import Control
 from mainstay.store.telemetry import Telemetry
-from mainstay.store.telemetry_tables import LOGS, POINTS, SPANS
+from mainstay.store.telemetry.tables import LOGS, POINTS, SPANS
 
 
 class Senders:
@@ -103,7 +103,9 @@ def stored(data):
     telemetry = Telemetry(data / "telemetry", retention_s=7 * 86_400)
     control = Control(data / "control.db", SystemClock())
     try:
-        ids = {series.id for series in telemetry.catalogue.find(limit=None) if series.metric.startswith("durable_value")}
+        ids = {
+            series.id for series in telemetry.catalogue.find(limit=None) if series.metric.startswith("durable_value")
+        }
         samples = telemetry._rows(POINTS, "true", [], None, "")
         lines = telemetry._rows(LOGS, "body LIKE 'line number %'", [], None, "")
         names = [alert.name for alert in control.alerts(limit=100_000)]

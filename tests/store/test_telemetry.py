@@ -23,8 +23,8 @@ from mainstay.domain.protocols import BandBatch
 from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import MetricBatch, Normal, Template
 from mainstay.store.telemetry import Telemetry
-from mainstay.store.telemetry_reads import NO_SLOT
-from mainstay.store.telemetry_tables import thin
+from mainstay.store.telemetry.reads import NO_SLOT
+from mainstay.store.telemetry.tables import thin
 
 END_MS = T0 // MS + 10**7
 

@@ -13,7 +13,7 @@ from tests.store.telemetry_samples import FIRST_ID, MS, T0, S, series
 
 from mainstay.domain.signals import MetricBatch, Normal
 from mainstay.store.telemetry import Telemetry
-from mainstay.store.telemetry_tables import LOGS, POINTS
+from mainstay.store.telemetry.tables import LOGS, POINTS
 
 STRANGE = [
     1.0, -0.0, 0.0, float("nan"), float("inf"), float("-inf"), 1e300, 1 / 3, 5e-324, 0.1 + 0.2, 999_999_999.999, 1e9,

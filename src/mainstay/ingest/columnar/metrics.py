@@ -54,7 +54,7 @@ def read(data: Any, earliest_ns: Any, latest_ns: Any, most: Any) -> Any:
     for one in range(count):
         if is_good and metrics[one, 0]:
             span = places[one, DATA]
-            is_good = _points(data, span, one, metrics[one, 0], single, whole, done, grid, earliest_ns, latest_ns)
+            is_good = _points(data, span, one, metrics[one, 0], single, whole, done, grid, (earliest_ns, latest_ns))
     return is_good, single, _cut(whole, done), metrics, owner, places, heads, scopes
 
 
@@ -148,13 +148,14 @@ def _room(data: Any, at: Any, end: Any, kind: Any, room: Any) -> Any:
 
 @nb.njit(cache=True, nogil=True)
 def _points(
-    data: Any, span: Any, one: Any, kind: Any, single: Any, whole: Any, done: Any, grid: Any, earliest: Any, latest: Any
+    data: Any, span: Any, one: Any, kind: Any, single: Any, whole: Any, done: Any, grid: Any, times: Any
 ) -> Any:
     """Write the points of one metric behind those that are there; whether all are usual.
 
     `done` counts samples, histogram points, bounds and counts.
     """
     rows, bits = single
+    earliest, latest = times
     at, end = span[0], span[1]
     while at < end:
         field_number, _, start, at = field(data, at, end)

@@ -17,7 +17,7 @@ from threading import Lock
 
 import duckdb
 
-from mainstay.store.telemetry_tables import Table
+from mainstay.store.telemetry.tables import Table
 
 _CHUNK = 1 << 20
 

@@ -9,7 +9,7 @@ import duckdb
 
 from mainstay.domain.series import decoded
 from mainstay.domain.signals import Series
-from mainstay.store.telemetry_reads import NO_SLOT
+from mainstay.store.telemetry.reads import NO_SLOT
 
 _COLUMNS = "SELECT id, entity, metric, labels, unit, direction FROM series"
 Ask = Callable[[Callable[[duckdb.DuckDBPyConnection], list[tuple[Any, ...]]]], list[tuple[Any, ...]]]

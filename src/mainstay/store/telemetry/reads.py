@@ -12,8 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mainstay.domain.signals import F64, I64, EdgeWindow, LogBatch, SpanBatch, Template
-from mainstay.store.blocks import Blocks
-from mainstay.store.telemetry_tables import BANDS, EDGES, LOGS, POINTS, SPANS, Table, thin
+from mainstay.store.telemetry.blocks import Blocks
+from mainstay.store.telemetry.tables import BANDS, EDGES, LOGS, POINTS, SPANS, Table, thin
 
 NO_SLOT = 0xFFFFFFFF
 T = TypeVar("T")

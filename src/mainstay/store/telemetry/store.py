@@ -18,10 +18,10 @@ from mainstay.domain.errors import Corrupt, Overloaded
 from mainstay.domain.protocols import BandBatch
 from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import Normal, Series, Template
-from mainstay.store import telemetry_tables as tables
-from mainstay.store.blocks import Blocks
-from mainstay.store.telemetry_reads import Reads
-from mainstay.store.telemetry_series import Catalogue
+from mainstay.store.telemetry import tables
+from mainstay.store.telemetry.blocks import Blocks
+from mainstay.store.telemetry.catalogue import Catalogue
+from mainstay.store.telemetry.reads import Reads
 
 FILE = "hot.duckdb"
 HOUR_S = 3600
