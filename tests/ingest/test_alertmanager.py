@@ -12,7 +12,7 @@ from tests.ingest.sender import JSON, NOW, Sender
 from mainstay.domain.alerts import Alert
 from mainstay.domain.models import VersionRef
 from mainstay.ingest import decode
-from mainstay.ingest.alertmanager_api import matcher
+from mainstay.ingest.alertmanager.api import matcher
 
 NOW_MS = NOW // 1_000_000
 API, WEBHOOK = "/api/v2/alerts", "/v1/alertmanager"

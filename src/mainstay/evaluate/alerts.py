@@ -26,7 +26,7 @@ from mainstay.domain.errors import BadInput
 from mainstay.domain.models import Decision, VersionRef
 from mainstay.domain.protocols import Models, Served
 from mainstay.domain.signals import Normal
-from mainstay.ingest.alertmanager import RESOLVE_TIMEOUT_MS, decode_posted
+from mainstay.ingest.alertmanager.webhook import RESOLVE_TIMEOUT_MS, decode_posted
 from mainstay.normalize import Normalizer
 
 PROTOCOL = """\

@@ -13,7 +13,8 @@ from mainstay.domain.alerts import Alert
 from mainstay.domain.errors import BadInput, Overloaded
 from mainstay.domain.records import Lane
 from mainstay.domain.signals import Decoded
-from mainstay.ingest import alertmanager_api, cloudevents, predictions, withheld
+from mainstay.ingest import cloudevents, predictions, withheld
+from mainstay.ingest.alertmanager import api as alertmanager_api
 from mainstay.ingest.answers import Answer, accepted, all_refused, rejected
 from mainstay.ingest.encodings import decompress
 from mainstay.ingest.newcomers import Newcomers, Sender

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from mainstay.domain.errors import BadInput
 from mainstay.domain.records import Lane
 from mainstay.domain.signals import Decoded
-from mainstay.ingest import alertmanager, cloudevents, predictions, remote_write, withheld
+from mainstay.ingest import cloudevents, predictions, remote_write, withheld
+from mainstay.ingest.alertmanager import webhook
 from mainstay.ingest.otlp import logs, metrics, traces
 
 PROTOBUF, JSON = ("application/x-protobuf",), ("application/json",)
@@ -43,8 +44,8 @@ SOURCES: Mapping[str, Source] = {
         Source("otlp-traces", "signals", "/v1/traces", PROTOBUF, traces.decode),
         Source("otlp-traces+json", "signals", "/v1/traces", JSON, traces.decode_json),
         Source("remote-write", "signals", "/api/v1/write", PROTOBUF, remote_write.decode, SNAPPY),
-        Source("alertmanager-webhook", "alerts", "/v1/alertmanager", JSON, alertmanager.decode_webhook),
-        Source("alertmanager-api", "alerts", "/api/v2/alerts", JSON, alertmanager.decode_posted),
+        Source("alertmanager-webhook", "alerts", "/v1/alertmanager", JSON, webhook.decode_webhook),
+        Source("alertmanager-api", "alerts", "/api/v2/alerts", JSON, webhook.decode_posted),
         Source("cloudevents", "alerts", "/v1/changes", EVENTS, cloudevents.decode),
         Source("predictions", "signals", predictions.PREDICTIONS, JSON, predictions.decode),
         Source("labels", "signals", predictions.LABELS, JSON, predictions.decode_labels),

@@ -1,0 +1,1 @@
+"""Alertmanager: its webhook to us, and being an Alertmanager ourselves."""
