@@ -74,7 +74,7 @@ class Health:
                 incidents=funnel.incidents,
                 not_paged=funnel.not_paged,
             ),
-            stages=stages,
+            stages=(*stages, *self._unserved()),
             sources=tuple(self._source(name) for name in SOURCES),
             inbox_records={"all": max(0, depth["all"]["last_seq"] - line.pipeline.seq)},
             inbox_bytes={lane: found["waiting_bytes"] for lane, found in depth.items() if lane != "all"},
@@ -118,6 +118,13 @@ class Health:
             errors=self._engine.failures,
             says=wrong or noted,
         )
+
+    def _unserved(self) -> tuple[StageHealth, ...]:
+        """Red while a version should decide that nobody trusts; what stands in for it works, so this stops nobody."""
+        says = tuple(self._line.serving.unserved.values())
+        if not says:
+            return ()
+        return (StageHealth(name="models", is_ok=False, last_ok_ms=0, errors=len(says), says="; ".join(says)),)
 
     def _receive(self) -> StageHealth:
         says = self._inbox.state

@@ -1,4 +1,4 @@
-"""What it costs to go through a deployment: the kernel called directly, through 200 scopes of 20 versions, and shadowed.
+"""What it costs to go through a deployment: the kernel alone, through 200 scopes of 20 versions, and shadowed.
 
 Three of the same at once, turn by turn on the same batches, in CPU seconds of this thread.
 """
@@ -36,7 +36,7 @@ def serving(plant: Plant) -> dict[str, Any]:
     """All figures: each ratio is of CPU seconds for the same batches."""
     with tempfile.TemporaryDirectory(prefix="mainstay-bench-") as folder:
         scoped, shadowed = (_served(plant, Path(folder) / name, has_shadow=name == "b") for name in ("a", "b"))
-        kernel = _kernel(plant, scoped)
+        kernel = _kernel(scoped)
         series = Normal(new_series=_watched(plant))
         ways: dict[str, Callable[[Normal], object]] = {
             "kernel": kernel.score,
@@ -108,7 +108,7 @@ def _say(found: Serving, **arguments: str) -> None:
     found.apply(command, Effects())
 
 
-def _kernel(plant: Plant, like: Serving) -> Streaming:
+def _kernel(like: Serving) -> Streaming:
     """The detector alone, with the parameter table that the deployments lead to."""
     deployments = like.seat("metrics").deployments
     refs = list(dict.fromkeys(one.live for one in deployments.values()))

@@ -16,7 +16,7 @@ def evidence_against(hits: int, n: int, most: float) -> float:
     mSPRT of Johari et al., "Always valid inference", Operations Research 70 (2022).
 
     >>> round(evidence_against(2, 2, 0.05), 2), round(evidence_against(1, 20, 0.05), 2)
-    (4.94, -1.0)
+    (4.94, -2.35)
     """  # noqa: D205
     if n == 0:
         return 0.0
