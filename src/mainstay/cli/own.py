@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import importlib
 import json
 import sys
+from pathlib import Path
 from typing import Any, cast, get_args
 
 import click
@@ -58,6 +60,28 @@ def register(client: Client, algorithm: str, kind: str, name: str, settings: tup
     tell(client.post(f"models/{name or kind}/register", body))
 
 
+@click.group("import")
+def import_() -> None:
+    """Take in a model that was trained elsewhere."""
+
+
+@import_.command("onnx")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--name", required=True, help="Of the model.")
+@click.option("--set", "settings", multiple=True, metavar="PARAMETER=VALUE", help="reads, p_fire, lasts, metrics, …")
+@click.option("--why", default="", help="Kept with the version and in the ledger.")
+@with_client
+def import_onnx(client: Client, file: Path, name: str, settings: tuple[str, ...], why: str) -> None:
+    """Register a detector of metrics from an ONNX file (docs/own-models.md says what it takes and gives)."""
+    upload(client, name, file.read_bytes(), _parameters(settings), why or f"imported from {file.name}")
+
+
+def upload(client: Client, name: str, body: bytes, parameters: dict[str, Any], why: str) -> None:
+    """Hand an ONNX file to the platform and tell which version came of it."""
+    model = base64.b64encode(body).decode()
+    tell(client.post(f"models/{name}/onnx", {"model": model, "parameters": parameters, "why": why}))
+
+
 def tell(made: dict[str, Any]) -> None:
     """Which version it is, and where its content lies."""
     ref = f"{made['ref']['model']}@{made['ref']['version']}"
@@ -102,4 +126,4 @@ def _kind_of(algorithm: str, cls: Any) -> str:
     return str(kind)
 
 
-COMMANDS = (check, register)
+COMMANDS = (check, register, import_)

@@ -1,4 +1,7 @@
-"""Artefacts: the bytes of a version under their own digest. JSON and npz, nothing that could run."""
+"""Artefacts: the bytes of a version under their own digest. JSON, npz, and ONNX that holds all that it needs.
+
+Nothing of them runs here. An ONNX model is kept and read as bytes (`own/wire.py` checks them at both), never as data.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,10 @@ import msgspec
 import numpy as np
 
 from mainstay.domain.errors import Corrupt, NotFound
+from mainstay.mlops.own.wire import FIRST_BYTE, check_wire
 from mainstay.written import write_whole
 
-SUFFIXES = {b"{": ".json", b"PK\x03\x04": ".npz"}
+SUFFIXES = {b"{": ".json", b"PK\x03\x04": ".npz", FIRST_BYTE: ".onnx"}
 """The allow-list: first bytes → suffix. There is no switch to add pickle."""
 MOST_BYTES = 256 << 20
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -41,7 +45,10 @@ class Artefacts:
     def keep(self, body: bytes) -> str:
         """Write the bytes once, durably; returns their sha256."""
         digest = hashlib.sha256(body).hexdigest()
-        path = self._directory / (digest + _suffix(body, digest))
+        suffix = _suffix(body, digest)
+        if suffix == ".onnx":
+            check_wire(body)
+        path = self._directory / (digest + suffix)
         if not path.exists():
             write_whole(path, body)
         return digest
@@ -61,6 +68,8 @@ class Artefacts:
                 found = hashlib.sha256(body).hexdigest()
                 if found != digest:
                     raise Corrupt(f"artefact {path.name} has digest {found[:16]}…: not what was registered, refused")
+                if suffix == ".onnx":
+                    check_wire(body)
                 return body
         raise NotFound(f"there is no artefact {digest}; restore the artefacts directory from a backup")
 
@@ -71,9 +80,11 @@ class Artefacts:
             NotFound, Corrupt: It is not there, not what was registered, or not of these two formats.
         """
         body = self.read(digest)
-        read = object_of if _suffix(body, digest) == ".json" else arrays_of
+        suffix = _suffix(body, digest)
+        if suffix == ".onnx":
+            raise Corrupt(f"artefact {digest[:16]}… is an ONNX model: it is run, not read as data")
         try:
-            return read(body)
+            return object_of(body) if suffix == ".json" else arrays_of(body)
         except Corrupt as error:
             raise Corrupt(f"artefact {digest[:16]}…: {error}") from None
 
@@ -159,4 +170,4 @@ def _suffix(body: bytes, digest: str) -> str:
     for start, suffix in SUFFIXES.items():
         if body.startswith(start):
             return suffix
-    raise Corrupt(f"artefact {digest[:16]}… is neither a JSON object nor npz; nothing else is loaded")
+    raise Corrupt(f"artefact {digest[:16]}… is neither a JSON object nor npz nor ONNX; nothing else is loaded")

@@ -16,9 +16,10 @@ from mainstay.domain.protocols import Clock
 from mainstay.domain.views import Audited
 from mainstay.mlops.artefacts import Artefacts, canonical
 from mainstay.mlops.bill import bill
+from mainstay.mlops.own.building import built, source_named, state_named
 from mainstay.mlops.signing import Keys
 from mainstay.mlops.statement import Statement, attest, check
-from mainstay.models.catalogue import SHIPPED, build, build_together, defaults_of, source_of, state_of
+from mainstay.models.catalogue import SHIPPED, build_together, defaults_of
 from mainstay.models.checks import Pure, Streaming
 
 KINDS: tuple[ModelKind, ...] = get_args(ModelKind)
@@ -60,16 +61,16 @@ class Registry:
             NotFound: No such algorithm.
             msgspec.ValidationError: The algorithm does not accept these parameters.
         """
-        build(algorithm, parameters)  # whatever it refuses is refused here, not when it is deployed
+        built(algorithm, parameters, self.artefacts)  # whatever it refuses is refused here, not when it is deployed
         model = str(facts.pop("model", kind))
         content = {
             "format": 1,
             "kind": kind,
             "algorithm": algorithm,
-            "state": state_of(algorithm),
+            "state": state_named(algorithm),
             "parameters": dict(parameters),
         }
-        source = source_of(algorithm)
+        source = source_named(algorithm)
         if source:  # another release of the user's package is another version: it may decide otherwise
             content["source"] = source
         digest = self.artefacts.keep(canonical(content))
@@ -183,7 +184,7 @@ class Registry:
             Corrupt: The artefact's bytes are not what was registered, or speak of another algorithm.
         """
         version, parameters = self._content(ref)
-        return build(version.algorithm, parameters)
+        return built(version.algorithm, parameters, self.artefacts)
 
     def load_together(self, refs: Sequence[VersionRef], which: Callable[[str], int], mark: str) -> Streaming | None:
         """Several versions as one detector that asks `which` of them decides about an entity; None when they cannot.
@@ -227,7 +228,7 @@ class Registry:
             raise Corrupt(
                 f"the artefact of {ref} is of {content.get('algorithm')!r}, not {version.algorithm!r}: refused"
             )
-        made_by, here = content.get("source", ""), source_of(version.algorithm)
+        made_by, here = content.get("source", ""), source_named(version.algorithm)
         if made_by and made_by != here:
             raise Refused(
                 f"{ref} was registered with {made_by}, and {here or 'nothing of it'} is installed: install that one, "

@@ -80,7 +80,8 @@ class OverTheTop:
         return Transition(
             subject=f"metric:{known['id']}", entity=known["entity"], firing=output["firing"],
             since_ns=min(output["since_ns"], inputs["at_ns"]), at_ns=inputs["at_ns"], name="over the top",
-            signal="other", severity="major", summary=f"{known['metric']} of {known['entity']} is {word}", channel="level",
+            signal="other", severity="major", channel="level",
+            summary=f"{known['metric']} of {known['entity']} is {word}",
             inputs=inputs, output=output, band=None, p_value=output["p_value"],
         )
 

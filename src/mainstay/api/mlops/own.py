@@ -20,6 +20,13 @@ class Owns(Protocol):
     def register(
         self, name: str, kind: ModelKind, algorithm: str, parameters: Mapping[str, Any], *, by: str, why: str
     ) -> ModelVersion: ...
+    def import_onnx(
+        self, name: str, body: bytes, parameters: Mapping[str, Any], *, by: str, why: str
+    ) -> ModelVersion: ...
+
+
+LARGEST_IMPORT = 48 << 20
+"""An ONNX model of 32 MB as base64, and the rest."""
 
 
 class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,6 +34,14 @@ class Register(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     kind: ModelKind
     algorithm: str
+    parameters: dict[str, Any] = {}
+    why: str = ""
+
+
+class Import(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An ONNX file (base64), and how its words are read."""
+
+    model: bytes
     parameters: dict[str, Any] = {}
     why: str = ""
 
@@ -43,4 +58,17 @@ def register(platform: Platform, request: Asking, name: FromPath[str], data: JSO
     return owner(platform).register(name, data.kind, data.algorithm, data.parameters, by=by, why=data.why)
 
 
-ROUTES = [register]
+@post(
+    "/models/{name:str}/onnx",
+    role="admin",
+    status_code=201,
+    sync_to_thread=True,
+    request_max_body_size=LARGEST_IMPORT,
+)
+def import_onnx(platform: Platform, request: Asking, name: FromPath[str], data: JSONBody[Import]) -> ModelVersion:
+    """Register a detector of metrics from an ONNX file; nothing serves it until it is deployed."""
+    by = request.user.name
+    return owner(platform).import_onnx(name, data.model, data.parameters, by=by, why=data.why)
+
+
+ROUTES = [register, import_onnx]

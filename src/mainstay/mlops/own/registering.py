@@ -6,9 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from mainstay.domain.errors import BadInput
+from mainstay.domain.errors import BadInput, Corrupt
 from mainstay.domain.models import ModelKind, ModelVersion
+from mainstay.mlops.own.building import ONNX
 from mainstay.mlops.own.kit import candidate, has_what_is_asked
+from mainstay.mlops.own.onnx import EXPECTED, LONGEST, SHORTEST, scoring_of, tried
+from mainstay.mlops.own.windows import WindowScores
 from mainstay.mlops.registry import KINDS, Registry
 from mainstay.models.catalogue import class_named, defaults_of, kind_of
 
@@ -43,6 +46,29 @@ class OwnModels:
             return self._registry.register(kind, algorithm, whole, by=by, why=why, model=name)
         except (TypeError, ValueError) as error:
             raise BadInput(f"{algorithm} does not accept these parameters: {error}") from None
+
+    def import_onnx(self, name: str, body: bytes, parameters: Mapping[str, Any], *, by: str, why: str) -> ModelVersion:
+        """A detector of metrics from an ONNX file; its bytes are kept and signed for.
+
+        Raises:
+            BadInput: The file is no ONNX model, reaches for other files, has other inputs or outputs, or gives what is
+                no score; and what was expected.
+            Refused: onnxruntime is not installed where the platform runs.
+        """
+        check_name(self._registry, name, "metrics")
+        try:
+            scoring = scoring_of(body)
+        except Corrupt as error:
+            raise BadInput(f"{error}; {EXPECTED}") from None
+        window = scoring.window or parameters.get("window")
+        if not isinstance(window, int) or not SHORTEST <= window <= LONGEST:
+            raise BadInput(f"the model takes windows of any length: say which, --set window={SHORTEST}…{LONGEST}")
+        whole = {**WindowScores.DEFAULTS, "window": window, **parameters, "file": self._registry.artefacts.keep(body)}
+        tried(scoring, window, str(whole["reads"]))
+        try:
+            return self._registry.register("metrics", ONNX, whole, by=by, why=why, model=name)
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"{ONNX} does not accept these parameters: {error}") from None
 
 
 def check_name(registry: Registry, name: str, kind: ModelKind) -> None:
