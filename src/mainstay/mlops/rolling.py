@@ -124,14 +124,14 @@ def is_same(one: str, other: str) -> bool:
     return one.removeprefix("user:").casefold() == other.removeprefix("user:").casefold()
 
 
-def stage_entry(rollout: Rollout, by: str, seq: int) -> Entry:
+def stage_entry(rollout: Rollout, by: str, at_ms: int, seq: int) -> Entry:
     experiment = str(rollout.given.get("experiment", ""))
     rests_on = (f"version-{rollout.challenger}", f"version-{rollout.champion}", *([experiment] if experiment else []))
     word = "validated" if rollout.validator and by == f"user:{rollout.validator}" else rollout.stage
     return Entry(
         id=f"{rollout.id}:{word}:{seq}",
         kind="rollout",
-        at_ms=rollout.stage_since_ms,
+        at_ms=at_ms,
         actor=by,
         subject=rollout.id,
         output={

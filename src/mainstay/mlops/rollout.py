@@ -121,12 +121,12 @@ class Rollouts:
         author = self._serving.known(rollout.challenger).created_by
         if is_same(command.by, rollout.by) or is_same(command.by, author):
             raise Refused(f"{command.by} made {rollout.challenger} or asked for it: somebody else must validate it")
-        self._keep(msgspec.structs.replace(rollout, validator=command.by), effects, f"user:{command.by}")
+        self._keep(msgspec.structs.replace(rollout, validator=command.by), effects, f"user:{command.by}", command.at_ms)
 
     def _withdraw(self, command: Command, effects: Effects) -> None:
         rollout = self._under_way(command)
         why = command.arguments.get("why") or "withdrawn"
-        self.leave(rollout, f"{command.by}: {why}", effects, by=f"user:{command.by}")
+        self.leave(rollout, f"{command.by}: {why}", effects, at_ms=command.at_ms, by=f"user:{command.by}")
 
     def _measured(self, command: Command, _: Effects) -> None:
         """Processor seconds, measured beside the pipeline: they have their place in the one order like all evidence."""
@@ -171,7 +171,7 @@ class Rollouts:
         for rollout in list(state.rollouts.values()):
             second = self._second(rollout)
             if second is None:
-                self.leave(rollout, "another version took its place by hand", effects)
+                self.leave(rollout, "another version took its place by hand", effects, at_ms=now_ms)
                 continue
             self._collect(rollout, second, effects)
             if is_over or second.model is None:
@@ -250,14 +250,14 @@ class Rollouts:
         )
         self._keep(moved, effects, "mainstay")
 
-    def leave(self, rollout: Rollout, why: str, effects: Effects, *, at_ms: int = 0, by: str = "mainstay") -> None:
+    def leave(self, rollout: Rollout, why: str, effects: Effects, *, at_ms: int, by: str = "mainstay") -> None:
         """A challenger goes; the champion has served all along and goes on."""
         now = self._serving.seat(rollout.kind).deployments.get(rollout.scope)
         if now is not None and rollout.challenger in (now.shadow, now.canary):
-            wanted = msgspec.structs.replace(now, shadow=None, canary=None, share=1.0, since_ms=at_ms or now.since_ms)
+            wanted = msgspec.structs.replace(now, shadow=None, canary=None, share=1.0, since_ms=at_ms)
             self._serving.change(wanted, by.removeprefix("user:"), f"rollout {rollout.id}: {why}", effects)
         stage = "rolled_back" if rollout.stage == "canary" else "refused"
-        self._keep(msgspec.structs.replace(rollout, stage=stage, says=why), effects, by)
+        self._keep(msgspec.structs.replace(rollout, stage=stage, stage_since_ms=at_ms, says=why), effects, by)
 
     # -- how it is kept
 
@@ -281,13 +281,13 @@ class Rollouts:
         self.state.rollouts[rollout.id] = rollout
         effects.records[f"rollout:{rollout.id}"] = rollout
 
-    def _keep(self, rollout: Rollout, effects: Effects, by: str) -> None:
+    def _keep(self, rollout: Rollout, effects: Effects, by: str, at_ms: int = 0) -> None:
         """It reached a stage: kept, and written into the ledger."""
         self._note(rollout, effects)
         if rollout.stage not in UNDER_WAY:
             del self.state.rollouts[rollout.id]
             self.state.seen.pop(rollout.id, None)
-        effects.entries.append(stage_entry(rollout, by, effects.decided_seq))
+        effects.entries.append(stage_entry(rollout, by, at_ms or rollout.stage_since_ms, effects.decided_seq))
 
     def _policy(self, record: GatePolicyRecord, effects: Effects, command: Command) -> None:
         effects.records[f"gate-policy:{record.id}"] = record
