@@ -97,12 +97,11 @@ class RobustSeason:
         if day:
             days = np.array([inputs["days"]], np.int8)
             dates = table_of(Calendar((day,), samples[1], samples[1] + 1, np.zeros(1, np.uint8)))
-        tables = rows, self._choice.table, rows["season"], days, dates
+        tables = rows, self._choice.table, days, dates
         _, _, event, _ = self._kernel.run(tables, samples, (0, 0), out, (new_rows(1), days.copy()))
         channel = CHANNELS[int(rows["firing"][0]) or int(inputs["state"]["firing"])]
-        judged = Judged(
-            event, channel, at_ns, value, out[3], rows, int(inputs["state"]["since_ns"]), day, inputs.get("peer", "")
-        )
+        told, since_ns = out[3].view(np.float64), int(inputs["state"]["since_ns"])
+        judged = Judged(event, channel, at_ns, value, told, rows, since_ns, day, inputs.get("peer", ""))
         return judgement(self._choice.rule(series["entity"], series["metric"]), series, judged)
 
     def firing(self) -> tuple[tuple[str, str], ...]:
@@ -170,12 +169,12 @@ class RobustSeason:
         return bool(self._rows["ways"][slot] & BORROWED)
 
     def _tables(self) -> tuple[Any, ...]:
-        return self._rows, self._choice.table, self._rows["season"], self._days, self._dates
+        return self._rows, self._choice.table, self._days, self._dates
 
     def _room(self, scores: F64) -> tuple[Any, Any, Any, Any]:
         """Where the kernel writes; memory that it does not touch costs nothing."""
         count = len(scores)
-        return scores, np.empty(count, np.uint32), np.empty((count, 2)), np.full(self._kernel.TOLD, np.nan)
+        return scores, np.empty(count, np.uint32), np.empty((count, 2)), np.full(1, np.nan, self._kernel.TOLD)
 
     def _walk(self, batch: MetricBatch, scores: F64) -> tuple[list[Transition], BandBatch | None]:
         found: list[Transition] = []

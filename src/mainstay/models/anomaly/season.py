@@ -41,18 +41,26 @@ def usual_of(season: Any) -> float:
     return total / count if count else 0.0
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
-def season_near(season: Any, unit: float, at_ns: int, rest: float) -> float:
-    """What the hour adds; near a full hour that of the two which explains the rest better."""
-    early, late = (at_ns - EDGE_NS) // HOUR_NS, (at_ns + EDGE_NS) // HOUR_NS
-    steps = steps_of(season, slot_at(late))
+@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def steps_near(season: Any, unit: float, slots: tuple[int, int], rest: float) -> float:
+    """What the later of two slots adds, or the earlier where that explains the rest better."""
+    late, early = slots
+    steps = steps_of(season, late)
     value = 0.0 if steps == UNSEEN else steps * unit
     if early != late:
-        steps = steps_of(season, slot_at(early))
+        steps = steps_of(season, early)
         other = 0.0 if steps == UNSEEN else steps * unit
         if abs(rest - other) <= abs(rest - value):
             value = other
     return value
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def season_near(season: Any, unit: float, at_ns: int, rest: float) -> float:
+    """What the hour adds; near a full hour that of the two which explains the rest better."""
+    return steps_near(
+        season, unit, (slot_at((at_ns + EDGE_NS) // HOUR_NS), slot_at((at_ns - EDGE_NS) // HOUR_NS)), rest
+    )
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
