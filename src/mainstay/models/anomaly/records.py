@@ -29,6 +29,8 @@ MEMORY = 4000.0
 CLOSE = 1.0 / MEMORY
 LEARN = 0.2
 LIGHT, HEAVY = 0.8, 1.0 / 3.0  # mean excess of a calm tail; how much less a heavier one lets a record mean
+UNTOLD = float(np.float32(LIGHT))  # a tail of which nothing has been seen yet, and what it lets a record mean
+CALM = (LIGHT / UNTOLD) ** HEAVY
 PACE = 1.0 / 36.0
 FULL = 400  # so many samples are full evidence; before, a record means less
 FARTHEST = 30.0
@@ -47,7 +49,7 @@ def _late(e: float) -> float:
     return math.sqrt(e) if e > 1.0 else e
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def strangeness(s: Any, x: float, rest: float, known: int) -> tuple[float, int]:
     """−ln p of the sample before anything is learned of it, and which statistic says so.
 
@@ -66,11 +68,11 @@ def strangeness(s: Any, x: float, rest: float, known: int) -> tuple[float, int]:
     if other > e:
         e, which = other, UNREST
     if e > 1.0:
-        e = 1.0 + (e - 1.0) * (LIGHT / s.tail_mean) ** HEAVY
+        e = 1.0 + (e - 1.0) * (CALM if s.tail_mean == UNTOLD else (LIGHT / s.tail_mean) ** HEAVY)
     return min(e, FARTHEST) * LN_MEMORY * EVIDENCE[min(s.count, FULL)], which
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def follow(s: Any, x: float, rest: float) -> None:
     """The two means take up the sample, before it is judged."""
     pace = PACE if s.count >= 35 else 1.0 / (s.count + 1.0)
@@ -78,7 +80,7 @@ def follow(s: Any, x: float, rest: float) -> None:
     s.unrest += pace * (abs(x - s.last) - s.unrest)
 
 
-@nb.njit(cache=True, nogil=True, error_model="numpy")
+@nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def remember(s: Any, x: float, rest: float) -> None:
     """The bands close a little, and open for what is beyond them."""
     s.high += (s.slow - s.high) * CLOSE
