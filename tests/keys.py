@@ -5,7 +5,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from mainstay.mlops.signing import PRIVATE, TRUSTED, keyid_of
+from mainstay.mlops.trust.signing import PRIVATE, TRUSTED, keyid_of
 
 
 def same_key(data: Path) -> None:

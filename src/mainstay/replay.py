@@ -15,7 +15,7 @@ import msgspec
 from mainstay.app.wiring import wire
 from mainstay.domain.errors import BadInput
 from mainstay.domain.records import Record
-from mainstay.mlops.signing import TRUSTED
+from mainstay.mlops.trust.signing import TRUSTED
 from mainstay.settings import Settings
 from mainstay.store.control import Control
 from mainstay.store.inbox import read_records

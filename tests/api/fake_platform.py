@@ -38,10 +38,10 @@ from mainstay.domain.views import (
 from mainstay.domain.watching import BiasReport, InventoryRow, RecallMark, RiskScore, Standing
 from mainstay.ledger import Head, Verified
 from mainstay.mlops import Keys
-from mainstay.mlops.heads import SignedHead, opened_head, sign_head
 from mainstay.mlops.recall import Recall, recall
-from mainstay.mlops.signing import Envelope
 from mainstay.mlops.training.lineage import lineage
+from mainstay.mlops.trust.heads import SignedHead, opened_head, sign_head
+from mainstay.mlops.trust.signing import Envelope
 from mainstay.settings import Settings
 from mainstay.store.backup import Manifest, backup
 from mainstay.store.control import Control

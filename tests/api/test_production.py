@@ -4,7 +4,7 @@ import pytest
 from tests.api.conftest import Client
 
 from mainstay.domain.predictions import InProduction
-from mainstay.mlops.production import gate
+from mainstay.mlops.watching.production import gate
 
 
 def standing(**known):

@@ -15,9 +15,9 @@ from mainstay.domain.incidents import Grouping, Incident, Suspect
 from mainstay.domain.models import Deployment, VersionRef
 from mainstay.domain.records import Command
 from mainstay.domain.runbooks import Plan, Verify
+from mainstay.domain.shares import wilson
 from mainstay.domain.verdicts import Label, Verdict, VerdictKind
 from mainstay.feedback import Feedback, scorecard
-from mainstay.domain.shares import wilson
 
 EDGES, CORRELATOR, DIAGNOSER, PLANNER = (VersionRef(n, 3) for n in ("edges", "correlator", "diagnoser", "planner"))
 

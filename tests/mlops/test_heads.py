@@ -7,8 +7,8 @@ from mainstay.domain.errors import Corrupt, Refused
 from mainstay.domain.ledger import Entry
 from mainstay.ledger import Head, chain, verify
 from mainstay.mlops import Keys
-from mainstay.mlops.heads import PAYLOAD, opened_head, sign_head
-from mainstay.mlops.signing import Envelope
+from mainstay.mlops.trust.heads import PAYLOAD, opened_head, sign_head
+from mainstay.mlops.trust.signing import Envelope
 
 
 def ledger(entries):

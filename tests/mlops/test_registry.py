@@ -14,7 +14,7 @@ from mainstay.domain.models import VersionRef
 from mainstay.mlops import Keys
 from mainstay.mlops.artefacts import Artefacts
 from mainstay.mlops.registry import KINDS
-from mainstay.mlops.statement import attest
+from mainstay.mlops.trust.statement import attest
 from mainstay.models.catalogue import SHIPPED, defaults_of
 
 

@@ -14,7 +14,7 @@ from mainstay.domain.models import VersionRef
 from mainstay.domain.records import Command
 from mainstay.domain.rollouts import Evidence, Gate, GatePolicy, Rollout
 from mainstay.mlops import Serving
-from mainstay.mlops.gates import figures_of, judge, read_policy, shipped_policy
+from mainstay.mlops.rollouts.gates import figures_of, judge, read_policy, shipped_policy
 
 FAULTS = [Fault(e, start, start + 16, slower=8) for start in range(60, 400, 36) for e in range(4)]
 STANDARD = {

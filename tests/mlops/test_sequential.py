@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from mainstay.mlops.sequential import evidence_against, is_above, is_beyond
+from mainstay.mlops.rollouts.sequential import evidence_against, is_above, is_beyond
 
 ALPHA = 0.05
 

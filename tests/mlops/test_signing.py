@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainstay.domain.errors import Corrupt, Refused
-from mainstay.mlops.signing import Envelope, Keys, Signature, authenticated, keyid_of
+from mainstay.mlops.trust.signing import Envelope, Keys, Signature, authenticated, keyid_of
 
 KIND = "application/vnd.test+json"
 

@@ -7,8 +7,8 @@ from tests.mlops.keeper import Keeper, registry
 from mainstay.domain.errors import Corrupt, NotFound, Refused
 from mainstay.domain.models import VersionRef
 from mainstay.mlops import Keys
-from mainstay.mlops.bill import bill
-from mainstay.mlops.statement import attest
+from mainstay.mlops.trust.bill import bill
+from mainstay.mlops.trust.statement import attest
 
 LOGS = VersionRef("logs", 1)
 

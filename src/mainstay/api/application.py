@@ -11,9 +11,9 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from mainstay import __version__, console
-from mainstay.api import budget, errors, health, incidents, ledger, live, models, people, plans, production, series
+from mainstay.api import budget, errors, health, incidents, ledger, live, people, plans, series
 from mainstay.api.gate import Gate
-from mainstay.api.mlops import own, rollouts, training, watching
+from mainstay.api.mlops import models, own, production, rollouts, training, watching
 from mainstay.api.platform import Asgi, PlatformApi
 from mainstay.api.shell import Shell
 from mainstay.console.files import ConsoleFiles
@@ -39,8 +39,8 @@ def api(platform: PlatformApi) -> Litestar:
     gate = Gate(platform.control.people, platform.clock)
     v1 = [
         *health.V1_ROUTES, *incidents.ROUTES, *budget.ROUTES, *series.ROUTES, *plans.ROUTES, *models.ROUTES,
-        *ledger.ROUTES, *training.ROUTES, *rollouts.ROUTES, *watching.ROUTES, *people.ROUTES, *live.ROUTES, *production.ROUTES,
-        *own.ROUTES,
+        *ledger.ROUTES, *training.ROUTES, *rollouts.ROUTES, *watching.ROUTES, *people.ROUTES, *live.ROUTES,
+        *production.ROUTES, *own.ROUTES,
     ]  # fmt: skip
     return Litestar(
         [

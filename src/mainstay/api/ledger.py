@@ -16,8 +16,8 @@ from mainstay.domain.ledger import EntryKind
 from mainstay.domain.verdicts import Label, Verdict, VerdictKind
 from mainstay.domain.views import Reperformed
 from mainstay.ledger import Head, Verified
-from mainstay.mlops.heads import SignedHead
-from mainstay.mlops.signing import Envelope
+from mainstay.mlops.trust.heads import SignedHead
+from mainstay.mlops.trust.signing import Envelope
 
 Before = Annotated[int | None, QueryParameter(ge=0, le=1 << 53, description="Only entries with a lower seq.")]
 

@@ -27,9 +27,9 @@ from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
 from mainstay.domain.views import Audited, Explained, LogLine, Reperformed, SpanLine, Status
 from mainstay.ledger import Head, Verified
-from mainstay.mlops.heads import SignedHead
 from mainstay.mlops.recall import Recall
-from mainstay.mlops.signing import Envelope
+from mainstay.mlops.trust.heads import SignedHead
+from mainstay.mlops.trust.signing import Envelope
 from mainstay.settings import Settings
 from mainstay.store.backup import Manifest
 from mainstay.store.control import Control

@@ -22,9 +22,9 @@ from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Labels
 from mainstay.domain.errors import NotFound, Refused
 from mainstay.domain.models import ModelVersion, VersionRef
+from mainstay.domain.predictions import InProduction
 from mainstay.domain.protocols import Clock
 from mainstay.domain.records import Command, Lane
-from mainstay.domain.predictions import InProduction
 from mainstay.domain.runbooks import Approval, Plan, Runbook, Wish
 from mainstay.domain.signals import F64, I64, Series
 from mainstay.domain.users import User
@@ -36,10 +36,10 @@ from mainstay.engine.snapshots import Snapshots
 from mainstay.feedback import scorecard
 from mainstay.ingest import IngestDoor, Newcomers
 from mainstay.ledger import Head, Verified, canonical
-from mainstay.mlops.heads import SignedHead, opened_head, sign_head
 from mainstay.mlops.own.registering import OwnModels
 from mainstay.mlops.recall import Recall, recall
-from mainstay.mlops.signing import Envelope
+from mainstay.mlops.trust.heads import SignedHead, opened_head, sign_head
+from mainstay.mlops.trust.signing import Envelope
 from mainstay.outbox import Outbox, notification
 from mainstay.outbox.heartbeat import limited, stalled
 from mainstay.settings import Settings

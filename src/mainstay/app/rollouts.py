@@ -13,7 +13,7 @@ from mainstay.domain.protocols import Clock
 from mainstay.domain.records import Command
 from mainstay.domain.rollouts import UNDER_WAY, GatePolicy, GatePolicyRecord, Rollout
 from mainstay.mlops import Serving
-from mainstay.mlops.gates import read_policy
+from mainstay.mlops.rollouts.gates import read_policy
 from mainstay.mlops.scopes import checked
 from mainstay.store.control import Control
 from mainstay.store.mlops import ModelStore

@@ -23,8 +23,8 @@ from mainstay.mlops.governance import cards, inventory, recalling
 from mainstay.mlops.governance.bias import Case, report
 from mainstay.mlops.governance.evidence import write_evidence
 from mainstay.mlops.governance.risk import risk
-from mainstay.mlops.heads import SignedHead
 from mainstay.mlops.recall import recall
+from mainstay.mlops.trust.heads import SignedHead
 from mainstay.mlops.watching.judgements import Judgements
 from mainstay.store.mlops import ModelStore
 

@@ -77,8 +77,8 @@ class StreamKeys:
 class RawMetrics:
     """Metric points as received: `value[i]` belongs to `streams[stream[i]]`. `start_ns` 0 is unknown. NaN is valid.
 
-    With `keys`, as many streams as there are keys have samples, and any behind them have histogram points; `streams` and
-    `histograms` read one only when it is asked for, and a stream may come twice when it was said in two ways.
+    With `keys`, as many streams as there are keys have samples, and any behind them have histogram points; `streams`
+    and `histograms` read one only when it is asked for, and a stream may come twice when it was said in two ways.
     """
 
     streams: Sequence[Stream]
@@ -279,8 +279,8 @@ class Normal:
     """What the stages after normalisation see of one inbox record, or of one tick (then the windows are filled).
 
     `at_ns` is when the record was received (0 unknown): how a detector learns that time passed although nothing was
-    said. `new_series` may be columns (`domain.series`). `merged_templates`: (id, the one that it means now) of templates
-    found to be one. `calendar`: days that are not like others.
+    said. `new_series` may be columns (`domain.series`). `merged_templates`: (id, the one that it means now) of
+    templates found to be one. `calendar`: days that are not like others.
     """
 
     metrics: MetricBatch | None = None

@@ -15,11 +15,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mainstay.app.deployed import Deployed, deployed
 from mainstay.domain.errors import BadInput
 from mainstay.domain.protocols import Transition
 from mainstay.domain.signals import F64, MetricBatch, Normal, Series
 from mainstay.evaluate.curves import auc_pr, best_f1
-from mainstay.app.deployed import Deployed, deployed
 
 PROTOCOL = """\
 smd, asd (labels of OmniAnomaly and InterFusion): the deployed entity detector, in its shipped configuration (one for

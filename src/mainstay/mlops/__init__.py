@@ -2,7 +2,7 @@
 
 from mainstay.mlops.registry import Registry
 from mainstay.mlops.serving import Serving
-from mainstay.mlops.signing import Keys
+from mainstay.mlops.trust.signing import Keys
 from mainstay.mlops.warming import warm
 
 __all__ = ["Keys", "Registry", "Serving", "warm"]

@@ -15,10 +15,10 @@ from mainstay.domain.models import Deployment, ModelKind, ModelVersion, VersionR
 from mainstay.domain.protocols import Clock
 from mainstay.domain.views import Audited
 from mainstay.mlops.artefacts import Artefacts, canonical
-from mainstay.mlops.bill import bill
 from mainstay.mlops.own.building import built, source_named, state_named
-from mainstay.mlops.signing import Keys
-from mainstay.mlops.statement import Statement, attest, check
+from mainstay.mlops.trust.bill import bill
+from mainstay.mlops.trust.signing import Keys
+from mainstay.mlops.trust.statement import Statement, attest, check
 from mainstay.models.catalogue import SHIPPED, build_together, defaults_of
 from mainstay.models.checks import Pure, Streaming
 

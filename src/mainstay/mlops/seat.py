@@ -13,8 +13,8 @@ import numpy.typing as npt
 from mainstay.domain.entities import Topology
 from mainstay.domain.models import Deployment, ModelKind, VersionRef
 from mainstay.mlops.agreement import Agreement
-from mainstay.mlops.canary import Voices
 from mainstay.mlops.registry import Registry
+from mainstay.mlops.rollouts.canary import Voices
 from mainstay.mlops.scopes import EVERYWHERE, Places, draws, scope_for
 from mainstay.models.checks import Pure, Streaming
 

@@ -22,10 +22,10 @@ from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import Normal
 from mainstay.domain.state import pack, unpack
 from mainstay.mlops.agreement import Agreement
-from mainstay.mlops.canary import Voices
 from mainstay.mlops.registry import KINDS, Registry, deployed
-from mainstay.mlops.rolling import SHARED_KINDS, promoted
-from mainstay.mlops.rollout import ONLY_EVERYWHERE, Rollouts, State
+from mainstay.mlops.rollouts.canary import Voices
+from mainstay.mlops.rollouts.rolling import SHARED_KINDS, promoted
+from mainstay.mlops.rollouts.rollout import ONLY_EVERYWHERE, Rollouts, State
 from mainstay.mlops.scopes import EVERYWHERE, NO_SLOTS, Places, checked, draws, items, part, unit_of
 from mainstay.mlops.seat import Seat, Second, seat_of, swapped
 from mainstay.mlops.voicing import voiced

@@ -17,7 +17,7 @@ from mainstay.app.wiring import wire
 from mainstay.domain.errors import BadInput, NotFound
 from mainstay.domain.models import VersionRef
 from mainstay.domain.verdicts import Verdict
-from mainstay.mlops.heads import sign_head
+from mainstay.mlops.trust.heads import sign_head
 from mainstay.replay import RecordedClock
 from mainstay.settings import Settings
 

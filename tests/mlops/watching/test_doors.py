@@ -13,7 +13,7 @@ from tests.scenarios.recording import START_NS, Recording
 from mainstay.api import create_app
 from mainstay.app.platform import Platform
 from mainstay.cli.ledger import ledger
-from mainstay.cli.models import models
+from mainstay.cli.mlops.models import models
 from mainstay.domain.models import VersionRef
 from mainstay.replay import RecordedClock
 from mainstay.settings import Settings

@@ -16,7 +16,7 @@ from mainstay.domain.models import VersionRef
 from mainstay.domain.records import Command
 from mainstay.domain.watching import BiasReport, InventoryRow, Materiality, RecallMark, RiskScore, Standing
 from mainstay.mlops.governance.inventory import as_csv
-from mainstay.mlops.heads import SignedHead
+from mainstay.mlops.trust.heads import SignedHead
 
 Holds = Annotated[Literal["open", "over"] | None, QueryParameter(description="Only those that hold, or are over.")]
 Scope = Annotated[str, QueryParameter(max_length=200, description="`*`, service=NAME, tier=N, environment=NAME.")]

@@ -86,7 +86,7 @@ def show_policy(client: Client, as_json: bool) -> None:
 def check(file: Path) -> None:
     """Whether a policy file is one; nothing is changed."""
     from mainstay.files import Document
-    from mainstay.mlops.gates import read_policy
+    from mainstay.mlops.rollouts.gates import read_policy
 
     Document.open(file)  # a file that cannot be read is refused by name
     found = read_policy(file.read_text(encoding="utf-8"), str(file))

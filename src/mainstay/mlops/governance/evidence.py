@@ -17,8 +17,8 @@ from mainstay.domain.errors import BadInput
 from mainstay.domain.ledger import LedgerEntry
 from mainstay.domain.models import ModelVersion
 from mainstay.ledger import canonical
-from mainstay.mlops.heads import PAYLOAD, SignedHead
-from mainstay.mlops.signing import authenticated
+from mainstay.mlops.trust.heads import PAYLOAD, SignedHead
+from mainstay.mlops.trust.signing import authenticated
 from mainstay.written import write_whole
 
 LINES_AT_ONCE = 5_000

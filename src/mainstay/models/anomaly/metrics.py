@@ -114,7 +114,7 @@ class RobustSeason:
         self._peers.lent = {slot: peer for slot, peer in self._peers.lent.items() if self._is_lent(slot)}
         lent = {"first": self._peers.first, "lent": self._peers.lent}
         beside = {**lent, "days": self._days.tobytes(), "kinds": self._calendar.kinds}
-        rows = memoryview(self._rows.view(np.uint8))  # a million rows are not copied twice
+        rows = self._rows.view(np.uint8).data  # a million rows are not copied twice
         kept = {"rules": self._digest, "rows": rows, **beside, **self._watched.snapshot()}
         return pack(self.ALGORITHM, FORMAT, kept)
 

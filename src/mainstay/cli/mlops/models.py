@@ -9,12 +9,12 @@ from urllib.parse import quote
 import click
 
 from mainstay.cli.client import Client, with_client
+from mainstay.cli.mlops.own import COMMANDS as OWN
+from mainstay.cli.mlops.production import gate, production
 from mainstay.cli.mlops.rollouts import COMMANDS as ROLLOUTS
 from mainstay.cli.mlops.training import COMMANDS as TRAINING
 from mainstay.cli.mlops.training import tell_lineage
 from mainstay.cli.mlops.watching import COMMANDS as WATCHING
-from mainstay.cli.own import COMMANDS as OWN
-from mainstay.cli.production import gate, production
 from mainstay.cli.show import as_json
 from mainstay.cli.table import show
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mainstay.domain.rollouts import Evidence, Gate, GatePolicy, GateResult, Rollout
 from mainstay.files import Document
-from mainstay.mlops.sequential import is_above, is_beyond
+from mainstay.mlops.rollouts.sequential import is_above, is_beyond
 
 SHIPPED = Path(__file__).parent / "gates.yaml"
 

@@ -11,7 +11,7 @@ from litestar.params import FromPath, QueryParameter
 from mainstay.api.parameters import Platform, found
 from mainstay.api.platform import PlatformApi
 from mainstay.domain.predictions import InProduction
-from mainstay.mlops.production import Gate, gate
+from mainstay.mlops.watching.production import Gate, gate
 
 Least = Annotated[int, QueryParameter(ge=0)]
 

@@ -56,7 +56,7 @@ def check(algorithm: str, kind: str | None, as_json: bool) -> None:
 @with_client
 def register(client: Client, algorithm: str, kind: str, name: str, settings: tuple[str, ...], why: str) -> None:
     """Register a signed version of an algorithm, ours or of a package; deploy it as shadow first."""
-    body = {"kind": kind, "algorithm": algorithm, "parameters": _parameters(settings), "why": why}
+    body = {"kind": kind, "algorithm": algorithm, "parameters": parameters_of(settings), "why": why}
     tell(client.post(f"models/{name or kind}/register", body))
 
 
@@ -73,7 +73,7 @@ def import_() -> None:
 @with_client
 def import_onnx(client: Client, file: Path, name: str, settings: tuple[str, ...], why: str) -> None:
     """Register a detector of metrics from an ONNX file (docs/own-models.md says what it takes and gives)."""
-    upload(client, name, file.read_bytes(), _parameters(settings), why or f"imported from {file.name}")
+    upload(client, name, file.read_bytes(), parameters_of(settings), why or f"imported from {file.name}")
 
 
 def upload(client: Client, name: str, body: bytes, parameters: dict[str, Any], why: str) -> None:
@@ -89,7 +89,7 @@ def tell(made: dict[str, Any]) -> None:
     click.echo(f"let it shadow: mainstay models deploy {ref} --role shadow")
 
 
-def _parameters(settings: tuple[str, ...]) -> dict[str, Any]:
+def parameters_of(settings: tuple[str, ...]) -> dict[str, Any]:
     """PARAMETER=VALUE, the value as JSON or, when it is none, as text."""
     found: dict[str, Any] = {}
     for setting in settings:

@@ -105,7 +105,8 @@ async def deploy(platform: Platform, request: Asking, name: FromPath[str], data:
     """Serve a version from the next batch on, live or as a shadow."""
     ref = VersionRef(name, data.version)
     version = found(platform.control.version(ref), "version", str(ref))
-    return await _tell(platform, request, "deploy", name, {"kind": version.kind, data.role: str(ref), **_in(data.scope)})
+    arguments = {"kind": version.kind, data.role: str(ref), **_in(data.scope)}
+    return await _tell(platform, request, "deploy", name, arguments)
 
 
 @post("/models/{name:str}/rollback", role="responder", status_code=202)

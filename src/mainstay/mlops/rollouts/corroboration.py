@@ -6,7 +6,7 @@ import msgspec
 
 from mainstay.domain.alerts import Alert
 from mainstay.domain.effects import Effects
-from mainstay.mlops.canary import key_of
+from mainstay.mlops.rollouts.canary import key_of
 
 MOST = 5_000
 

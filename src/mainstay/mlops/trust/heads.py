@@ -6,7 +6,7 @@ import msgspec
 
 from mainstay.domain.errors import Corrupt
 from mainstay.ledger import Head
-from mainstay.mlops.signing import Envelope, Keys
+from mainstay.mlops.trust.signing import Envelope, Keys
 
 PAYLOAD = "application/vnd.mainstay.ledger-head+json"
 

@@ -12,9 +12,9 @@ from mainstay.domain.errors import BadInput, MainstayError, Refused
 from mainstay.domain.models import Deployment, ModelKind, VersionRef
 from mainstay.domain.records import Command
 from mainstay.domain.rollouts import UNDER_WAY, Evidence, GatePolicy, GatePolicyRecord, GateResult, Rollout
-from mainstay.mlops.corroboration import Corroboration
-from mainstay.mlops.gates import judge, read_policy, shipped_policy
-from mainstay.mlops.rolling import (
+from mainstay.mlops.rollouts.corroboration import Corroboration
+from mainstay.mlops.rollouts.gates import judge, read_policy, shipped_policy
+from mainstay.mlops.rollouts.rolling import (
     SHARED_KINDS,
     Serves,
     asked,

@@ -8,7 +8,7 @@ import msgspec
 
 from mainstay.domain.errors import Corrupt, Refused
 from mainstay.domain.models import ModelVersion
-from mainstay.mlops.signing import Keys
+from mainstay.mlops.trust.signing import Keys
 
 PAYLOAD = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v1"
