@@ -133,7 +133,7 @@ def _cpu(plant: Plant, parameters: dict[str, Any]) -> _Measured:
 
 
 def _part(batch: MetricBatch, chosen: Any) -> MetricBatch:
-    at = np.flatnonzero(chosen[batch.series])
+    at = np.flatnonzero(chosen.take(batch.series, mode="clip"))  # as deployments choose (mlops/scopes.py)
     return MetricBatch(batch.series[at], batch.at_ns[at], batch.value[at])
 
 
