@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
-from tests.console import fixture
+from tests.console import fixture, mlops
 from tests.console.fixture import World
 
 from mainstay.api.budget import BudgetPage, Held, Learned, TeamPage
@@ -57,8 +57,10 @@ class Answers:
                 return about | fixture.points(self.world.now_ms)
             case ["traces", trace]:
                 return self.world.traces[trace]
+            case ["models", name, *rest]:
+                return mlops.about(self.model(name), rest, world_ms=self.world.now_ms)
             case [kind, name]:
-                one = {"incidents": self.incident, "entities": self.entity, "models": self.model, "ledger": self.entry,
+                one = {"incidents": self.incident, "entities": self.entity, "ledger": self.entry,
                        "alerts": self.alert}  # fmt: skip
                 return one[kind](name)
         raise KeyError("/".join(parts))
@@ -74,6 +76,7 @@ class Answers:
             "models": lambda: [self.model(d.kind) for d in world.deployments],
             "ledger": lambda: list(reversed(world.ledger)),
             "budget": self.budget,
+            **mlops.listed(world.now_ms, is_calm=not world.deployments),
         }
         return made[name]() if name in made else vars(world)[name]
 

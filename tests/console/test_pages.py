@@ -19,6 +19,7 @@ PAGES = {
     "services/service:prod%2Fpayments": "depends on",
     "models": "which metrics are strange",
     "models/metrics": "0.72–0.94",
+    "models/correlator": "no version is on its way",
     "runbooks": "restart a service",
     "ledger": "verify the chain",
     "ledger/e6": "decide again",

@@ -9,6 +9,7 @@ export interface Evidence {
   ref: string; says: string; at_ms: number; weight: number;
 }
 export interface Alert {
+  tier: number | null; owner: string | null;
   id: string; fingerprint: string; entity: string; name: string; severity: Severity; status: 'firing' | 'resolved';
   since_ms: number; at_ms: number; decided_by: VersionRef; tenant: string; ended_ms: number | null; source: string;
   subject: string; signal: string; summary: string; channel: string; band: Band | null; p_value: number | null;
@@ -34,6 +35,7 @@ export interface TimelineEntry {
 }
 export interface Grouping { alert: string; at_ms: number; why: string; decided_by: VersionRef }
 export interface Incident {
+  more_alerts: number;
   id: string; status: 'open' | 'acknowledged' | 'resolved' | 'merged'; severity: Severity; title: string;
   since_ms: number; opened_ms: number; updated_ms: number; decided_by: VersionRef; tenant: string;
   resolved_ms: number | null; summary: string; groupings: Grouping[]; entities: string[]; suspects: Suspect[];
@@ -76,9 +78,11 @@ export interface ModelVersion {
   ref: VersionRef; kind: string; algorithm: string; artefact: string; parameters: Record<string, unknown>;
   dataset: string; code_version: string; parent: VersionRef | null; metrics: Record<string, number>;
   created_ms: number; created_by: string; why: string; attestation: string;
+  feature_view: string; experiment: string; seed: number;
 }
 export interface Deployment {
   kind: string; scope: string; live: VersionRef; shadow: VersionRef | null; previous: VersionRef | null; since_ms: number;
+  canary: VersionRef | null; share: number; shadow_until_ms: number;
 }
 export interface LedgerEntry {
   seq: number; id: string; kind: string; at_ms: number; actor: string; subject: string;
@@ -94,7 +98,7 @@ export interface Funnel {
   since_ms: number; signals: number; anomalies: number; alerts: number; incidents: number; not_paged: number;
 }
 export interface StageHealth { name: string; is_ok: boolean; lag_s: number; last_ok_ms: number; errors: number; says: string }
-export interface SourceHealth { source: string; requests: number; records: number; refused: number; last_ms: number; says: string }
+export interface SourceHealth { source: string; requests: number; records: number; refused: number; series_refused: number; last_ms: number; says: string }
 export interface Status {
   version: string; now_ms: number; started_ms: number; watching: Watching; funnel: Funnel; stages: StageHealth[];
   sources: SourceHealth[]; inbox_records: Record<string, number>; inbox_bytes: Record<string, number>; unplaced: number;

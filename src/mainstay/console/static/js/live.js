@@ -13,7 +13,7 @@ setInterval(() => { now.value = Date.now(); }, 5000);
 /** Which paths show a kind of thing. */
 const SHOWS = /** @type {Record<string, string[]>} */ ({
   incident: ['/incidents', '/status', '/approvals'], alert: ['/alerts', '/budget', '/status', '/incidents/', '/entities'],
-  plan: ['/plans', '/approvals', '/incidents/'], change: ['/changes', '/incidents/'], model: ['/models'],
+  plan: ['/plans', '/approvals', '/incidents/'], change: ['/changes', '/incidents/'], model: ['/models', '/rollouts'],
   verdict: ['/feedback', '/models', '/incidents/', '/alerts', '/budget'], status: ['/status'],
 });
 /** Every decision adds to the ledger. */

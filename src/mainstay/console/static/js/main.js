@@ -1,6 +1,6 @@
 /** Start: find out who is there, then draw the page that the address names. */
 import { render } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { me, whoAmI } from './api.js';
 import { html } from './html.js';
 import { listen } from './keys.js';
@@ -9,7 +9,7 @@ import { route } from './router.js';
 import './theme.js';
 import { Dialogs } from '../parts/dialog.js';
 import { Shell } from '../parts/shell.js';
-import { Failure, PageHead } from '../parts/words.js';
+import { Failure, Loading, PageHead } from '../parts/words.js';
 import { AlertPage, Alerts } from '../pages/alerts.js';
 import { Approvals } from '../pages/approvals.js';
 import { Changes } from '../pages/changes.js';
@@ -17,10 +17,21 @@ import { IncidentPage } from '../pages/incident.js';
 import { Incidents } from '../pages/incidents.js';
 import { EntryPage, Ledger } from '../pages/ledger.js';
 import { Login } from '../pages/login.js';
-import { ModelPage, Models } from '../pages/models.js';
 import { Runbooks } from '../pages/runbooks.js';
 import { ServicePage, Services } from '../pages/services.js';
 import { Settings } from '../pages/settings.js';
+
+const MODELS = async () => (await import('../pages/models.js')).Models;
+const ONE_MODEL = async () => (await import('../pages/model.js')).ModelPage;
+
+/** A page that is fetched when somebody first opens it. @param {{from: () => Promise<any>, name?: string}} props */
+function Late({ from, name }) {
+  const [got, setGot] = useState(/** @type {{page?: any, error?: Error}} */ ({}));
+  const fetch = () => { from().then((page) => setGot({ page }), (error) => setGot({ error })); };
+  useEffect(fetch, [from]);
+  if (got.error) return html`<${Failure} error=${got.error} retry=${fetch} />`;
+  return got.page ? html`<${got.page} name=${name} />` : html`<${Loading} what="models" />`;
+}
 
 /** @type {Record<string, any>} */
 const PAGES = {
@@ -29,7 +40,7 @@ const PAGES = {
   alerts: (/** @type {string} */ id) => (id ? html`<${AlertPage} key=${id} id=${id} />` : html`<${Alerts} />`),
   changes: () => html`<${Changes} />`,
   services: (/** @type {string} */ id) => (id ? html`<${ServicePage} key=${id} id=${id} />` : html`<${Services} />`),
-  models: (/** @type {string} */ id) => (id ? html`<${ModelPage} key=${id} name=${id} />` : html`<${Models} />`),
+  models: (/** @type {string} */ id) => (id ? html`<${Late} key=${id} from=${ONE_MODEL} name=${id} />` : html`<${Late} key="" from=${MODELS} />`),
   runbooks: () => html`<${Runbooks} />`,
   ledger: (/** @type {string} */ id) => (id ? html`<${EntryPage} key=${id} id=${id} />` : html`<${Ledger} />`),
   settings: () => html`<${Settings} />`,

@@ -6,18 +6,26 @@ import { to } from '../js/router.js';
 import { items, refresh, useData } from '../js/store.js';
 import { Ask, show } from '../parts/dialog.js';
 import { Ago, Empty, PageHead, plain, Shown, Since, State, Text, Version } from '../parts/words.js';
+import { Production } from './production.js';
 
 /** @typedef {import('../../types.d.ts').ModelVersion} ModelVersion */
 /** @typedef {import('../../types.d.ts').Deployment} Deployment */
 
 /** What each kind of model decides, in an operator's words. */
-const DECIDES = /** @type {Record<string, string>} */ ({
+export const DECIDES = /** @type {Record<string, string>} */ ({
   metrics: 'which metrics are strange', logs: 'which log lines are new or too many', edges: 'which calls are slow or failing',
   correlator: 'which alerts are one incident', diagnoser: 'what the cause is', planner: 'which runbook fits',
+  entities: 'which services are unlike themselves', predictions: 'which of your own models changed', forecaster: 'what fills up next',
 });
 
+/** @param {{what: string, value: any, says: any}} props */
+export const Figure = ({ what, value, says }) => html`<div><span class="muted">${what}</span><span class="value">${value}</span><span class="small muted">${says}</span></div>`;
+
+/** Where a deployment holds. @param {string} scope */
+export const scopeWords = (scope) => (scope === '*' ? 'everywhere' : `in ${plain(scope.slice(0, 80))}`);
+
 /** A share with what it rests on: never a bare percentage, and none while there are too few. @param {{what: string, rate: import('../../types.d.ts').Rate | undefined, says?: string}} props */
-function Share({ what, rate, says = '' }) {
+export function Share({ what, rate, says = '' }) {
   if (!rate || rate.value === null || rate.low === null || rate.high === null) return html`<${Figure} what=${what} value="–" says=${rate?.n ? `too few to say: ${rate.hits} of ${rate.n}` : 'no verdicts yet'} />`;
   const { value, low, high, n } = rate;
   return html`<div><span class="muted">${what}</span><span class="value">${value.toFixed(2)}</span>
@@ -35,15 +43,23 @@ export function agreementWords(told) {
 }
 
 /** What verdicts and outcomes say of a version. @param {any[]} scores @param {import('../../types.d.ts').VersionRef | undefined} ref @returns {import('../../types.d.ts').Score | undefined} */
-const scoreOf = (scores, ref) => ref && scores.find((score) => versionName(score.ref) === versionName(ref));
+export const scoreOf = (scores, ref) => ref && scores.find((score) => versionName(score.ref) === versionName(ref));
+
+/** Who runs beside the live version, and with what say. @param {{of: Deployment, agreement: any}} props */
+function Beside({ of, agreement }) {
+  const part = of.share < 1 ? ` on ${percent(of.share)}` : '';
+  return html`${of.canary && html`<div><${Version} of=${of.canary} /> <${State} is="warn" word=${`canary${part}`} /></div>`}
+    ${of.shadow && html`<div><${Version} of=${of.shadow} /> <${State} is="shadow" word=${`shadow${of.canary ? '' : part}`} /><div class="small muted">${agreementWords(agreement)}</div></div>`}`;
+}
 
 /** @param {{row: any}} props */
 function ModelRow({ row }) {
   const deployment = /** @type {Deployment | null} */ (row.deployment);
-  const score = scoreOf(items(row.scorecard), deployment?.live);
+  const held = /** @type {Deployment[]} */ (items(row.deployments)), beside = held.filter((d) => d.canary || d.shadow);
+  const score = scoreOf(items(row.scorecard), (deployment ?? held[0])?.live);
   return html`<tr data-row tabindex="-1"><td><a class="open" href=${to('models', row.name)}>${row.name}</a><div class="small muted">${DECIDES[row.kind] ?? row.kind}</div></td>
-    <td data-label="live">${deployment ? html`<${Version} of=${deployment.live} /><div class="small muted"><${Since} ms=${deployment.since_ms} /></div>` : html`<span class="muted">not serving</span>`}</td>
-    <td data-label="shadow">${deployment?.shadow ? html`<${Version} of=${deployment.shadow} /><div class="small muted">${agreementWords(row.agreement)}</div>` : html`<span class="muted">none</span>`}</td>
+    <td data-label="live">${held.length ? held.map((d) => html`<div><${Version} of=${d.live} /> <span class="small muted">${scopeWords(d.scope)} <${Since} ms=${d.since_ms} /></span></div>`) : html`<span class="muted">not serving</span>`}</td>
+    <td data-label="challenger">${beside.length ? beside.map((d) => html`<${Beside} of=${d} agreement=${row.agreement} />`) : html`<span class="muted">none</span>`}</td>
     <td data-label="before">${deployment?.previous ? html`<${Version} of=${deployment.previous} />` : html`<span class="muted">–</span>`}</td>
     <td data-label="precision" class="num">${typeof score?.precision.value === 'number' ? html`${score.precision.value.toFixed(2)}<div class="small muted">n = ${count(score.precision.n)}</div>` : html`<span class="muted">${score?.precision.n ? `${score.precision.hits} of ${score.precision.n} right` : 'no verdicts'}</span>`}</td></tr>`;
 }
@@ -52,22 +68,24 @@ export function Models() {
   const held = useData('/models');
   return html`<${Shown} held=${held} what="models">${(/** @type {any} */ data) => {
     const rows = items(data);
-    const shadows = rows.filter((row) => row.deployment?.shadow).length;
-    return html`<${PageHead} title="Models" sentence=${html`<b>${plural(rows.length, 'model')}</b> decide; <b>${shadows ? plural(shadows, 'shadow') : 'no shadow'}</b> ${shadows === 1 ? 'runs' : 'run'} beside them without a say. Each decision names its version.`} />
-      ${rows.length ? html`<div class="table-scroll"><table class="stack"><thead><tr><th>Model</th><th>Live</th><th>Shadow</th><th>Before</th><th class="num">Precision</th></tr></thead><tbody>${rows.map((row) => html`<${ModelRow} key=${row.name} row=${row} />`)}</tbody></table></div>` : html`<div class="panel"><${Empty} title="No model is deployed" /></div>`}`;
+    const all = /** @type {Deployment[]} */ (rows.flatMap((row) => items(row.deployments)));
+    const shadows = all.filter((d) => d.shadow).length, canaries = all.filter((d) => d.canary).length;
+    return html`<${PageHead} title="Models" sentence=${html`<b>${plural(rows.length, 'model')}</b> decide; <b>${shadows ? plural(shadows, 'shadow') : 'no shadow'}</b> ${shadows === 1 ? 'runs' : 'run'} beside them without a say${canaries ? html`, <b>${plural(canaries, 'canary', 'canaries')}</b> with a share of it` : ''}. Each decision names its version.`} />
+      ${rows.length ? html`<div class="table-scroll"><table class="stack"><thead><tr><th>Model</th><th>Live</th><th>Challenger</th><th>Before</th><th class="num">Precision</th></tr></thead><tbody>${rows.map((row) => html`<${ModelRow} key=${row.name} row=${row} />`)}</tbody></table></div>` : html`<div class="panel"><${Empty} title="No model is deployed"><p>The first start deploys the shipped ones; the health page says why it did not.</p><//></div>`}
+      <${Production} />`;
   }}<//>`;
 }
 
-const again = () => refresh((path) => path.startsWith('/models'));
+const again = () => refresh((path) => path.startsWith('/models') || path.startsWith('/rollouts'));
 
 /** @param {string} name @param {Deployment} deployment */
-function askRollback(name, deployment) {
+export function askRollback(name, deployment) {
   const act = async () => {
-    await send('POST', `/models/${encodeURIComponent(name)}/rollback`);
+    await send('POST', `/models/${encodeURIComponent(name)}/rollback${deployment.scope === '*' ? '' : `?where=${encodeURIComponent(deployment.scope)}`}`);
     again();
   };
   show(() => html`<${Ask} title=${`Roll back ${name}?`} submit="Roll back" danger=${true} act=${act} done="Rolled back: it decides from the next batch on.">
-    <p><${Version} of=${deployment.live} /> stops deciding; <${Version} of=${deployment.previous} /> decides from the next batch on. What was decided so far stays in the ledger under the version that decided it.</p><//>`);
+    <p>${scopeWords(deployment.scope)}: <${Version} of=${deployment.canary ?? deployment.live} /> stops deciding; <${Version} of=${deployment.canary ? deployment.live : deployment.previous} /> decides from the next batch on. What was decided so far stays in the ledger under the version that decided it.</p><//>`);
 }
 
 /** @param {string} name @param {ModelVersion} version @param {'live' | 'shadow'} role */
@@ -80,16 +98,16 @@ function askDeploy(name, version, role) {
     <p>${role === 'live' ? 'It decides from the next batch on; the version now live is kept for a roll back.' : 'It scores beside the live version and is compared with it. It never alerts.'}</p><//>`);
 }
 
-/** @param {ModelVersion} version @param {Deployment | undefined} deployment */
-function roleOf(version, deployment) {
+/** What a version is anywhere, the weightiest first. @param {ModelVersion} version @param {Deployment[]} held */
+export function roleOf(version, held) {
   const is = (/** @type {any} */ ref) => ref && ref.model === version.ref.model && ref.version === version.ref.version;
-  if (is(deployment?.live)) return 'live';
-  if (is(deployment?.shadow)) return 'shadow';
-  return is(deployment?.previous) ? 'before' : '';
+  const roles = /** @type {const} */ (['live', 'canary', 'shadow', 'previous']);
+  const role = roles.find((one) => held.some((d) => is(d[one])));
+  return role === 'previous' ? 'before' : role ?? '';
 }
 
 /** @param {{version: ModelVersion, role: string, name: string, score: any}} props */
-function VersionRow({ version, role, name, score }) {
+export function VersionRow({ version, role, name, score }) {
   const admin = may('admin');
   return html`<tr data-row tabindex="-1"><td><span class="mono strong">${versionName(version.ref)}</span><div class="small muted"><${Text} value=${version.why} max=${160} /></div></td>
     <td>${role ? html`<${State} is=${role} />` : html`<span class="muted">not serving</span>`}</td>
@@ -97,33 +115,4 @@ function VersionRow({ version, role, name, score }) {
     <td data-label="verdicts">${score?.precision.n ? html`${score.precision.hits} of ${score.precision.n} right` : html`<span class="muted">none</span>`}</td>
     <td data-label="artefact"><code title=${version.artefact}>${version.artefact.slice(0, 12)}</code><div class="small muted"><${Ago} ms=${version.created_ms} /> by <${Text} value=${version.created_by} max=${40} /></div></td>
     <td class="nowrap">${admin && role !== 'live' && html`<button class="button quiet small" onClick=${() => askDeploy(name, version, 'live')}>Make live…</button>`}${admin && !role && html`<button class="button quiet small" onClick=${() => askDeploy(name, version, 'shadow')}>Shadow…</button>`}</td></tr>`;
-}
-
-/** @param {{name: string}} props */
-export function ModelPage({ name }) {
-  const held = useData(`/models/${encodeURIComponent(name)}`);
-  return html`<${Shown} held=${held} what=${name}>${(/** @type {any} */ data) => html`<${ModelBody} name=${name} data=${data} />`}<//>`;
-}
-
-/** @param {{what: string, value: any, says: any}} props */
-const Figure = ({ what, value, says }) => html`<div><span class="muted">${what}</span><span class="value">${value}</span><span class="small muted">${says}</span></div>`;
-
-/** @param {{name: string, data: any}} props */
-function ModelBody({ name, data }) {
-  const versions = /** @type {ModelVersion[]} */ ([...data.versions]).sort((a, b) => b.ref.version - a.ref.version);
-  const deployment = /** @type {Deployment | null} */ (data.deployment);
-  const scores = items(data.scorecard), live = scoreOf(scores, deployment?.live);
-  const alerts = items(useData('/alerts?limit=1000').data), week = Date.now() - 7 * 86_400_000;
-  const raised = alerts.filter((a) => a.decided_by.model === name && a.since_ms > week);
-  const shadow = deployment?.shadow ? agreementWords(data.agreement) : '';
-  return html`<p><a href=${to('models')}>Models</a></p>
-    <${PageHead} title=${name} sentence=${deployment ? html`<b>${versionName(deployment.live)}</b> decides ${DECIDES[data.kind] ?? ''}, <${Since} ms=${deployment.since_ms} />${deployment.shadow ? html`; <b>${versionName(deployment.shadow)}</b> is its shadow` : '; no shadow runs'}.` : 'Not deployed.'}>
-      ${deployment?.previous && may('responder') && html`<button class="button danger" onClick=${() => askRollback(name, deployment)}>Roll back to ${versionName(deployment.previous)}…</button>`}<//>
-    <section class="panel"><div class="figures">
-      <${Share} what="Precision" rate=${live?.precision} />
-      <${Share} what="Recall" rate=${live?.recall} says=${live?.missed ? `, ${count(live.missed)} missed` : ''} />
-      <${Figure} what="Alerts, last 7 days" value=${count(raised.length)} says=${`${count(raised.filter((a) => a.suppressed).length)} of them not paged${alerts.length === 1000 ? '; of the last 1,000 in all' : ''}`} />
-      <${Figure} what="Shadow against live" value=${shadow ? shadow.split(' the same')[0] : '–'} says=${shadow || 'no shadow'} /></div></section>
-    <section class="section"><h2>Versions</h2><div class="table-scroll"><table class="stack"><thead><tr><th>Version</th><th>Role</th><th>Algorithm</th><th>Verdicts</th><th>Artefact</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
-      <tbody>${versions.map((v) => html`<${VersionRow} key=${v.ref.version} version=${v} role=${roleOf(v, deployment ?? undefined)} name=${name} score=${scoreOf(scores, v.ref)} />`)}</tbody></table></div></section>`;
 }
