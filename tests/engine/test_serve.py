@@ -15,12 +15,12 @@ class Opening:
     """A platform whose plans can run at the n-th try, with a real executor."""
 
     def __init__(self, world, at):
-        self.inner, self.executor, self.at, self.said = world.executor(), self, at, []
+        self.inner, self.at, self.said = world.executor(), at, []
 
     def start_delivering(self):
         self.said.append("delivers")
 
-    async def open(self):
+    async def open_runs(self):
         self.said.append("opens")
         await self.inner.open()
         if self.said.count("opens") < self.at:
