@@ -15,7 +15,7 @@ class Opening:
     """A platform whose plans can run at the n-th try, with a real executor."""
 
     def __init__(self, world, at):
-        self.inner, self.at, self.said = world.executor(), at, []
+        self.inner, self.executor, self.at, self.said = world.executor(), self, at, []
 
     def start_delivering(self):
         self.said.append("delivers")

@@ -61,8 +61,8 @@ class Miner:
 
     @property
     def templates(self) -> list[Template]:
-        """All that are known."""
-        return [Template(number, self.text(number)) for number in list(self._book.ids)]
+        """All that are known, by id."""
+        return [Template(number, self.text(number)) for number in sorted(self._book.ids)]
 
     def current(self, number: int) -> int:
         """The template that an id means now: itself, or the one that it became a part of."""
