@@ -19,6 +19,8 @@ FAULTS = (
     "disk-full",
 )
 
+VARIANTS = ("deaf", "trigger-happy", "missing", "noisy")
+
 
 @click.command()
 @click.option("--fault", type=click.Choice([*FAULTS, "none"]), default="bad-deploy-slow", show_default=True)
@@ -32,14 +34,20 @@ FAULTS = (
 @click.option("--shop", type=click.Path(path_type=Path), default=None, help="A shop of your own.")
 @click.option("--folder", type=click.Path(path_type=Path), default=None, help="Keep everything here.")
 @click.option("--port", default=8080, show_default=True, help="Of the console; 0 takes a free one.")
+@click.option("--scenario", type=click.Choice(["bad-model"]), default=None, help="A story of models, not of a fault.")
+@click.option("--variant", type=click.Choice(VARIANTS), default="deaf", show_default=True, help="How bad-model is bad.")
 @click.option("--record", is_flag=True, help="Keep what was received, for `mainstay replay FOLDER/platform`.")
-def demo(**options: object) -> None:
+def demo(scenario: str | None, variant: str, **options: object) -> None:
     """Run the platform and a small shop, put one real fault in, and follow it to the verified fix."""
     from mainstay.demo.run import Options, run
 
     chosen = Options(**options)  # type: ignore[arg-type]
-    report = run(chosen)
-    untrue = report.untrue()
+    if scenario is not None:
+        from mainstay.demo.scenario import run_bad_model
+
+        untrue = run_bad_model(chosen, variant).untrue()
+    else:
+        untrue = run(chosen).untrue()
     if not chosen.check:
         return
     for name in untrue:
