@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
+import msgspec
+
 from mainstay.domain.protocols import Detector, Judge
 
 
@@ -29,3 +31,15 @@ class Pure(Judge, Protocol):
     DEFAULTS: ClassVar[dict[str, Any]]
 
     def __init__(self, parameters: Mapping[str, Any]) -> None: ...
+
+
+def weights_of(defaults: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of a version over the defaults of its algorithm.
+
+    Raises:
+        msgspec.ValidationError: One that the algorithm does not know: a typing error must not become a version.
+    """
+    unknown = sorted(set(parameters) - set(defaults))
+    if unknown:
+        raise msgspec.ValidationError(f"unknown parameter `{unknown[0]}`; there are {', '.join(sorted(defaults))}")
+    return {**defaults, **parameters}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from mainstay.models.checks import weights_of
 from mainstay.models.correlation.inputs import AlertSketch, IncidentSketch, Scene, scene_of
 from mainstay.models.correlation.nearness import NO_LINK, Link, Nearness
 
@@ -62,7 +63,7 @@ class Correlator:
     }
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
-        self._weights: dict[str, float] = {**self.DEFAULTS, **parameters}
+        self._weights: dict[str, float] = weights_of(self.DEFAULTS, parameters)
 
     def decide(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Join, open or hold.

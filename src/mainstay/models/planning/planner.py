@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from mainstay.models.checks import weights_of
+
 
 class Suspected(msgspec.Struct, frozen=True, kw_only=True):
     """One suspect, as the diagnoser ranked it."""
@@ -57,7 +59,7 @@ class Planner:
     DEFAULTS: ClassVar[dict[str, float]] = {"prior_worked": 1.0, "prior_failed": 1.0, "min_success": 0.2}
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
-        self._weights: dict[str, float] = {**self.DEFAULTS, **parameters}
+        self._weights: dict[str, float] = weights_of(self.DEFAULTS, parameters)
 
     def decide(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Choose.

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+from mainstay.models.checks import weights_of
 from mainstay.models.rca.blame import Charge
 from mainstay.models.rca.case import Case, case_of, short
 from mainstay.models.rca.causes import charges
@@ -111,7 +112,7 @@ class Diagnoser:
     }
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
-        self._weights: dict[str, float] = {**self.DEFAULTS, **parameters}
+        self._weights: dict[str, float] = weights_of(self.DEFAULTS, parameters)
 
     def decide(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Rank.
