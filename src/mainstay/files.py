@@ -13,6 +13,7 @@ import yaml
 from mainstay.domain.errors import BadFile
 
 T = TypeVar("T")
+MOST_PARTS = 2_000_000
 _AT = re.compile(r" - at `\$(?P<path>.*)`$")
 _STEP = re.compile(r"\.(?P<key>[^.\[]+)|\[(?P<index>\d+|\.\.\.)\]")
 
@@ -28,17 +29,22 @@ class Document:
     >>> Document("a: 1", "x.yaml").bad(["a"], "expected more than 1")
     BadFile('x.yaml:1: expected more than 1')
 
+    Args:
+        above: Lines of the file that stand above the text.
+
     Raises:
-        BadFile: It is no YAML.
+        BadFile: It is no YAML, or its aliases multiply beyond measure.
     """
 
-    def __init__(self, text: str, name: str) -> None:
-        self.name = name
+    def __init__(self, text: str, name: str, above: int = 0) -> None:
+        self.name, self._above = name, above
         try:
             self._root = yaml.compose(text, Loader=yaml.SafeLoader)
+            if _parts(self._root, {}) > MOST_PARTS:
+                raise BadFile(name, above + 1, f"expected at most {MOST_PARTS} parts, each alias written out")
             self._value: Any = yaml.safe_load(text)
         except (yaml.YAMLError, ValueError, RecursionError) as error:  # a 13th month; ten thousand brackets
-            raise BadFile(name, _line_of_error(error), f"not YAML: {_first_line(error)}") from None
+            raise BadFile(name, above + _line_of_error(error), f"not YAML: {_first_line(error)}") from None
 
     @classmethod
     def open(cls, path: Path | str) -> Document:
@@ -67,11 +73,11 @@ class Document:
             steps = _steps_to_fault(value, into, str(error))
             where = ".".join(str(step) for step in steps)
             says = says[0].lower() + says[1:] + (f" (at {where})" if where else "")
-            raise BadFile(self.name, _line_of(self._root, steps, says), says) from None
+            raise BadFile(self.name, self._above + _line_of(self._root, steps, says), says) from None
 
     def bad(self, where: Sequence[str | int], says: str) -> BadFile:
         """The error for one part of the text, by keys and indices, e.g. `bad(["rules", 2, "entity"], "expected …")`."""
-        return BadFile(self.name, _line_of(self._root, where), says)
+        return BadFile(self.name, self._above + _line_of(self._root, where), says)
 
 
 def read(path: Path, into: type[T]) -> T:
@@ -81,6 +87,17 @@ def read(path: Path, into: type[T]) -> T:
         BadFile: The file does not exist, is no YAML, or holds a value of another kind; with the line.
     """
     return Document.open(path).read(into)
+
+
+def _parts(node: Any, known: dict[int, int]) -> int:
+    """How many parts a text has when each alias is written out; one that holds itself has too many."""
+    found = known.get(id(node))
+    if found is None:
+        known[id(node)] = MOST_PARTS + 1  # until we know: whoever meets it on the way in is inside of it
+        inside = node.value if isinstance(node, yaml.CollectionNode) else ()
+        parts = [part for one in inside for part in (one if isinstance(one, tuple) else (one,))]
+        found = known[id(node)] = 1 + sum(_parts(part, known) for part in parts)
+    return found
 
 
 def _line_of(node: Any, steps: Sequence[str | int], says: str = "") -> int:

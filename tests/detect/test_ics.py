@@ -142,3 +142,26 @@ def test_the_stage_gives_its_calendar_to_the_models():
     models, days = Spoken(), calendar_of(file(MONTH_END), "x.ics")
     applied(Detect(models, calendar=days), Normal(), AT_MS)
     assert all(heard.calendar is days for heard in models.heard)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "RRULE:FREQ=YEARLY;INTERVAL=0;BYMONTH=2;BYMONTHDAY=30",
+        "RRULE:FREQ=YEARLY;INTERVAL=-1;BYMONTH=2;BYMONTHDAY=30",
+        "RRULE:FREQ=YEARLY;INTERVAL= 0;BYMONTH=2;BYMONTHDAY=30",
+        "RRULE:FREQ=DAILY;COUNT=1000000000",
+        "RRULE:FREQ=YEARLY;BYEASTER=99999",
+        "RRULE:FREQ=YEARLY;BYDAY=99999999999MO",
+        "DURATION:P99999999999999999W",
+        "DURATION:P999999999W",
+    ],
+)
+def test_a_rule_without_end_and_a_number_without_measure_are_refused(lines):
+    with pytest.raises(BadFile):
+        calendar_of(file(f"DTSTART;VALUE=DATE:20260101\n{lines}"), "x.ics")
+
+
+def test_a_year_in_raised_digits_is_no_year():
+    with pytest.raises(BadFile):
+        calendar_of(file("DTSTART;VALUE=DATE:²²²²0101"), "x.ics")

@@ -74,3 +74,13 @@ def test_the_model_is_an_entity_that_its_service_depends_on():
     labels = json.dumps({"environment": "prod", "labels": [{"id": "a1", "value": 1}]}).encode()
     truths = normalizer.apply(decode_labels(named(LABELS, labels), NOW), NOW).truths
     assert truths[0].key.tolist() == normal.predictions[0].key.tolist()
+
+
+@pytest.mark.parametrize("far", [1e61, -1e200, 1.7e308])
+def test_a_number_whose_square_is_none_is_refused(far):
+    rows = {"id": "x", "score": far}, {"id": "y", "score": 1, "features": {"f": far}}
+    found = decode(sent(ROW, *rows), NOW)
+    assert (found.predictions[0].ids, found.refused) == (("a1",), 2)
+    body = named(LABELS, json.dumps({"labels": [{"id": "a1", "value": far}, {"id": "a2", "value": 1}]}).encode())
+    found = decode_labels(body, NOW)
+    assert (found.truths[0].ids, found.refused) == (("a2",), 1)

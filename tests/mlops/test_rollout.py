@@ -344,3 +344,17 @@ def test_a_live_version_that_nobody_trusts_any_more_does_not_keep_the_platform_f
     told = [entry for entry in keeper.entries.values() if "is not served" in str(entry.output.get("why", ""))]
     assert [entry.kind for entry in told] == ["deployment"]
     assert keeper.serving["edges"].live == VersionRef("edges", 1)
+
+
+def test_the_way_back_does_not_need_what_it_leaves(tmp_path):
+    world = World(tmp_path)
+    three = world.register(calm_windows=5)
+    world.say("deploy", kind="edges", live=three, scope="service=b1")
+    world.pass_windows(1)
+    digest = world.serving.known(VersionRef.parse(three)).artefact
+    for file in [one for one in tmp_path.rglob("*") if one.is_file() and digest.rpartition(":")[2] in one.name]:
+        file.chmod(0o600)
+        file.write_bytes(b"damaged")
+    world.say("rollback", kind="edges", scope="service=b1")
+    assert world.live("service=b1") == "edges@1"
+    world.pass_windows(1)

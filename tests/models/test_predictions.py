@@ -131,3 +131,15 @@ def test_what_only_varies_by_chance_is_silent(seed):
     watch = learned(rng, 60)
     sent = [batch(rng, 10_000 + 100 * w) for w in range(40)]
     assert [t for one in sent for t in told(watch, one, truths=(labels(rng, one),))] == []
+
+
+@pytest.mark.parametrize("far", [1e80, 1e150, 1e200])
+def test_a_label_beyond_measure_neither_ends_the_watch_nor_stays_in_it(far):
+    rng = np.random.default_rng(5)
+    watch = PredictionWatch({"label_reference": 50, "label_window": 50})
+    for w in range(6):
+        seen = batch(rng, 100 * w)
+        told(watch, seen)
+        true = labels(rng, seen)
+        told(watch, truths=(Truths(FRAUD, true.key, true.at_ns, np.where(np.arange(100) % 9 == 0, far, true.value)),))
+    assert watch.standing[0].loss_now < 1

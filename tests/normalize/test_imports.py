@@ -165,3 +165,22 @@ def test_any_text_is_taken_or_refused_with_a_line(tmp_path_factory, kind: str, t
     with contextlib.suppress(BadFile):
         import_files([file], folder / "catalog.yaml", AT_MS)
         Catalog.load(folder / "catalog.yaml")
+
+
+def test_aliases_that_multiply_are_refused_and_nothing_is_written(tmp_path):
+    rows = "".join(f"x{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 9))
+    head = "apiVersion: backstage.io/v1alpha1\nkind: Component\n"
+    bomb = head + "x0: &a0 [z]\n" + rows + "metadata: {name: s, labels: {tier: *a8}}\n"
+    endless = head + "metadata: &m {name: s, labels: {tier: *m}}\n"
+    for text in (bomb, endless):
+        (tmp_path / "info.yaml").write_text(text)
+        with pytest.raises(BadFile, match="written out"):
+            import_files([tmp_path / "info.yaml"], tmp_path / "catalog.yaml", AT_MS)
+    assert not (tmp_path / "catalog.yaml").exists()
+
+
+def test_a_fault_far_down_has_the_line_that_it_has_in_the_file(tmp_path):
+    (tmp_path / "info.yaml").write_text(BACKSTAGE + "---\napiVersion: x\nkind: Component\nmetadata: {name: 3}\n")
+    with pytest.raises(BadFile) as caught:
+        import_files([tmp_path / "info.yaml"], tmp_path / "catalog.yaml", AT_MS)
+    assert caught.value.line == BACKSTAGE.count("\n") + 4

@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from itertools import pairwise
+from itertools import islice, pairwise, takewhile
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -25,7 +25,8 @@ from mainstay.domain.errors import BadFile
 MOST_KINDS, MOST_DAYS = 8, 20_000
 HORIZON = datetime(2100, 1, 1, tzinfo=UTC)
 HOLIDAY = "holiday"
-_DURATION = re.compile(r"P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$")
+_DURATION = re.compile(r"P(?:(\d{1,9})W)?(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9})S)?)?$")
+_INTERVAL = re.compile(r"INTERVAL=0*[1-9][0-9]{0,3}", re.IGNORECASE)
 _READ = ("DTSTART", "DTEND", "DURATION", "RRULE", "RDATE", "EXDATE", "CATEGORIES", "SUMMARY", "STATUS")
 
 
@@ -125,16 +126,18 @@ class _Event:
             raise self.bad(line, "a rule with FREQ=DAILY, WEEKLY, MONTHLY or YEARLY")
         # Wall clock time: a day begins at midnight in summer and in winter.
         text = re.sub(r"UNTIL=(\d{8})(T\d{6})?Z?", self._until(begin), line.value, flags=re.IGNORECASE)
+        if not all(
+            _INTERVAL.fullmatch(part) for part in text.split(";") if part.strip().upper().startswith("INTERVAL")
+        ):
+            raise self.bad(line, "an INTERVAL from 1 to 9999")  # dateutil never ends where a rule does not move on
         try:
             rule = rrulestr(text, dtstart=begin.replace(tzinfo=None))
-        except (ValueError, TypeError, KeyError) as error:
+            days = list(islice(takewhile(lambda at: at.year < HORIZON.year, rule), MOST_DAYS + 1))
+        except (ValueError, TypeError, LookupError, OverflowError) as error:
             raise self.bad(line, f"a recurrence rule as of RFC 5545 ({error})") from None
-        for count, at in enumerate(rule):
-            if at.year >= HORIZON.year:
-                return
-            if count >= MOST_DAYS:
-                raise self.bad(line, f"at most {MOST_DAYS} days of one rule; give it an end (UNTIL)")
-            yield _local(at, begin.tzinfo)
+        if len(days) > MOST_DAYS:
+            raise self.bad(line, f"at most {MOST_DAYS} days of one rule; give it an end (UNTIL)")
+        yield from (_local(at, begin.tzinfo) for at in days)
 
     @staticmethod
     def _until(begin: datetime) -> str:
@@ -158,7 +161,8 @@ class _Event:
             if match is None:
                 raise self.bad(duration, "a duration such as P1D or PT8H")
             weeks, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-            length = timedelta(days=days, weeks=weeks, hours=hours, minutes=minutes, seconds=seconds)
+            whole = days + 7 * weeks  # more of them than a timedelta holds are refused below, too
+            length = timedelta(days=min(whole, 999), hours=hours, minutes=minutes, seconds=seconds)
         if not timedelta(0) < length <= timedelta(days=366):
             raise self.bad(end or duration or start, "an end (DTEND) after its begin, by at most a year")
         return length
@@ -170,7 +174,7 @@ class _Event:
     def _moment(self, line: _Line) -> datetime:
         """A day (its midnight) or a time: in UTC, in the TZID given, else in the zone of the calendar."""
         text, zone = line.value.strip(), self.zone
-        if text[:4].isdigit() and not 1970 <= int(text[:4]) < HORIZON.year:
+        if text[:4].isdecimal() and not 1970 <= int(text[:4]) < HORIZON.year:
             raise self.bad(line, "a year from 1970 to 2099")
         if "TZID" in line.parameters:
             zone = _zone(line.parameters["TZID"], self.file, line.number)

@@ -32,23 +32,26 @@ PREFIX = "/v1/models/"
 PREDICTIONS, LABELS = "/v1/models/*/predictions", "/v1/models/*/labels"
 MOST_ROWS = 20_000  # of one request
 MOST_FEATURES = 256
+FARTHEST = 1e60
+"""A number beyond is no prediction; the squares of squares of all others are numbers of 64 bits."""
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MOST_NAME)]
 Word = Annotated[str, msgspec.Meta(max_length=MOST_NAME)]
+Number = Annotated[float, msgspec.Meta(ge=-FARTHEST, le=FARTHEST)]
 T = TypeVar("T")
 
 
 class _Prediction(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     id: Name
-    score: float
+    score: Number
     at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     latency_ms: Annotated[float, msgspec.Meta(ge=0)] | None = None
     group: Word = ""
-    features: Annotated[dict[Name, float | None], msgspec.Meta(max_length=MOST_FEATURES)] = {}
+    features: Annotated[dict[Name, Number | None], msgspec.Meta(max_length=MOST_FEATURES)] = {}
 
 
 class _Label(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     id: Name
-    value: float
+    value: Number
     at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 

@@ -155,7 +155,14 @@ class Serving:
         for ref in (wanted.live, wanted.shadow):
             if ref and self._registry.version(ref).kind != kind:
                 raise BadInput(f"{ref} is a model for {self._registry.version(ref).kind}, not for {kind}")
-        self.change(wanted, command.by, why, effects)
+        try:
+            self.change(wanted, command.by, why, effects)
+        except MainstayError:
+            if command.kind != "rollback" or wanted.shadow is None:
+                raise
+            # what we leave may be what cannot be loaded any more: the way back must not need it
+            alone = msgspec.structs.replace(wanted, shadow=None, shadow_until_ms=0, share=1.0)
+            self.change(alone, command.by, why, effects)
 
     def change(self, wanted: Deployment, by: str, why: str, effects: Effects) -> None:
         """What serves from the next batch on; when a version cannot be loaded nothing has changed."""

@@ -19,6 +19,7 @@ from mainstay.models.predictions.parameters import Parameters
 from mainstay.models.predictions.state import SCORE, Group, Kept, Losses, Story, Version
 
 FORMAT = 1
+MOST_LOSS = 1e140  # sums of the squares of less are numbers
 FARTHEST = 8
 MOST_GROUPS = 64
 SILENT_NS = 1_800_000_000_000
@@ -169,8 +170,8 @@ class PredictionWatch:
         scores: list[float],
     ) -> None:
         value, score, group = label
-        loss, p = (value - score) ** 2, self._parameters
-        if not np.isfinite(loss):
+        loss, p = (value - score) * (value - score), self._parameters  # a power of a float raises where this is inf
+        if not loss <= MOST_LOSS:
             return
         if group in version.groups or len(version.groups) < MOST_GROUPS:
             one = version.groups.setdefault(group, Group())

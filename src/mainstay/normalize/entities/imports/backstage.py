@@ -87,7 +87,7 @@ def _documents(text: str, name: str) -> Iterator[Document]:
     for end in [*ends, len(lines)]:
         part = lines[first:end]
         if any(line.strip() and not line.lstrip().startswith("#") for line in part):
-            yield Document("\n" * first + "\n".join(part), name)
+            yield Document("\n".join(part), name, first)
         first = end + 1
 
 
