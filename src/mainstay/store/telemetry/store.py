@@ -216,7 +216,10 @@ class Telemetry(Reads):
         self._connection.execute(first, [tables.FORMAT])
         meta: dict[str, int] = dict(self._connection.execute("SELECT key, value FROM meta").fetchall())
         if meta["format_version"] != tables.FORMAT:
-            raise Corrupt(f"{self.directory / FILE}: expected format {tables.FORMAT}, got {meta['format_version']}")
+            raise Corrupt(
+                f"{self.directory / FILE}: expected format {tables.FORMAT}, got {meta['format_version']}: this release "
+                "does not read it; start with a new data folder, or with the release that wrote it"
+            )
         return meta["applied_seq"]
 
     def _new_cursor(self) -> duckdb.DuckDBPyConnection:
