@@ -22,6 +22,7 @@ from mainstay.domain.watching import Finding
 from mainstay.mlops.registry import KINDS
 from mainstay.mlops.training.dataset import entities_in
 from mainstay.mlops.training.due import Standing, due, newest
+from mainstay.mlops.training.knobs import checked
 from mainstay.mlops.training.lineage import lineage
 from mainstay.mlops.training.preparing import Prepares
 from mainstay.mlops.training.runs import Hands, Runs, new_run
@@ -78,9 +79,10 @@ class Training:
         """Begin a training of a model (or kind) that a person asks for.
 
         Raises:
-            NotFound: No such model. BadInput: No such scope. Refused: One runs already.
+            NotFound: No such model. BadInput: No such scope or knob. Refused: One runs already.
         """
         kind = await asyncio.to_thread(self._kind, name)
+        checked(kind, asked.knobs)
         await asyncio.to_thread(entities_in, asked.scope, self._line.control.entities())
         now_ms = self._now_ms()
         request = msgspec.structs.replace(asked, id=f"request-{kind}-{now_ms}", kind=kind, at_ms=now_ms)

@@ -104,6 +104,7 @@ class TrainingRequest(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         trigger: What made it due; `rests_on` names the findings, labels or versions by which it was.
         since_ms: Learn from here on; 0 is all that is kept.
+        knobs: Set by hand: nothing is searched, and what comes of it goes to the gates however it was validated.
     """
 
     id: str
@@ -114,6 +115,7 @@ class TrainingRequest(msgspec.Struct, frozen=True, kw_only=True):
     by: str = "mainstay"
     seed: int = 0
     trials: int = 24
+    knobs: dict[str, float] = {}
     since_ms: int = 0
     until_ms: int = 0
     freeze: bool = False

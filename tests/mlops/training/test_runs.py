@@ -126,6 +126,25 @@ def test_no_better_on_data_that_no_trial_saw_is_not_rolled_out(world):
     assert not world.rollouts.asked
 
 
+def test_what_a_person_sets_by_hand_is_searched_for_nothing_and_goes_to_the_gates_as_a_normal_change(world):
+    run = world.asked(knobs={"error_share": 2.0})
+    assert walk(world, run) == "live"
+    done = world.run(run.id)
+    version = world.registry.version(done.version)
+    assert version.parameters["error_share"] == pytest.approx(0.1), "the shipped 0.05, twice"
+    experiment = world.store.one(Experiment, done.experiment)
+    assert [(trial.number, trial.knobs) for trial in experiment.trials] == [(1, {"error_share": 2.0}), (0, {})]
+    [asked] = world.rollouts.asked
+    assert not asked["standard"]
+    assert asked["evidence"]["validation"].keys() == {"champion", "challenger"}
+
+
+def test_a_knob_that_there_is_not_is_refused_by_name(world):
+    run = world.asked(knobs={"volume": 2.0})
+    assert walk(world, run) == "refused"
+    assert world.run(run.id).says.startswith("edges has no knob 'volume'; it has latency_p")
+
+
 def test_data_that_may_not_be_learned_from_stop_it_with_the_reason(world):
     run = world.asked()
     premade(world, run, problems=("gaps: nothing at all was received in 40% of the minutes",))

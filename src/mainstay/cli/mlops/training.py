@@ -38,6 +38,7 @@ class Since(click.ParamType[int]):
 @click.option("--since", type=Since(), default=0, help="Learn from the last 6h, 30d, …; all that is kept by default.")
 @click.option("--trials", type=click.IntRange(0, 500), default=24, show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--set", "knobs", multiple=True, metavar="KNOB=FACTOR", help="Search nothing; the gates judge it.")
 @click.option("--why", default="", help="Kept with the version.")
 @click.option("--freeze", is_flag=True, help="Keep the rows by themselves, as Parquet, beyond the retention.")
 @click.option("--no-rollout", is_flag=True, help="Register the version and stop there.")
@@ -46,7 +47,8 @@ class Since(click.ParamType[int]):
 @with_client
 def train(client: Client, name: str, as_json: bool, no_rollout: bool, wait: bool, since: int, **asked: Any) -> None:
     """Make a new version of a model: prepare, train, validate, then shadow, canary, live."""
-    run = client.post(f"models/{name}/train", {**asked, "since_ms": since, "rollout": not no_rollout})
+    knobs = {"knobs": dict(map(_factor, asked.pop("knobs")))}
+    run = client.post(f"models/{name}/train", {**asked, **knobs, "since_ms": since, "rollout": not no_rollout})
     while wait and run["status"] == "running" and run["stage"] not in ("shadow", "canary", "live"):
         time.sleep(_POLL_S)
         run = client.get(f"training/{run['id']}")
@@ -55,6 +57,15 @@ def train(client: Client, name: str, as_json: bool, no_rollout: bool, wait: bool
     else:
         click.echo(f"{run['id']}: {run['status']}, {run['stage']}" + (f" — {run['says']}" if run["says"] else ""))
     sys.exit(1 if run["status"] in ("refused", "failed", "rolled_back") else 0)
+
+
+def _factor(text: str) -> tuple[str, float]:
+    """`rel=3`: the knob, and what it multiplies its parameters by."""
+    name, _, factor = text.partition("=")
+    try:
+        return name, float(factor)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not KNOB=FACTOR, for instance rel=1.5") from None
 
 
 @click.command("training")

@@ -16,7 +16,7 @@ from mainstay.domain.signals import EdgeWindow, TemplateWindow
 from mainstay.domain.training import FaultSource, Span
 from mainstay.mlops.training.material import ERROR, WINDOW_NS, Material
 
-LASTS_NS = 120_000_000_000
+LASTS_NS = 60_000_000_000
 MOST_INJECTED = 40
 INJECTED_TEMPLATE = 4_000_000_000
 

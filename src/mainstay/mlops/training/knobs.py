@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from mainstay.domain.errors import BadInput
 from mainstay.domain.models import ModelKind
 
 
@@ -104,6 +105,20 @@ def turned(kind: ModelKind, parameters: Mapping[str, Any], knobs: Mapping[str, f
         ]
         return found
     return _multiplied(kind, found, knobs)
+
+
+def checked(kind: ModelKind, knobs: Mapping[str, float]) -> None:
+    """Whether these knobs can be set by hand; how far is the gates' affair.
+
+    Raises:
+        BadInput: There is no such knob, or it is not set to a number above 0.
+    """
+    names = [knob.name for knob in KNOBS.get(kind, ())]
+    for name, factor in knobs.items():
+        if name not in names:
+            raise BadInput(f"{kind} has no knob {name[:40]!r}; it has {', '.join(names) or 'none'}")
+        if not 0 < factor < math.inf:
+            raise BadInput(f"a knob is a factor above 0; {name} is {factor:g}")
 
 
 def is_standard(kind: ModelKind, shipped: Mapping[str, Any], new: Mapping[str, Any]) -> bool:

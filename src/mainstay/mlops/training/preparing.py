@@ -17,7 +17,7 @@ from mainstay.mlops.artefacts import canonical
 from mainstay.mlops.registry import Registry
 from mainstay.mlops.training.cases import Past, cases_of
 from mainstay.mlops.training.dataset import History, digest_of, entities_in, freeze, snapshot, snapshot_of, write_rows
-from mainstay.mlops.training.knobs import KNOBS
+from mainstay.mlops.training.knobs import KNOBS, checked
 from mainstay.mlops.training.material import TABLES
 from mainstay.mlops.training.peers import Profile, nearest
 from mainstay.mlops.training.truth import Trouble, spans_of
@@ -114,6 +114,7 @@ class Prepares:
     def _made(self, request: TrainingRequest) -> tuple[Job, pa.Table]:
         if request.kind not in KNOBS:
             raise Refused(f"{request.kind} has no parameters that could be fitted to data")
+        checked(request.kind, request.knobs)
         champion = self.champion(request)
         until_ms = request.until_ms or request.at_ms
         query = DatasetQuery(kind=request.kind, scope=request.scope, since_ms=request.since_ms, until_ms=until_ms)
@@ -136,6 +137,7 @@ class Prepares:
             snapshot=taken,
             seed=request.seed,
             trials=request.trials,
+            knobs=request.knobs,
             incidents=unjudged,
             pages_per_week=self._pages_per_week,
         )

@@ -126,7 +126,7 @@ class Runs:
                 return await self._borrow(msgspec.structs.replace(run, experiment=experiment.id), says)
             return self._end(msgspec.structs.replace(run, experiment=experiment.id), "refused", says)
         best, before = result.trials[0], next(trial for trial in result.trials if trial.number == 0)
-        if before.metrics["loss"] - best.metrics["loss"] < GAIN:
+        if not run.request.knobs and before.metrics["loss"] - best.metrics["loss"] < GAIN:
             says = f"{run.champion} is as good as the best of {len(result.trials)} trials: nothing to roll out"
             return self._close(run, experiment, "unchanged", says)
         self._keep(experiment)
@@ -142,12 +142,12 @@ class Runs:
             return ""  # it was validated where it comes from; the gates judge it here
         found = self._experiment_of(run).validation
         old, new = found["champion"]["loss"], found["challenger"]["loss"]
-        if new > old:
+        if new > old and not run.request.knobs:  # what a person set by hand is the gates' to judge
             says = (
                 f"{run.version} is worse than {run.champion} on data that no trial saw: loss {new:.3f}, was {old:.3f}"
             )
             return self._end(run, "refused", says)
-        if new == old:
+        if new == old and not run.request.knobs:
             says = f"{run.version} is no better than {run.champion} on data that no trial saw: nothing to roll out"
             return self._end(run, "unchanged", says)
         self._reached(run, "validated", f"on data that no trial saw: loss {new:.3f}, was {old:.3f}")
@@ -158,7 +158,8 @@ class Runs:
         if await self._hands.rollouts.standing(run) is None:
             shipped = defaults_of(version.algorithm)
             champion = self._hands.registry.version(version.parent) if version.parent else version
-            standard = is_standard(version.kind, shipped, version.parameters) and _is_same_recipe(version, champion)
+            is_usual = is_standard(version.kind, shipped, version.parameters) and _is_same_recipe(version, champion)
+            standard = is_usual and not run.request.knobs
             await self._hands.rollouts.start(run, self._evidence(run), is_standard=standard)
         for _ in range(POLLS):
             found = await self._hands.rollouts.standing(run)
