@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from tests.models.shops_changed import question
 
 from mainstay.domain.protocols import Judge
 from mainstay.models.catalogue import JUDGES, build, defaults_of, state_of
@@ -20,6 +21,8 @@ ALERT = {
 }
 INPUTS: dict[str, dict[str, Any]] = {
     "time-topology": {"at_ms": 9_000, "alert": ALERT, "edges": [["service:lab/a", "service:lab/b"]]},
+    "placebo-did": question(),
+    "beta-logistic": {"entity": "service:lab/b", "kind": "deploy", "callers": [["service:lab/a", 1, 1]]},
     "tried-forecast": {"values": [float(v % 7) for v in range(60)], "horizon": 7, "season": 7},
 }
 """Least inputs per algorithm; those of the others stand in the tests of the rooms that they come from."""

@@ -17,6 +17,7 @@ from mainstay.models.correlation import Correlator
 from mainstay.models.entered import class_of_entry, made_by_entry, source_of_entry
 from mainstay.models.entity.watch import EntityRelations
 from mainstay.models.forecast import Forecaster
+from mainstay.models.impact import ChangeRisk, ImpactJudge
 from mainstay.models.logs.templates import TemplateWatch
 from mainstay.models.planning import Planner
 from mainstay.models.predictions import PredictionWatch
@@ -26,7 +27,9 @@ from mainstay.models.traces.edges import EdgeShift
 DETECTORS: dict[str, type[Streaming]] = {
     cls.ALGORITHM: cls for cls in (RobustSeason, TemplateWatch, EdgeShift, EntityRelations, PredictionWatch)
 }
-JUDGES: dict[str, type[Pure]] = {cls.ALGORITHM: cls for cls in (Correlator, Diagnoser, Planner, Forecaster)}
+JUDGES: dict[str, type[Pure]] = {
+    cls.ALGORITHM: cls for cls in (Correlator, Diagnoser, Planner, Forecaster, ImpactJudge, ChangeRisk)
+}
 SHIPPED: dict[ModelKind, str] = {
     "metrics": RobustSeason.ALGORITHM,
     "logs": TemplateWatch.ALGORITHM,
@@ -37,6 +40,8 @@ SHIPPED: dict[ModelKind, str] = {
     "diagnoser": Diagnoser.ALGORITHM,
     "planner": Planner.ALGORITHM,
     "forecaster": Forecaster.ALGORITHM,
+    "impact": ImpactJudge.ALGORITHM,
+    "change-risk": ChangeRisk.ALGORITHM,
 }
 """Which algorithm decides at first start, per kind."""
 

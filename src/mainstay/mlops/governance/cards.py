@@ -34,6 +34,13 @@ LIMITS: Mapping[str, tuple[str, ...]] = {
     "planner": (
         "It chooses among the runbooks that there are, and fills in nothing that the inventory does not hold.",
     ),
+    "impact": (
+        "Two changes of one service in one minute are not told apart; what comes later than the last look is not seen.",
+        "Without three unchanged peers it compares before with after alone.",
+    ),
+    "change-risk": (
+        "Its factors are set by hand until changes were scored; of what a change contains it knows nothing.",
+    ),
 }
 PIPELINES: Mapping[ModelKind, str] = {"metrics": "time-series-forecasting", "entities": "time-series-forecasting"}
 """Only where the hub has a name for it that is true."""

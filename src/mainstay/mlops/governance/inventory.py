@@ -22,6 +22,8 @@ PURPOSES: Mapping[str, str] = {
     "correlator": "groups alerts into incidents",
     "diagnoser": "ranks the suspects of an incident",
     "planner": "chooses the runbook that is proposed",
+    "impact": "says what a change did, against unchanged peers and placebo changes",
+    "change-risk": "says how likely a change does harm, and to whom, before it is made",
 }
 """What each kind is for, until somebody writes down something better."""
 

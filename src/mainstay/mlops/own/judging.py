@@ -12,7 +12,17 @@ _ALERT = {
     "since_ms": 1_000,
     "at_ms": 9_000,
 }
+_SHOP = [[20.0 + (place * 7 + unit) % 3 for place in range(60)] for unit in range(5)]
 INPUTS: dict[str, dict[str, Any]] = {
+    "change-risk": {"entity": "service:lab/b", "kind": "deploy", "callers": [["service:lab/a", 1, 1]]},
+    "impact": {
+        "bucket_s": 5.0,
+        "at": 53,
+        "after": 6,
+        "units": [f"service:lab/{unit}" for unit in "abcde"],
+        "signals": {"latency": _SHOP},
+        "clean": ["1" * 60] * 5,
+    },
     "correlator": {"at_ms": 9_000, "alert": _ALERT, "edges": [["service:lab/a", "service:lab/b"]]},
     "forecaster": {"values": [float(v % 7) for v in range(60)], "horizon": 7, "season": 7},
     "planner": {

@@ -31,7 +31,9 @@ from mainstay.mlops.scopes import EVERYWHERE, checked
 from mainstay.mlops.seat import Second
 
 log = logging.getLogger(__name__)
-ONLY_EVERYWHERE = frozenset({"predictions", "correlator", "diagnoser", "planner", "forecaster", "entities"})
+ONLY_EVERYWHERE = frozenset(
+    {"predictions", "correlator", "diagnoser", "planner", "forecaster", "entities", "impact", "change-risk"}
+)
 """Kinds whose versions are deployed for everything at once."""
 
 
