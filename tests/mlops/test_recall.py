@@ -1,5 +1,7 @@
 """What a version caused is found, with what rests on it, and nothing else."""
 
+import msgspec
+
 from mainstay.domain.ledger import Entry
 from mainstay.domain.models import VersionRef
 from mainstay.ledger import chain
@@ -42,6 +44,13 @@ def test_what_it_decided_is_told_from_what_rests_on_it():
     how = {one.entry: (one.how, one.via) for one in recall(ledger(*STORY), BAD).entries}
     assert how["alert-1"] == ("decided", "")
     assert how["page:k1"] == ("rests on it", "I-1")
+
+
+def test_a_page_that_left_before_the_version_had_a_part_in_the_incident_is_not_its_page():
+    rows = list(ledger(*STORY))
+    rows[6] = msgspec.structs.replace(rows[6], output={"decided_by": ["correlator@1", "edges@1"]})
+    rows[7] = msgspec.structs.replace(rows[7], output={"decided_by": ["correlator@1", "metrics@7"]})
+    assert "page" not in recall(rows, BAD).counts
 
 
 def test_all_are_counted_when_only_some_are_listed():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from tests.automation.world import NOW_MS, FakeClock, incident
+from tests.automation.world import NOW_MS, FakeClock, alert, incident
 
+from mainstay.domain.models import VersionRef
 from mainstay.outbox import OWN_LABEL, escalation, notification, pages_for
 from mainstay.settings import Receiver
 
@@ -75,6 +76,15 @@ def test_the_webhook_says_what_and_whom_it_is_about():
     assert page.body["event"] == "incident.opened"
     assert page.body["incident"]["suspects"][0]["cause"] == "deploy"
     msgspec.json.encode(page.body)
+
+
+def test_a_page_names_every_version_behind_it():
+    raised = msgspec.structs.replace(alert(), decided_by=VersionRef("metrics", 7))
+    [page, _] = pages_for(OPEN, None, BOTH, [raised])
+    assert "metrics@7" in page.decided_by
+    assert str(OPEN.decided_by) in page.decided_by
+    assert {str(one.decided_by) for one in OPEN.suspects} <= set(page.decided_by)
+    assert list(page.decided_by) == sorted(set(page.decided_by))
 
 
 def test_an_escalation_has_a_key_per_plan():

@@ -101,7 +101,7 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
         watch.saw(effects)
 
     def paged(incident: Incident, before: Incident | None) -> Sequence[Page]:
-        return pages_for(incident, before, settings.receiver)
+        return pages_for(incident, before, settings.receiver, correlate.alerts_of(incident.id))
 
     stages = Stages(
         decode=decode,

@@ -17,6 +17,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         key: Dedup key, `<incident>/<receiver>/<state>`; sent along, so that the receiver can drop a repeat.
         receiver: `alertmanager` or `webhook`; the address is configuration, not data.
+        decided_by: Every model version behind it: of the alerts, of their grouping, of the suspects.
     """
 
     key: str
@@ -25,6 +26,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     body: dict[str, Any]
     created_ms: int
     tenant: str = DEFAULT_TENANT
+    decided_by: tuple[str, ...] = ()
     sent_ms: int | None = None
     attempts: int = 0
     next_try_ms: int = 0

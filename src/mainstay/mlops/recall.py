@@ -65,7 +65,9 @@ def _caused(ledger: Iterable[LedgerEntry], version: VersionRef) -> Iterator[Reca
     actor, touched = str(version), set[str]()
     for entry in ledger:
         is_its_own = entry.actor == actor
-        via = "" if is_its_own else next((name for name in entry.rests_on if name in touched), "")
+        via = (
+            "" if is_its_own or _is_not_behind(actor, entry) else next((n for n in entry.rests_on if n in touched), "")
+        )
         if not (is_its_own or via):
             continue
         touched.add(entry.id)
@@ -81,3 +83,9 @@ def _caused(ledger: Iterable[LedgerEntry], version: VersionRef) -> Iterator[Reca
                 how="decided" if is_its_own else "rests on it",
                 via=via,
             )
+
+
+def _is_not_behind(version: str, entry: LedgerEntry) -> bool:
+    """A page names every version that was behind it when it was written; what joined the incident later did not."""
+    named = entry.output.get("decided_by") if entry.kind == "page" else None
+    return bool(named) and version not in named

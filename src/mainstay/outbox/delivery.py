@@ -209,6 +209,6 @@ def _entry(page: Page, now_ms: int) -> Entry:
         at_ms=now_ms,
         actor="mainstay",
         subject=page.incident,
-        output={"receiver": page.receiver, "key": page.key, "attempts": page.attempts},
+        output={"receiver": page.receiver, "key": page.key, "attempts": page.attempts, "decided_by": page.decided_by},
         rests_on=(page.incident,),
     )

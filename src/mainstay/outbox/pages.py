@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from mainstay.domain.alerts import SEVERITIES
+import msgspec
+
+from mainstay.domain.alerts import SEVERITIES, Alert
 from mainstay.domain.entities import DEFAULT_TENANT
 from mainstay.domain.incidents import Incident
 from mainstay.domain.pages import Page
@@ -21,13 +23,23 @@ ReceiverName = Literal["alertmanager", "webhook"]
 OVER = ("resolved", "merged")
 
 
-def pages_for(incident: Incident, before: Incident | None, receiver: Receiver) -> list[Page]:
+def pages_for(
+    incident: Incident, before: Incident | None, receiver: Receiver, alerts: Iterable[Alert] = ()
+) -> list[Page]:
     """The pages that this turn of an incident needs: it opened, became worse, or is over.
 
-    An incident that opened and was over in the same turn needs none.
+    An incident that opened and was over in the same turn needs none. Each names the versions behind it: those of its
+    `alerts`, of their grouping and of the suspects.
     """
     state = _state(incident, before)
-    return [_page(incident, state, name, receiver) for name in _configured(receiver)] if state else []
+    if not state:
+        return []
+    behind = {incident.decided_by, *(part.decided_by for part in (*incident.groupings, *incident.suspects, *alerts))}
+    versions = tuple(sorted(map(str, behind)))
+    return [
+        msgspec.structs.replace(_page(incident, state, name, receiver), decided_by=versions)
+        for name in _configured(receiver)
+    ]
 
 
 def escalation(incident: Incident, plan: str, says: str, at_ms: int, receiver: Receiver) -> list[Page]:

@@ -35,7 +35,8 @@ class Wire:
 
     async def webhook(self, page: Page) -> str:
         """Hand a page to the webhook, signed if there is a secret; never unsigned when the secret cannot be read."""
-        body = msgspec.json.encode({**page.body, "key": page.key, "at": utc(page.created_ms)}, order="deterministic")
+        told = {**page.body, "key": page.key, "at": utc(page.created_ms), "decided_by": page.decided_by}
+        body = msgspec.json.encode(told, order="deterministic")
         headers = {"Idempotency-Key": page.key}
         if self._receiver.webhook_secret_file:
             secret = self._secret()
