@@ -8,8 +8,9 @@ import pytest
 from mainstay.correlate.chart import Map
 from mainstay.correlate.hosts import hosts_of
 from mainstay.correlate.recent import RecentCalls
-from mainstay.correlate.vitals import EVERY_MS, Vitals, kind_of_series
+from mainstay.correlate.vitals import EVERY_MS, Vitals
 from mainstay.domain.entities import Entity, Topology
+from mainstay.domain.resources import kind_of_series
 from mainstay.domain.signals import MetricBatch, Series
 
 

@@ -7,8 +7,9 @@ import pytest
 
 from mainstay.correlate.chart import Map
 from mainstay.correlate.recent import KEEP, RecentCalls, RecentLines
-from mainstay.correlate.vitals import Vitals, kind_of
+from mainstay.correlate.vitals import Vitals
 from mainstay.domain.entities import Edge, Entity, Topology
+from mainstay.domain.resources import kind_of
 from mainstay.domain.signals import EdgeWindow, MetricBatch, Series, TemplateWindow
 
 S = 10**9

@@ -8,8 +8,9 @@ from typing import Any
 from mainstay.correlate.chart import Map
 from mainstay.correlate.hosts import hosts_of
 from mainstay.correlate.state import Held, Kept, State
-from mainstay.correlate.vitals import kind_of, owner
+from mainstay.correlate.vitals import owner
 from mainstay.domain.alerts import Alert
+from mainstay.domain.resources import kind_of
 
 MOST_EDGES = 400
 MOST_ALERTS = 60
