@@ -1,11 +1,16 @@
 """The check of a bad model passes for nothing that did not happen."""
 
+import json
+from urllib.request import Request, urlopen
+
 import msgspec
 import pytest
 
-from mainstay.demo.bad_model import POLICY, WORSE, BadModelReport
+from mainstay.demo.bad_model import MODEL, POLICY, WORSE, BadModelReport
+from mainstay.demo.pager import Pager
 from mainstay.domain.rollouts import GatePolicy
-from mainstay.models.traces.parameters import EdgeParameters
+from mainstay.mlops.training.knobs import checked, turned
+from mainstay.models.catalogue import build, defaults_of
 
 GOOD = {
     "variant": "deaf",
@@ -13,10 +18,13 @@ GOOD = {
     "window_s": 60.0,
     "reached_canary": True,
     "stage": "rolled_back",
+    "rolled_back_by": "mainstay",
     "windows_to_rollback": 4,
     "faults": 3,
     "missed_incidents": 0,
     "runbooks_from_canary": 0,
+    "plans_from_canary": 2,
+    "plans_that_ask": 2,
     "recall_is_exact": True,
     "ledger_verified": True,
 }
@@ -31,6 +39,8 @@ def test_all_true():
     [
         ("reached_canary", False),
         ("stage", "canary"),
+        ("rolled_back_by", "user:ada"),
+        ("plans_that_ask", 1),
         ("windows_to_rollback", 11),
         ("windows_to_rollback", None),
         ("faults", 0),
@@ -47,8 +57,21 @@ def test_one_thing_that_is_not_true_is_named(field, value):
 
 @pytest.mark.parametrize("variant", WORSE)
 def test_a_variant_is_a_version_of_the_shipped_detector(variant):
-    changed = msgspec.convert(WORSE[variant], EdgeParameters)
-    assert changed != EdgeParameters()
+    shipped = defaults_of("robust-season")
+    checked(MODEL, WORSE[variant])
+    changed = turned(MODEL, shipped, WORSE[variant])
+    assert changed != turned(MODEL, shipped, {})
+    build("robust-season", changed)
+
+
+def test_a_pager_keeps_what_it_got_once_and_knows_who_was_behind_it():
+    with Pager() as pager:
+        for key, versions in (("a", ["edges@1"]), ("b", ["edges@1", "metrics@2"]), ("b", ["edges@1", "metrics@2"])):
+            body = json.dumps({"key": key, "decided_by": versions}).encode()
+            with urlopen(Request(pager.url, body)) as answer:
+                assert answer.status == 204
+    assert set(pager.pages) == {"a", "b"}
+    assert pager.from_version("metrics@2") == {"b"}
 
 
 def test_the_policy_of_the_scenario_is_one():

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from mainstay.domain.budget import BudgetState
 from mainstay.domain.entities import Labels
+from mainstay.domain.ledger import EntryKind
 from mainstay.domain.models import ModelVersion, VersionRef
 from mainstay.domain.predictions import InProduction
 from mainstay.domain.protocols import Clock
@@ -179,7 +180,7 @@ class PlatformApi(Protocol):
         """Sign with a new key from now on; returns its id."""
         ...
 
-    def recall(self, ref: VersionRef, limit: int) -> Recall:
+    def recall(self, ref: VersionRef, limit: int, kind: EntryKind | None = None) -> Recall:
         """What a version caused."""
         ...
 

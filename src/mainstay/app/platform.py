@@ -21,6 +21,7 @@ from mainstay.domain.budget import BudgetState
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Labels
 from mainstay.domain.errors import NotFound, Refused
+from mainstay.domain.ledger import EntryKind
 from mainstay.domain.models import ModelVersion, VersionRef
 from mainstay.domain.predictions import InProduction
 from mainstay.domain.protocols import Clock
@@ -280,9 +281,9 @@ class Platform:
         """A new signing key; returns its id."""
         return self.line.registry.rotate_key(f"user:{by.name}", self.control.append)
 
-    def recall(self, ref: VersionRef, limit: int) -> Recall:
+    def recall(self, ref: VersionRef, limit: int, kind: EntryKind | None = None) -> Recall:
         """Everything that a version caused."""
-        return recall(self.control.ledger_stream(), ref, limit)
+        return recall(self.control.ledger_stream(), ref, limit, kind)
 
     async def command(self, command: Command) -> int:
         """Hand a command to the pipeline; durable when this returns."""

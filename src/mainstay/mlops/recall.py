@@ -44,19 +44,22 @@ class Recall(msgspec.Struct, frozen=True, kw_only=True):
     entries: list[Recalled]
 
 
-def recall(ledger: Iterable[LedgerEntry], version: VersionRef, limit: int = 1000) -> Recall:
+def recall(
+    ledger: Iterable[LedgerEntry], version: VersionRef, limit: int = 1000, kind: EntryKind | None = None
+) -> Recall:
     """Walk the ledger once and follow what rests on what.
 
     Args:
         ledger: From its first entry; may be a stream. What an entry rests on stands before it.
         version: The one that is suspected.
         limit: How many to list; all are counted.
+        kind: List only these.
     """
     counts: Counter[str] = Counter()
     entries: list[Recalled] = []
     for one in _caused(ledger, version):
         counts[one.kind] += 1
-        if len(entries) < limit:
+        if len(entries) < limit and kind in (None, one.kind):
             entries.append(one)
     return Recall(version=version, counts=dict(sorted(counts.items())), entries=entries)
 

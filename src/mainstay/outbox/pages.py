@@ -34,7 +34,8 @@ def pages_for(
     state = _state(incident, before)
     if not state:
         return []
-    behind = {incident.decided_by, *(part.decided_by for part in (*incident.groupings, *incident.suspects, *alerts))}
+    behind = {incident.decided_by, *(alert.decided_by for alert in alerts)}
+    behind |= {one.decided_by for one in incident.groupings} | {one.decided_by for one in incident.suspects}
     versions = tuple(sorted(map(str, behind)))
     return [
         msgspec.structs.replace(_page(incident, state, name, receiver), decided_by=versions)

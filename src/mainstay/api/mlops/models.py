@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import get, post
-from litestar.params import FromPath, JSONBody, QueryParameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from mainstay.api.incidents import Accepted
 from mainstay.api.parameters import Asking, Limit, Platform, found, now_ms, readable
 from mainstay.api.platform import PlatformApi
 from mainstay.domain.errors import NotFound, Refused
+from mainstay.domain.ledger import EntryKind
 from mainstay.domain.models import Deployment, ModelVersion, VersionRef
 from mainstay.domain.records import Command
 from mainstay.domain.views import Audited
@@ -135,11 +136,15 @@ def rotate_key(platform: Platform, request: Asking) -> dict[str, str]:
 
 
 @get("/models/{name:str}/versions/{number:int}/recall", role="viewer", sync_to_thread=True)
-def recall(platform: Platform, name: FromPath[str], number: FromPath[int], limit: Limit = 1000) -> dict[str, Any]:
-    """Every alert, grouping, incident, plan, step and page that this version caused; all counted, `limit` listed."""
+def recall(
+    platform: Platform, name: FromPath[str], number: FromPath[int], limit: Limit = 1000,
+    kind: FromQuery[EntryKind | None] = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Every alert, grouping, incident, plan, step and page that this version caused; all are counted, `limit` of them
+    (of this kind) listed."""  # noqa: D205, D209
     ref = VersionRef(name, number)
     found(platform.control.version(ref), "version", str(ref))
-    answer: dict[str, Any] = readable(platform.recall(ref, limit))
+    answer: dict[str, Any] = readable(platform.recall(ref, limit, kind))
     return answer
 
 

@@ -95,14 +95,15 @@ def rollback(client: Client, name: str, scope: str) -> None:
 
 @models.command("recall")
 @click.argument("version", metavar="NAME@VERSION")
+@click.option("--kind", default=None, help="List only alert, grouping, suppression, incident, plan, step, page, ….")
 @click.option("--mark", is_flag=True, help="Mark all of it, so that people look at it again.")
 @click.option("--why", default="", help="With --mark: kept in the ledger.")
 @as_json
 @with_client
-def recall(client: Client, version: str, mark: bool, why: str, as_json: bool) -> None:
+def recall(client: Client, version: str, kind: str | None, mark: bool, why: str, as_json: bool) -> None:
     """List everything that a version caused: alerts, merges, suppressions, plans, steps, pages."""
     name, _, number = version.rpartition("@")
-    found = client.get(f"models/{name}/versions/{number}/recall")
+    found = client.get(f"models/{name}/versions/{number}/recall", **({"kind": kind} if kind else {}))
     if mark:
         found["marked"] = client.post(f"models/{name}/versions/{number}/recall", {"why": why})
     columns = {"WHEN": "at_ms", "KIND": "kind", "ABOUT": "subject", "BY": "actor", "HOW": "how", "ID": "entry"}
