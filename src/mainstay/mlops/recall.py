@@ -90,5 +90,5 @@ def _caused(ledger: Iterable[LedgerEntry], version: VersionRef) -> Iterator[Reca
 
 def _is_not_behind(version: str, entry: LedgerEntry) -> bool:
     """A page names every version that was behind it when it was written; what joined the incident later did not."""
-    named = entry.output.get("decided_by") if entry.kind == "page" else None
+    named: tuple[str, ...] = entry.output.get("decided_by", ()) if entry.kind == "page" else ()
     return bool(named) and version not in named
