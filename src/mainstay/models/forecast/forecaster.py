@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from mainstay.domain.signals import F64
+from mainstay.models.forecast.reach import reached
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 LARGEST = 1e100
@@ -43,6 +44,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         season: Steps of one cycle; 1 is none.
         limit: The line whose crossing matters; `rising`: whether it is crossed from below.
         floor: No value can be below this (a disk cannot hold less than nothing).
+        reach: When the limit is reached is wanted, by `reached` (`reach.py`).
+        peak: How near to the limit it was before these values, as far as is known.
     """
 
     values: list[float | None]
@@ -51,6 +54,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     limit: float | None = None
     rising: bool = True
     floor: float | None = None
+    reach: bool = False
+    peak: float | None = None
 
 
 class Forecaster:
@@ -81,10 +86,18 @@ class Forecaster:
             `method` ("" when there is too little), `path`, `low`, `high` (one value a step), `error` (mean absolute
             error of the trials), `mase` (that against the naive forecast of the same trials), `held` (share of past
             truths inside the interval), `crosses`: steps until the limit, `expected`, `earliest`, `latest` (None: not
-            within the horizon), `says`.
+            within the horizon), `says`; when it is asked for, `reach`.
         """
         asked = msgspec.convert(inputs, Asked)
         y = _filled(asked.values[-self._parameters.most :])
+        said = self._forecast(asked, y)
+        if asked.reach and asked.limit is not None:
+            sign = 1.0 if asked.rising else -1.0
+            peak = None if asked.peak is None else sign * asked.peak
+            said["reach"] = reached(sign * y, sign * asked.limit, peak, said["crosses"] if said["method"] else None)
+        return said
+
+    def _forecast(self, asked: Asked, y: F64) -> dict[str, Any]:
         folds, stride = self._trials(len(y), asked)
         if folds < 3:
             return _nothing(f"{len(y)} points are too few for a forecast of {asked.horizon} steps")

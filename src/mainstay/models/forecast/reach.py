@@ -1,0 +1,71 @@
+"""When a limit is reached: by a rise that began lately, or by a forecast that was tried; and whether to believe it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from mainstay.domain.signals import F64
+from mainstay.models.forecast.ramp import Ramp, ramp_of
+
+AHEAD = 4.0
+"""A rise is believed as far ahead as so many times what it has lasted."""
+
+
+def reached(y: F64, limit: float, peak: float | None, crosses: Mapping[str, int | None] | None) -> dict[str, Any]:
+    """Steps until a limit that is approached from below.
+
+    A rise that stays under what was seen before may be a habit (a heap between two collections, a disk that is
+    cleaned at night): it is told and not believed.
+
+    Args:
+        peak: The highest value before `y`, as far as is known.
+        crosses: What the tried forecast says; None when there was too little for one.
+
+    Returns:
+        `by` ("full", "rise", "forecast", or ""), `expected`, `earliest`, `latest` in steps (None: it may never be),
+        `per_step`, `lasted` in steps, `is_believed`, `says`: why it is not believed.
+
+    >>> import numpy as np
+    >>> found = reached(np.concatenate([np.full(20, 10.0), 10 + 2.0 * np.arange(20)]), 88.0, None, None)
+    >>> found["by"], found["expected"], found["is_believed"]
+    ('rise', 20.0, True)
+    """
+    if not len(y):
+        return _none("there is no value")
+    if float(y[-1]) >= limit:
+        return {**_none(""), "by": "full", "expected": 0.0, "earliest": 0.0, "latest": 0.0, "is_believed": True}
+    ramp = ramp_of(y)
+    if ramp is not None:
+        return _by_rise(ramp, limit, peak)
+    if crosses is None or crosses["expected"] is None:
+        return _none("it does not rise evenly, and its forecast does not reach the limit")
+    found = {**_none("" if crosses["latest"] is not None else "its slowest course does not reach the limit")}
+    found |= {"by": "forecast", **{name: _number(steps) for name, steps in crosses.items()}}
+    return {**found, "is_believed": crosses["latest"] is not None}
+
+
+def _by_rise(ramp: Ramp, limit: float, peak: float | None) -> dict[str, Any]:
+    expected, earliest, latest = ramp.steps_to(limit)
+    highest = max((one for one in (ramp.before, peak) if one is not None and not math.isnan(one)), default=None)
+    says = ""
+    if highest is not None and ramp.end <= highest:
+        says = "it has been as near to the limit before"
+    elif expected > AHEAD * ramp.points:
+        says = "it has not risen for long enough to say so far ahead"
+    elif latest is None:
+        says = "at its slowest it does not reach the limit"
+    return {
+        "by": "rise", "expected": expected, "earliest": earliest, "latest": latest, "per_step": ramp.slope,
+        "lasted": ramp.points, "is_believed": not says, "says": says,
+    }  # fmt: skip
+
+
+def _none(says: str) -> dict[str, Any]:
+    return {"by": "", "expected": None, "earliest": None, "latest": None, "per_step": 0.0, "lasted": 0,
+            "is_believed": False, "says": says}  # fmt: skip
+
+
+def _number(steps: int | None) -> float | None:
+    return None if steps is None else float(steps)
