@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from mainstay.domain.signals import MetricBatch, Normal, Series
+from mainstay.mlops.scopes import chosen
 from mainstay.models.anomaly.rules import Parameters, Scope
 from mainstay.models.anomaly.shipped import shipped
 from mainstay.models.anomaly.state import ROW
@@ -107,20 +108,20 @@ class _Measured:
 def _cpu(plant: Plant, parameters: dict[str, Any]) -> _Measured:
     live, shadow = (cast("Streaming", build(SHIPPED["metrics"], parameters)) for _ in range(2))
     everything = plant.watched()
-    chosen = np.random.default_rng(5).random(-(-plant.series // NEIGHBOURS)) < SHADOW_SHARE  # whole entities
-    is_shadowed = np.repeat(chosen, NEIGHBOURS)[: plant.series]
+    drawn = np.random.default_rng(5).random(-(-plant.series // NEIGHBOURS)) < SHADOW_SHARE  # whole entities
+    is_shadowed = np.repeat(drawn, NEIGHBOURS)[: plant.series]
     live.score(Normal(new_series=everything))
     shadow.score(Normal(new_series=tuple(s for s in everything if is_shadowed[s.slot])))
     del everything
     for batch in plant.batches(WARM):
         live.score(Normal(metrics=batch))
-        shadow.score(Normal(metrics=_part(batch, is_shadowed)))
+        shadow.score(Normal(metrics=chosen(batch, is_shadowed)))
     live_s = shadow_s = 0.0
     for batch in plant.batches(TICKS, WARM):
         began = time.process_time()
         live.score(Normal(metrics=batch))
         between = time.process_time()
-        shadow.score(Normal(metrics=_part(batch, is_shadowed)))
+        shadow.score(Normal(metrics=chosen(batch, is_shadowed)))
         live_s, shadow_s = live_s + between - began, shadow_s + time.process_time() - between
     began = time.process_time()
     state = live.snapshot()
@@ -130,11 +131,6 @@ def _cpu(plant: Plant, parameters: dict[str, Any]) -> _Measured:
     restored = time.process_time()
     rows = len(msgspec.msgpack.decode(state)[2]["rows"])
     return _Measured(plant.series * TICKS / live_s, rows, between - began, restored - between, shadow_s / live_s)
-
-
-def _part(batch: MetricBatch, chosen: Any) -> MetricBatch:
-    at = np.flatnonzero(chosen.take(batch.series, mode="clip"))  # as deployments choose (mlops/scopes.py)
-    return MetricBatch(batch.series[at], batch.at_ns[at], batch.value[at])
 
 
 def _river() -> dict[str, Any]:

@@ -122,9 +122,13 @@ def part(normal: Normal, holds: Holds, slots: npt.NDArray[np.bool_]) -> Normal:
 
 
 def chosen(batch: MetricBatch, slots: npt.NDArray[np.bool_]) -> MetricBatch:
-    """The samples of the slots that are meant."""
-    at = np.flatnonzero(slots.take(batch.series, mode="clip"))
-    return MetricBatch(batch.series[at], batch.at_ns[at], batch.value[at])
+    """The samples of the slots that are meant; the last place answers for what lies beyond."""
+    from mainstay.mlops.choosing import choose  # numba: only when somebody sees a part
+
+    count = len(batch)
+    room = np.empty(count, np.uint32), np.empty(count, np.int64), np.empty(count)
+    found = choose(slots, (batch.series, batch.at_ns, batch.value), room)
+    return MetricBatch(room[0][:found], room[1][:found], room[2][:found])
 
 
 def items(normal: Normal) -> int:
