@@ -52,6 +52,12 @@ class Correlates(Stateful, Protocol):
     def apply(self, normal: Normal, topology: Topology, at_ms: int, effects: Effects) -> None: ...
 
 
+class Foretells(Stateful, Protocol):
+    """Stage 5, of changes: what each may do, and what it did."""
+
+    def apply(self, normal: Normal, topology: Topology, at_ms: int, effects: Effects) -> None: ...
+
+
 class Stores(Protocol):
     """Where signals go; a write at or below `applied_seq` is dropped."""
 
@@ -80,6 +86,7 @@ class Stages:
     normalize: Normalizes
     detect: Detects
     correlate: Correlates
+    changes: Foretells
     assess: Callable[[Incident, int], Incident]
     learn: Callable[[Effects], None]
     propose: Callable[[Incident, int, Effects], None]
@@ -160,6 +167,7 @@ class Pipeline:
         for scores in stages.detect.scores:
             self.scores_digest = hashlib.sha256(self.scores_digest.encode() + scores).hexdigest()
         stages.correlate.apply(normal, stages.normalize.topology, at_ms, effects)
+        stages.changes.apply(normal, stages.normalize.topology, at_ms, effects)
         if record.source == "tick":
             self._tick(record, at_ms, effects)
 

@@ -24,6 +24,7 @@ from mainstay.domain.runbooks import Plan
 from mainstay.domain.watching import Standing
 from mainstay.ingest import decode
 from mainstay.intelligence import assess
+from mainstay.intelligence.changes import ChangeWatch
 from mainstay.mlops import Keys, Registry, Serving
 from mainstay.mlops.watching.standing import Standings, scopes_of, upstream_of
 from mainstay.mlops.watching.watch import Watch
@@ -85,6 +86,7 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
     standings = Standings(lambda: watch.findings, lambda: watch.health, lambda ref: _refused(registry, ref))
     detect = Detect(watch, settings.budget, settings.floors, lambda: normalizer.topology, calendar)
     correlate = Correlate(watch)
+    changes = ChangeWatch(watch, normalizer.resolve, settings.tick_s)
     proposals = Proposals(
         catalogue, watch, lambda: normalizer.topology, _unsound(settings, standings, normalizer, correlate)
     )
@@ -108,17 +110,19 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
         normalize=normalizer,
         detect=detect,
         correlate=correlate,
+        changes=changes,
         assess=assessed,
         learn=learned,
         propose=proposals.apply,
         pages=paged,
-        command=_taken(commands, watch),
+        command=_taken(commands, watch, lambda command, effects: changes.assess(command, normalizer.topology, effects)),
         stateful={
             "normalize": normalizer,
             "serving": serving,
             "watch": watch,
             "detect": detect,
             "correlate": correlate,
+            "changes": changes,
             "proposals": proposals,
         },
     )
@@ -141,12 +145,16 @@ def _unsound(settings: Settings, standings: Standings, normalizer: Normalizer, c
     return unsound
 
 
-def _taken(commands: Commands, watch: Watch) -> Callable[[Command, Effects], None]:
+def _taken(
+    commands: Commands, watch: Watch, assess_change: Callable[[Command, Effects], None]
+) -> Callable[[Command, Effects], None]:
     """Commands to where they belong; what concerns who answers for a model, and rollbacks, to the watch."""
 
     def taken(command: Command, effects: Effects) -> None:
         if command.kind == "govern":
             watch.govern(command, effects)
+        elif command.kind == "assess-change":
+            assess_change(command, effects)
         else:
             commands.apply(command, effects)
         if command.kind == "rollback":

@@ -96,7 +96,7 @@ class ChangeImpact(msgspec.Struct, frozen=True, kw_only=True):
         p_value: Share of placebo changes that look at least as bad; `placebos` is how many there were.
         peers: Unchanged services that it was compared with.
         felt: Callers of the changed service that got worse with it.
-        entry: The ledger's.
+        decided_by, entry: None and "" when there was nothing to judge by.
     """
 
     id: str
@@ -107,7 +107,7 @@ class ChangeImpact(msgspec.Struct, frozen=True, kw_only=True):
     horizon_s: float
     verdict: ImpactVerdict
     says: str
-    decided_by: VersionRef
+    decided_by: VersionRef | None = None
     p_value: float | None = None
     placebos: int = 0
     peers: tuple[str, ...] = ()

@@ -38,7 +38,7 @@ class Record:
 
 CommandKind = Literal[
     "acknowledge", "resolve", "merge", "split", "verdict", "deploy", "rollback", "plan-outcome", "suppress",
-    "request-plan", "govern", "rollout",
+    "request-plan", "govern", "rollout", "assess-change",
 ]  # fmt: skip
 
 
@@ -52,6 +52,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         arguments: `merge`: into · `split`: alert · `deploy`: kind, live, shadow · `verdict`: the Verdict as a mapping
             · `plan-outcome`: status, says · `request-plan`: plan, whole, as JSON
             · `govern`: what is written down of a model, each value as JSON.
+            · `assess-change`: change, whole, as JSON; the subject is the forecast's id.
             · `rollout`: challenger, scope, why, change (standard, normal), evidence as JSON.
     """
 

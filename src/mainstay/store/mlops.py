@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement
 
+from mainstay.domain.changes import ChangeForecast, ChangeImpact, PlaceboTally
 from mainstay.domain.effects import Effects
 from mainstay.domain.ledger import Entry
 from mainstay.domain.rollouts import GatePolicyRecord, Rollout
@@ -54,6 +55,9 @@ RECORDS: dict[type[Any], RecordKind[Any]] = {
         RecordKind[Any]("gate-policy", GatePolicyRecord, lambda p: (p.policy.name, p.status, p.at_ms)),
         RecordKind[Any]("finding", Finding, lambda f: (f"{f.kind}:{f.scope}", f.status, f.at_ms)),
         RecordKind[Any]("governance", Governance, lambda g: (g.id, g.materiality, g.at_ms)),
+        RecordKind[Any]("change-impact", ChangeImpact, lambda i: (i.entity, i.verdict, i.at_ms)),
+        RecordKind[Any]("change-forecast", ChangeForecast, lambda f: (f.change, f.outcome, f.at_ms)),
+        RecordKind[Any]("placebo-tally", PlaceboTally, lambda t: (t.id, "", t.at_ms)),
         RecordKind[Any]("recall-mark", RecallMark, lambda m: (str(m.version), m.status, m.at_ms)),
     )
 }
