@@ -96,12 +96,6 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
     def assessed(incident: Incident, at_ms: int) -> Incident:
         return assess(incident, normalizer.topology, correlate.alerts_of(incident.id), correlate.changes, at_ms)
 
-    def learned(effects: Effects) -> None:
-        proposals.learn(effects)
-        detect.saw(effects)
-        serving.saw(effects)
-        watch.saw(effects)
-
     def paged(incident: Incident, before: Incident | None) -> Sequence[Page]:
         return pages_for(incident, before, settings.receiver, correlate.alerts_of(incident.id))
 
@@ -112,7 +106,7 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
         correlate=correlate,
         changes=changes,
         assess=assessed,
-        learn=learned,
+        learn=_in_turn(proposals.learn, detect.saw, serving.saw, watch.saw),
         propose=proposals.apply,
         pages=paged,
         command=_taken(commands, watch, lambda command, effects: changes.assess(command, normalizer.topology, effects)),
@@ -143,6 +137,16 @@ def _unsound(settings: Settings, standings: Standings, normalizer: Normalizer, c
         return standings.unsound(upstream, scopes_of(incident.entities, normalizer.topology.entities), at_ms)
 
     return unsound
+
+
+def _in_turn(*learners: Callable[[Effects], None]) -> Callable[[Effects], None]:
+    """After a record each of these sees what it led to."""
+
+    def learned(effects: Effects) -> None:
+        for learner in learners:
+            learner(effects)
+
+    return learned
 
 
 def _taken(
