@@ -27,11 +27,13 @@ class Trainer(Protocol):
 
 
 class Train(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to train on and how. `since_ms` 0: all that is kept. `rollout` false: register the version, no more."""
+    """What to train on and how. `since_ms` 0: all that is kept. `rollout` false: register the version, no more.
+    `knobs` (name to factor) are set by hand: then nothing is searched."""  # noqa: D205, D209
 
     scope: str = "*"
     since_ms: Annotated[int, msgspec.Meta(ge=0)] = 0
     trials: Annotated[int, msgspec.Meta(ge=0, le=500)] = 24
+    knobs: dict[str, float] = {}
     seed: int = 0
     why: str = ""
     freeze: bool = False
