@@ -14,6 +14,7 @@ from mainstay.demo.asking import agree_on, ended_by, rollout_of, wait_for
 from mainstay.demo.attribution import attribute
 from mainstay.demo.campaign import alerts_of, incidents_by_fault, incidents_of
 from mainstay.demo.pager import Pager
+from mainstay.domain.errors import Refused
 from mainstay.lab.fault import Fault
 from mainstay.lab.lab import Lab
 from mainstay.lab.operate.changes import utc_text
@@ -132,7 +133,7 @@ class BadModel:
 
         run = wait_for(TRAIN_S, "the training", in_shadow)
         if not run["rollout"]:
-            raise RuntimeError(f"the training ended as {run['status']}: {run['says']}")
+            raise Refused(f"the training ended as {run['status']}: {run['says']}")
         report.challenger = f"{run['version']['model']}@{run['version']['version']}"
         found = rollout_of(self._admin, report.challenger)
         assert found is not None
