@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
@@ -19,8 +20,9 @@ AFTER = 6  # spans that are compared after a change
 LEAST_AFTER = 2
 WIDTHS = (1, 3, 10)  # buckets a span: looks after 35 s, 105 s and 350 s
 HISTORY = (180, 120, 36)  # spans before the change, by look: a quarter of an hour, then all that is kept
-MOST_UNITS = 13
-MOST_CALLERS = 200
+MOST_UNITS = 16
+MOST_NEAR = 5
+MOST_WALKED = 200
 FAR_HOPS = 4
 NEAR_HOPS = 2  # callers so near may feel it: they are no peers
 CROWD_MS = 1_800_000
@@ -57,8 +59,7 @@ def impact_inputs(
     """What happened to the service, to who calls it, and to at most a dozen others, before and after."""
     width = WIDTHS[look]
     kept = min(HISTORY[look], (place.at - max(rings.head - RING + 1, 0)) // width)
-    near = [caller for caller, hops in callers_of(topology, place.entity) if hops <= NEAR_HOPS]
-    units, callers = _units(place, near, rings)
+    units, callers, callees = _units(place, topology, rings)
     count, first = kept + 1 + after, place.at - kept * width
     values = rings.values(units, first, width, count)
     is_heard = np.asarray(np.isfinite(values).any(axis=2))
@@ -75,17 +76,22 @@ def impact_inputs(
         "callers": callers,
         "signals": signals,
         "clean": [_clean(state, unit, first, width, count) for unit in units],
-        "trouble": state.trouble_of([place.entity], place.at_ms),
+        "callees": callees,
     }
 
 
-def _units(place: Place, near: list[str], rings: Rings) -> tuple[list[str], list[int]]:
-    """The changed service, its callers, and its peers: drawn by hash, so that nobody chooses them."""
+def _units(place: Place, topology: Topology, rings: Rings) -> tuple[list[str], list[int], list[int]]:
+    """The changed service, its callers, what it calls, and others drawn by hash, so that nobody chooses them; and which
+    of them call it, and which it calls."""  # noqa: D205, D209
     heard = [entity for entity in rings.heard_of(place.at - RECENT) if entity != place.entity]
-    callers = [entity for entity in heard if entity in near][: MOST_UNITS // 2]
-    drawn = sorted((e for e in heard if e not in near), key=lambda e: blake2b(f"{place.key} {e}".encode()).digest())
-    units = [place.entity, *callers, *drawn[: MOST_UNITS - 1 - len(callers)]]
-    return units, list(range(1, 1 + len(callers)))
+    above = {caller for caller, hops in callers_of(topology, place.entity) if hops <= NEAR_HOPS}
+    below = {callee for callee, _ in callees_of(topology, place.entity)} - above
+    callers = [entity for entity in heard if entity in above][:MOST_NEAR]
+    callees = [entity for entity in heard if entity in below][:MOST_NEAR]
+    left = [entity for entity in heard if entity not in above and entity not in callees]
+    drawn = sorted(left, key=lambda entity: blake2b(f"{place.key} {entity}".encode()).digest())
+    units = [place.entity, *callers, *callees, *drawn][:MOST_UNITS]
+    return units, list(range(1, 1 + len(callers))), [units.index(one) for one in callees]
 
 
 def _clean(state: State, entity: str, first: int, width: int, count: int) -> str:
@@ -104,18 +110,27 @@ def callers_of(topology: Topology, entity: str) -> list[tuple[str, int]]:
     >>> callers_of(Topology(edges=edges), "c")
     [('b', 1), ('a', 2)]
     """
-    by_callee: dict[str, list[str]] = {}
-    for edge in topology.edges:
-        by_callee.setdefault(edge.callee, []).append(edge.caller)
-    found = {entity: 0}
-    waiting = deque([entity])
-    while waiting and len(found) <= MOST_CALLERS:
+    return _walked(((edge.callee, edge.caller) for edge in topology.edges), entity)
+
+
+def callees_of(topology: Topology, entity: str) -> list[tuple[str, int]]:
+    """Everybody whom it depends on, in the same way."""
+    return _walked(((edge.caller, edge.callee) for edge in topology.edges), entity)
+
+
+def _walked(steps: Iterable[tuple[str, str]], start: str) -> list[tuple[str, int]]:
+    onward: dict[str, list[str]] = {}
+    for here, there in steps:
+        onward.setdefault(here, []).append(there)
+    found = {start: 0}
+    waiting = deque([start])
+    while waiting and len(found) <= MOST_WALKED:
         one = waiting.popleft()
-        for caller in sorted(by_callee.get(one, ())) if found[one] < FAR_HOPS else ():
-            if caller and caller not in found:
-                found[caller] = found[one] + 1
-                waiting.append(caller)
-    return [(caller, hops) for caller, hops in found.items() if hops]
+        for there in sorted(onward.get(one, ())) if found[one] < FAR_HOPS else ():
+            if there and there not in found:
+                found[there] = found[one] + 1
+                waiting.append(there)
+    return [(name, hops) for name, hops in found.items() if hops]
 
 
 def risk_inputs(change: Change, state: State, topology: Topology) -> dict[str, Any]:
@@ -149,6 +164,6 @@ def risk_inputs(change: Change, state: State, topology: Topology) -> dict[str, A
         "of_author": state.record(f"author:{change.author}") if change.author else (0, 0),
         "here": state.made.get(f"{change.author}|{entity}", 0),
         "felt": {str(hops): state.record(f"hops:{hops}") for hops in range(1, FAR_HOPS + 1)},
-        "incident": state.trouble_of({entity, *topology.callees(entity)}, change.at_ms),
+        "incident": state.incident_of({entity, *topology.callees(entity)}),
         "crowd": len(crowd),
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from mainstay.domain.alerts import Alert
 from mainstay.domain.changes import Change, ChangeForecast, ChangeImpact, PlaceboTally
 from mainstay.domain.incidents import Incident
 from mainstay.intelligence.changes.rings import RING, Saved, bucket_of
@@ -16,7 +17,8 @@ SHAKEN = 7  # buckets for which a service is not calm after a change of its own
 MOST_WATCHED = 2_000
 MOST_FORECASTS = 5_000
 MOST_COUNTS = 20_000
-EARLIER_MS = 60_000  # an onset is found in windows: one that lies less than this before a change may be of it
+MOST_ILLNESSES = 5_000
+FELT = frozenset({"latency", "errors", "availability"})
 
 
 class Watched(msgspec.Struct):
@@ -38,26 +40,27 @@ class Watched(msgspec.Struct):
         return self.impact is not None and self.impact.verdict == "harmful"
 
 
-class Trouble(msgspec.Struct):
-    """An incident: since when, when it was opened, until when (0: it is open), and about whom."""
+class Illness(msgspec.Struct):
+    """Something was wrong with a service in the eyes of an alert: since when, until when (0: it goes on)."""
 
+    entity: str
     since_ms: int
-    opened_ms: int
     until_ms: int
-    entities: tuple[str, ...]
 
 
 class State(msgspec.Struct):
     """Everything but the rings.
 
     Attributes:
+        illnesses: By alert; open: the entities of open incidents, by incident.
         forecasts: Those that are not scored yet, by id.
         counts: Scored changes and harmful ones: by `kind:…`, `service:…`, `author:…`, `hops:…`.
         made: How many changes an author made on a service, by `author|entity`.
     """
 
     watched: dict[str, Watched] = {}
-    troubles: dict[str, Trouble] = {}
+    illnesses: dict[str, Illness] = {}
+    open: dict[str, tuple[str, ...]] = {}
     forecasts: dict[str, ChangeForecast] = {}
     counts: dict[str, tuple[int, int]] = {}
     made: dict[str, int] = {}
@@ -65,24 +68,22 @@ class State(msgspec.Struct):
     looked_s: int = 0
     placebo_min: int = 0
 
-    def note(self, incidents: Iterable[Incident]) -> None:
-        """Trouble that began, went on or ended."""
+    def note(self, alerts: Iterable[Alert], incidents: Iterable[Incident]) -> None:
+        """What burns, what burns no more, and which incidents are open."""
+        for alert in alerts:
+            if alert.signal in FELT and alert.about.startswith("service:"):
+                until_ms = (alert.ended_ms or alert.at_ms) if alert.status == "resolved" else 0
+                self.illnesses[alert.id] = Illness(alert.about, alert.since_ms, until_ms)
         for one in incidents:
-            suspect = one.suspects[0].entity if one.suspects and one.suspects[0].probability >= 0.5 else ""
-            entities = tuple(dict.fromkeys((*one.entities, *([suspect] if suspect else []))))
-            is_over = one.status in ("resolved", "merged")
-            until_ms = (one.resolved_ms or one.updated_ms) if is_over else 0
-            self.troubles[one.id] = Trouble(one.since_ms, one.opened_ms, until_ms, entities)
+            if one.status in ("resolved", "merged"):
+                self.open.pop(one.id, None)
+            else:
+                self.open[one.id] = one.entities
 
-    def trouble_of(self, entities: Iterable[str], at_ms: int) -> str:
-        """The incident that one of these was in at a moment, opened or begun well before it; "" for none."""
+    def incident_of(self, entities: Iterable[str]) -> str:
+        """An open incident of one of these; "" for none."""
         named = set(entities)
-        for name, one in self.troubles.items():
-            began = one.opened_ms <= at_ms or one.since_ms < at_ms - EARLIER_MS
-            is_then = began and (not one.until_ms or one.until_ms > at_ms)
-            if is_then and named & set(one.entities):
-                return name
-        return ""
+        return next((name for name, its in self.open.items() if named & set(its)), "")
 
     def of(self, entity: str) -> list[Watched]:
         """The changes of a service that are remembered, in the order of time."""
@@ -93,8 +94,8 @@ class State(msgspec.Struct):
         """Spans of buckets, both ends included, in which it was changed, or something was wrong with it."""
         spans = [
             (bucket_of(one.since_ms), bucket_of(one.until_ms) + 1 if one.until_ms else 1 << 60)
-            for one in self.troubles.values()
-            if entity in one.entities
+            for one in self.illnesses.values()
+            if one.entity == entity
         ]
         for one in self.of(entity):
             at = bucket_of(one.change.at_ms)
@@ -112,11 +113,13 @@ class State(msgspec.Struct):
             for name, one in self.watched.items()
             if not one.is_over or bucket_of(max(one.change.at_ms, one.until_ms)) > head - KEPT_BUCKETS
         }
-        self.troubles = {
+        self.illnesses = {
             name: one
-            for name, one in self.troubles.items()
+            for name, one in self.illnesses.items()
             if not one.until_ms or bucket_of(one.until_ms) > head - KEPT_BUCKETS
         }
+        if len(self.illnesses) > MOST_ILLNESSES:
+            self.illnesses = dict(list(self.illnesses.items())[-MOST_ILLNESSES:])
         for kept, most in ((self.forecasts, MOST_FORECASTS), (self.counts, MOST_COUNTS), (self.made, MOST_COUNTS)):
             while len(kept) > most:
                 del kept[next(iter(kept))]

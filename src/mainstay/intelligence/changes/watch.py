@@ -61,8 +61,8 @@ class ChangeWatch:
             self.rings.observe(normal.metrics)
         if normal.edges:
             self.rings.hear(normal.edges)
-        if effects.incidents:
-            self.state.note(effects.incidents.values())
+        if effects.alerts or effects.incidents:
+            self.state.note(effects.alerts.values(), effects.incidents.values())
         for change in sorted(normal.changes, key=lambda one: (one.at_ms, one.id)):
             self._take(change, topology, at_ms, effects)
         if at_ms // 1000 != self.state.looked_s:

@@ -38,8 +38,8 @@ def sides(values: F64, clean: Flags, window: Window, at: I64, *, is_share: bool)
     window must lie within the row.
 
     Returns:
-        Before and after, f64[service, moment]; NaN where less than half of the buckets after, or fewer than two
-        before, have a value.
+        Before and after, f64[service, moment]; NaN where less than half of the buckets after, or before fewer than
+        there are after, have a value.
 
     >>> v = np.array([[1.0, 1, 1, 9, 3, 3]])
     >>> [s.tolist() for s in sides(v, v > 0, Window(3, 1, 2), np.array([3]), is_share=False)]
@@ -49,7 +49,7 @@ def sides(values: F64, clean: Flags, window: Window, at: I64, *, is_share: bool)
     places = at[:, None] - window.before + np.arange(window.before)
     later = at[:, None] + window.settle + np.arange(window.after)
     usual = _mean if is_share else _median
-    return usual(reference[:, places], 2), usual(values[:, later], max(2, -(-window.after // 2)))
+    return usual(reference[:, places], window.after), usual(values[:, later], max(2, -(-window.after // 2)))
 
 
 def is_calm(clean: Flags, window: Window, at: I64) -> Flags:

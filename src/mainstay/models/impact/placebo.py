@@ -14,7 +14,7 @@ from mainstay.models.impact.signals import KINDS, Kind
 from mainstay.models.impact.wording import says_harmful, says_harmless
 
 UNSURE = "not-enough-evidence"
-AFTER_BEFORE = 3  # buckets before a moment for one after it: the reference is the steadier side
+BEFORE = 8  # buckets before a moment for one after it: most of them may have been unwell
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,9 +23,9 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         at: Bucket in which the change was made. after: Buckets behind the settling.
         units: Entities; the first is the changed one. callers: Which of them call it: no peers, but may feel it.
+            callees: Which of them it calls: what is wrong with them may be felt by it.
         signals: Per signal and unit a value a bucket, None where nothing was heard. The row ends with the window.
         clean: Per unit and bucket `1` where nothing of it was changed and nothing was wrong with it.
-        trouble: The incident that the changed service was in before the change; "" for none.
     """
 
     bucket_s: float
@@ -35,16 +35,20 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     callers: tuple[int, ...] = ()
     signals: dict[str, list[list[float | None]]]
     clean: tuple[str, ...]
-    trouble: str = ""
+    callees: tuple[int, ...] = ()
 
 
 class Seen(msgspec.Struct, frozen=True):
-    """One signal: the units before and after the change, their effects, and those of the placebos (unit × moment)."""
+    """One signal: the units before and after the change, their effects, and those of the placebos (unit × moment).
+
+    `earlier` is the effect as it was just before the change.
+    """
 
     kind: Kind
     before: F64
     after: F64
     effect: F64
+    earlier: F64
     placebo: F64
     scale: F64
 
@@ -94,7 +98,7 @@ class ImpactJudge:
         """
         question = msgspec.convert(inputs, Question)
         settle = max(1, round(self._weights["settle_s"] / question.bucket_s))
-        window = Window(AFTER_BEFORE * question.after, settle, question.after)
+        window = Window(BEFORE * question.after, settle, question.after)
         peers = _peers(question)
         seen = [one for kind in KINDS if (one := _seen(kind, question, window, peers)) is not None]
         return self._judged(question, seen, [question.units[place] for place in np.flatnonzero(peers)])
@@ -116,12 +120,26 @@ class ImpactJudge:
     def _verdict(
         self, question: Question, tests: list[Seen], rare: tuple[F64, F64], found: Mapping[str, Any]
     ) -> tuple[str, str]:
-        if question.trouble:
-            return UNSURE, f"{question.trouble} was there before the change: its effect cannot be told"
         if self._is_harmed(0, tests, *rare):
-            return "harmful", says_harmful(found, question)
+            says = self._otherwise(question, tests, rare)
+            return (UNSURE, says) if says else ("harmful", says_harmful(found, question))
         says = self._unsure(tests, found)
         return (UNSURE, says) if says else ("harmless", says_harmless(found, question))
+
+    def _otherwise(self, question: Question, tests: list[Seen], rare: tuple[F64, F64]) -> str:
+        """What else explains that it got worse; "" when nothing does."""
+        earlier = [msgspec.structs.replace(one, effect=one.earlier) for one in tests]
+        if self._is_harmed(0, earlier, _worst(earlier)[0], rare[1]):
+            return "it was as unwell before the change"
+        alone = {one.kind.name for one in self._harmed(0, tests)}
+        felt = [one for one in tests if one.kind.name in ("latency", "own", "errors", "availability")]
+        if not alone & {"own", "availability"}:
+            ill = [question.units[one] for one in question.callees if self._is_harmed(one, felt, *rare)]
+            if ill:
+                return f"{ill[0]}, which it calls, got worse in the same minutes"
+        if alone == {"rate"} and any(self._is_harmed(one, tests, *rare) for one in question.callers):
+            return "its callers got worse, and ask less of it"
+        return ""
 
     def _unsure(self, tests: list[Seen], found: Mapping[str, Any]) -> str:
         """Why "no harm was seen" is not "there was none"; "" when it is."""
@@ -134,11 +152,13 @@ class ImpactJudge:
         wide = [e for e in found["effects"] if e["high"] > tolerable.get(e["signal"], np.inf)]
         return f"{wide[0]['signal']} may have gone up to {wide[0]['high']:g}: too wide a range" if wide else ""
 
+    def _harmed(self, unit: int, tests: list[Seen]) -> list[Seen]:
+        """The signals of a unit that got worse by more than happens by itself, and enough to matter."""
+        return [one for one in tests if self._matters(one, unit) and self._is_rare(one.z()[unit], one.placebo_z())]
+
     def _is_harmed(self, unit: int, tests: list[Seen], worst: F64, placebos: F64) -> bool:
-        if not np.isfinite(worst[unit]):
-            return False
-        harmed = [one for one in tests if self._matters(one, unit) and self._is_rare(one.z()[unit], one.placebo_z())]
-        return bool(harmed) and self._is_rare(worst[unit], placebos)
+        is_judged = unit < len(worst) and np.isfinite(worst[unit])
+        return bool(is_judged and self._harmed(unit, tests) and self._is_rare(worst[unit], placebos))
 
     def _is_rare(self, z: float, placebo_z: F64) -> bool:
         """Rarer than alpha among placebos; of few placebos it must stand far out."""
@@ -190,7 +210,12 @@ def _seen(kind: Kind, question: Question, window: Window, peers: Flags) -> Seen 
         return None
     raw = np.array(rows, np.float64)
     clean = np.array([[mark == "1" for mark in row] for row in question.clean], np.bool_)
-    moments = _moments(window, question.at, raw.shape[1])
+    ahead = (
+        (0, 0),
+        (window.before, 0),
+    )  # the past may be shorter than a window: then it is looked at as far as it goes
+    raw, clean = np.pad(raw, ahead, constant_values=np.nan), np.pad(clean, ahead, constant_values=False)
+    moments = _moments(window, question.at + window.before, raw.shape[1])
     if not len(moments):
         return None
     scaled = kind.scaled(raw)
@@ -205,15 +230,18 @@ def _seen(kind: Kind, question: Question, window: Window, peers: Flags) -> Seen 
     placebo = np.where(calm, beyond, np.nan)
     placebo[~peers, -1] = np.nan  # the change itself, and who may feel it
     plain = sides(raw, clean, window, moments[-1:], is_share=kind.is_share)
-    return Seen(kind, plain[0][:, 0], plain[1][:, 0], effect, placebo, _scale(placebo, kind.floor))
+    just_before = moments[-1:] - window.after - window.settle
+    earlier = sides(scaled, clean, window, np.maximum(just_before, window.before), is_share=kind.is_share)
+    unwell = beyond_peers(earlier[1] - before[:, -1:], peers)[:, 0]
+    return Seen(kind, plain[0][:, 0], plain[1][:, 0], effect, unwell, placebo, _scale(placebo, kind.floor))
 
 
 def _moments(window: Window, at: int, length: int) -> I64:
-    """Every third of a window's later part from the start of the row; the last one is the change."""
-    if at < window.before or at + window.settle + window.after > length:
+    """Every third of a window's later part, from where there is something before it; the last one is the change."""
+    if at + window.settle + window.after > length:
         return np.empty(0, np.int64)
     step = max(1, window.after // 3)
-    return np.arange(at, window.before - 1, -step, dtype=np.int64)[::-1]
+    return np.arange(at, window.before + window.after - 1, -step, dtype=np.int64)[::-1]
 
 
 def _scale(placebo: F64, floor: float) -> F64:
