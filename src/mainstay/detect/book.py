@@ -10,6 +10,7 @@ import msgspec
 from mainstay.detect.bars import Bars
 from mainstay.detect.budget import FLAPPING_MS
 from mainstay.detect.bursts import Spending
+from mainstay.detect.starvation import Starved
 from mainstay.domain.alerts import SEVERITIES, Alert
 
 CONTINUES_MS = 40_000  # a condition that comes back within this is the same alert: flapping is one thing, not many
@@ -36,6 +37,7 @@ class Book(msgspec.Struct, kw_only=True):
         held: What the cap holds back. lost: How many did not even fit there, counted for ever.
         seen: When a firing metric was last sampled, ms; silence of the series ends its alert.
         bars: What verdicts taught. spending: Where the page budgets stand. series: How many each entity has.
+        starved: Who tells of missing processor time. worth: what a measurement counts now, by entity, as of the tick.
     """
 
     firing: dict[str, Alert] = {}
@@ -49,6 +51,8 @@ class Book(msgspec.Struct, kw_only=True):
     bars: Bars = msgspec.field(default_factory=Bars)
     spending: Spending = msgspec.field(default_factory=Spending)
     series: dict[str, int] = {}
+    starved: Starved = msgspec.field(default_factory=Starved)
+    worth: dict[str, float] = {}
 
     def begin(self, at_ms: int) -> bool:
         """A record of this time comes: count per tick, forget what cannot continue any more. Whether a tick begins."""

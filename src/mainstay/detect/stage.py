@@ -24,11 +24,11 @@ from mainstay.domain.models import VersionRef
 from mainstay.domain.protocols import BandBatch, Models, StreamKind, Transition
 from mainstay.domain.records import Command
 from mainstay.domain.series import SeriesColumns
-from mainstay.domain.signals import MetricBatch, Normal
+from mainstay.domain.signals import F64, MetricBatch, Normal
 from mainstay.domain.state import pack, unpack
 from mainstay.domain.verdicts import Verdict
 
-FORMAT = 3
+FORMAT = 4
 SILENT_MS = 300_000  # a firing series without a sample for this long has ended: its process was replaced or removed
 SILENT = "no sample for five minutes"
 STILL_MS = 100_000
@@ -60,6 +60,7 @@ class Detect:
 
     Attributes:
         bands: Of the last record: expected bands worth keeping for charts.
+        p_values: Of the last record's metric samples, as the detector gave them; may be empty.
         scores: Of the last record: the scores as bytes, for the ledger's digest.
         standing: Budgets and what was learned, as of the last tick; safe to read from any thread.
     """
@@ -76,6 +77,7 @@ class Detect:
         self._calendar = calendar
         self.bands: Sequence[BandBatch] = ()
         self.scores: Sequence[bytes] = ()
+        self.p_values: F64 = np.empty(0)
         self._take_up(_Saved(Book(), b""))
 
     @property
@@ -88,9 +90,10 @@ class Detect:
         book = self._book
         is_tick = book.begin(at_ms)
         held_before = set(book.held)
-        normal = dataclasses.replace(normal, at_ns=at_ms * 1_000_000, calendar=self._calendar)
         if normal.new_series:
             self._hear(SeriesColumns.of(normal.new_series))
+        self._starved(normal.metrics, at_ms, is_tick=is_tick)
+        normal = dataclasses.replace(normal, at_ns=at_ms * 1_000_000, calendar=self._calendar, worth=self._book.worth)
         self._score(normal, at_ms, effects)
         self._rules.apply(normal.alerts, at_ms, effects)
         self._silent(normal.metrics, at_ms, effects)
@@ -156,13 +159,23 @@ class Detect:
         if more > 0:
             self._ids = np.concatenate([self._ids, np.zeros(max(more, len(self._ids) // 4), np.uint64)])
         self._watched.heard(series, self._ids[series.slot] != series.id)
+        self._book.starved.learn(series)
         self._ids[series.slot] = series.id
+
+    def _starved(self, metrics: MetricBatch | None, at_ms: int, *, is_tick: bool) -> None:
+        if metrics is not None:
+            self._book.starved.observe(metrics)
+        if is_tick:
+            worth = self._book.starved.worth(self._topology(), at_ms)
+            self._book.worth = {entity: round(share, 3) for entity, share in worth.items()}
 
     def _score(self, normal: Normal, at_ms: int, effects: Effects) -> None:
         bands: list[BandBatch] = []
         scores: list[bytes] = []
         for kind in KINDS:
             served = self._models.score(kind, normal)
+            if kind == "metrics":
+                self.p_values = served.scored.scores
             for told in served.scored.transitions:
                 by = told.by or served.decided_by
                 if told.firing:

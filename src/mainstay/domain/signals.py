@@ -6,7 +6,7 @@ objects (streams, resources) appear once per label set.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -280,7 +280,8 @@ class Normal:
 
     `at_ns` is when the record was received (0 unknown): how a detector learns that time passed although nothing was
     said. `new_series` may be columns (`domain.series`). `merged_templates`: (id, the one that it means now) of
-    templates found to be one. `calendar`: days that are not like others.
+    templates found to be one. `calendar`: days that are not like others. `worth`: entity → what a measurement of it
+    counts in what is learned, 0–1, where its host is starved of processor time; who is not named counts fully.
     """
 
     metrics: MetricBatch | None = None
@@ -298,5 +299,6 @@ class Normal:
     at_ns: int = 0
     merged_templates: tuple[tuple[int, int], ...] = ()
     calendar: Calendar = NO_CALENDAR
+    worth: Mapping[str, float] = field(default_factory=dict)
     predictions: tuple[Predictions, ...] = ()
     truths: tuple[Truths, ...] = ()

@@ -31,6 +31,7 @@ from mainstay.models.anomaly.state import BORROWED, DRIFT, MOST_COUNT, SEASONAL,
 XI = 0.1
 HUGE = 1e30  # clamped values, their differences and products stay finite in single precision
 SECOND = 1_000_000_000
+YOUNG, HALF = 30, 0.5  # samples until which all is learned; worth below which nothing is learned to last
 BAND_EVERY_S = 32  # of a calm series one band in this time is kept (of those slower than that, some)
 # What is told of a sample: for an alert the tail's p, the band, the channel; and how strange it is (−ln p), by which
 # statistic; by what the band is widened. NaN strangeness: not judged. NaN high: no band.
@@ -169,7 +170,6 @@ def _judge(s: Any, rule: Any, hour: Hour, now: Now, x: float, told: Any) -> int:
             s.bits, s.strong = (s.bits << 1) & 0xFFFF, 0 if s.strong <= STRONG else s.strong
         else:
             event = _look(s, rule, (now[0], x), view, told)
-    remember(s, x, rest)
     return event
 
 
@@ -184,7 +184,7 @@ def _learn(
     s: Any,
     rule: Any,
     judged: tuple[int, bool],
-    paces: tuple[float, float],
+    paces: tuple[float, float, float],
     expected: tuple[float, float, float, int],
     x: float,
 ) -> None:
@@ -194,21 +194,23 @@ def _learn(
         s: The row.
         rule: Its rule.
         judged: The event; after an adoption, whether an ordinary day's hour is known.
-        paces: What its interval counts for the level and for the slow reference.
+        paces: What its interval counts for the level and for the slow reference; what the sample is worth.
         expected: The value, what the hour added to the level, how much wider the band; the second.
         x: The sample.
     """
     m, added, wide, second = expected
-    if _is_rhythm(s, rule):
+    worth = paces[2] if s.count >= YOUNG else 1.0
+    if _is_rhythm(s, rule) and worth >= HALF:
         live_hour(s, x)
     if judged[0] == ADOPTED:
         adopt(s, added, judged[1] or s.ways & SEASONAL == 0)
     elif s.firing == 0 and (s.ways & BORROWED == 0 or second - s.first_s >= rule.min_s):
         least = max(rule.rel * abs(m), rule.abs)
-        learn_level(s, paces[0], (x, m, least), 0.1 if s.run > 0 else 1.0)
+        learn_level(s, paces[0], (x, m, least), worth * (0.1 if s.run > 0 else 1.0))
         if s.run == 0 and wide == 1.0:
-            learn_slow(s, paces[1], least, x - s.slow - added)
-        s.count = min(s.count + 1, MOST_COUNT)
+            learn_slow(s, paces[1], least, x - s.slow - added, worth)
+        if worth >= HALF:  # who was young when its host was starved stays young, and learns anew when it is over
+            s.count = min(s.count + 1, MOST_COUNT)
         if s.count >= OWN:
             s.ways &= ~BORROWED
 
@@ -236,7 +238,7 @@ def _now(at_ns: int) -> Now:
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
 def run(
-    tables: tuple[Any, Any, Any, Any],
+    tables: tuple[Any, Any, Any, Any, Any],
     batch: tuple[Any, Any, Any],
     start: tuple[int, int],
     out: tuple[Any, Any, Any, Any],
@@ -245,7 +247,8 @@ def run(
     """Walk a batch from `start`; stops early when a transition is found.
 
     Args:
-        tables: Rows, parameter table, days of a kind beside the rows, the calendar.
+        tables: Rows, parameter table, days of a kind beside the rows, the calendar; by slot what a sample is worth
+            (a slot beyond: all of it).
         batch: series u32[n], at_ns i64[n], value f64[n], from `start` on not empty.
         start: (position to begin at, bands found before), as the last call returned them.
         out: ln p f64[n], NaN before; positions u32[n] and (low, high) f64[n, 2] of bands worth keeping;
@@ -255,7 +258,7 @@ def run(
     Returns:
         (next position, bands found, event or 0, position of the event).
     """
-    rows, rules, days, table = tables
+    rows, rules, days, table, worths = tables
     series, at, value = batch
     scores, kept, bands, told = out
     found, memo = start[1], np.zeros(SHARES, _SHARES)
@@ -275,12 +278,13 @@ def run(
             now, day = _now(at[k]), day_at(table, at[k])[0]
         paces = shares(memo[s.rule % SHARES], s.rule, rule, at[k] - s.last_ns)
         hour = _hour(s, now, x) if day == 0 else _on_a_day(s, days[i], (day, at[k]), x)
-        m = s.level + hour[2]
+        m, worth, rest = s.level + hour[2], worths[i] if i < len(worths) else 1.0, x - s.slow - hour[1]
         event = _judge(s, rule, hour, now, x, heard)
+        remember(s, x, rest, worth if s.count >= YOUNG else 1.0)
         if s.last_ns < now[1] and _is_rhythm(s, rule):
             learn_hour(s, (s.season, days[i]), (table, day), (at[k], rule.season_s), x - s.slow)
         is_usual = event == ADOPTED and day == 0 and s.season[now[2]] != UNSEEN
-        _learn(s, rule, (event, is_usual), paces, (m, hour[2], hour[3], now[5]), x)
+        _learn(s, rule, (event, is_usual), (paces[0], paces[1], worth), (m, hour[2], hour[3], now[5]), x)
         s.last, s.last_ns = x, at[k]
         if not math.isnan(heard.strangeness):
             scores[k] = -heard.strangeness

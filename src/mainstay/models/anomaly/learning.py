@@ -47,7 +47,7 @@ def first(s: Any, at_ns: int, x: float) -> None:
 
 @nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def learn_level(s: Any, share: float, sample: Sample, slowed: float) -> None:
-    """Level, scale and tail; `slowed` < 1 while the sample is suspicious."""
+    """Level, scale and tail; `slowed` < 1 while the sample is suspicious or of little worth."""
     x, m, least = sample
     young = s.count + 2.0
     alpha = slowed * (share if young * share > 2.001 else max(2.0 / young, share))
@@ -64,10 +64,10 @@ def learn_level(s: Any, share: float, sample: Sample, slowed: float) -> None:
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def learn_slow(s: Any, share: float, least: float, rest: float) -> None:
+def learn_slow(s: Any, share: float, least: float, rest: float, worth: float) -> None:
     """The long memory; its scale may grow by little at a time, so that a ramp does not pass for noise."""
     young, little = s.count + 1.0, least / 200.0
-    beta = share if young * share > 1.001 else max(1.0 / young, share)
+    beta = worth * (share if young * share > 1.001 else max(1.0 / young, share))
     bound = 4.0 * s.slow_scale + little
     s.slow += beta * min(max(rest, -bound), bound)
     most = 1.5 * s.slow_scale + little if s.count >= 12 else abs(rest)

@@ -25,6 +25,7 @@ from mainstay.models.anomaly.state import BORROWED, CHANNELS, HOURS, ROW, UNSEEN
 from mainstay.models.anomaly.watched import Watched
 
 FORMAT = 3
+FULL = np.zeros(0)  # every sample is worth all that it says
 
 
 class RobustSeason:
@@ -56,6 +57,7 @@ class RobustSeason:
         self._watched = Watched()
         self._peers = Peers()
         self._calendar, self._dates, self._days = NO_CALENDAR, NONE, new_days(0, 0)
+        self._worth: tuple[Mapping[str, float], F64] = {}, FULL
 
     @classmethod
     def together(cls, versions: Sequence[Mapping[str, Any]], which: Callable[[str], int], mark: str) -> RobustSeason:
@@ -78,6 +80,8 @@ class RobustSeason:
         if normal.new_series:
             self._watch(SeriesColumns.of(normal.new_series))
         self._observe(normal.calendar)
+        if normal.worth is not self._worth[0]:
+            self._worth = normal.worth, self._watched.worths(normal.worth) if normal.worth else FULL
         batch = normal.metrics
         if batch is None or not len(batch):
             return Scored()
@@ -97,7 +101,7 @@ class RobustSeason:
         if day:
             days = np.array([inputs["days"]], np.int8)
             dates = table_of(Calendar((day,), samples[1], samples[1] + 1, np.zeros(1, np.uint8)))
-        tables = rows, self._choice.table, days, dates
+        tables = rows, self._choice.table, days, dates, FULL  # what it teaches is no part of the decision
         _, _, event, _ = self._kernel.run(tables, samples, (0, 0), out, (new_rows(1), days.copy()))
         channel = CHANNELS[int(rows["firing"][0]) or int(inputs["state"]["firing"])]
         told, since_ns = out[3].view(np.float64), int(inputs["state"]["since_ns"])
@@ -145,6 +149,7 @@ class RobustSeason:
         """Series come (or, after a restart, come again); another one in a slot has left its state behind."""
         self._rows = grown(self._rows, 1 + int(series.slot.max()))
         left = self._watched.add(series)
+        self._worth = {}, FULL  # worked out again with them
         self._rows[left] = new_rows(1)
         self._days[left[left < len(self._days)]] = UNSEEN
         slots = series.slot.astype(np.int64)
@@ -169,7 +174,7 @@ class RobustSeason:
         return bool(self._rows["ways"][slot] & BORROWED)
 
     def _tables(self) -> tuple[Any, ...]:
-        return self._rows, self._choice.table, self._days, self._dates
+        return self._rows, self._choice.table, self._days, self._dates, self._worth[1]
 
     def _room(self, scores: F64) -> tuple[Any, Any, Any, Any]:
         """Where the kernel writes; memory that it does not touch costs nothing."""

@@ -81,17 +81,18 @@ def follow(s: Any, x: float, rest: float) -> None:
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def remember(s: Any, x: float, rest: float) -> None:
-    """The bands close a little, and open for what is beyond them."""
+def remember(s: Any, x: float, rest: float, worth: float) -> None:
+    """The bands close a little, and open for what is beyond them, as far as that is worth it."""
+    open_by = LEARN * worth
     s.high += (s.slow - s.high) * CLOSE
     s.low += (s.slow - s.low) * CLOSE
     s.rest_high -= s.rest_high * CLOSE
     s.rest_low -= s.rest_low * CLOSE
     s.drift_most -= s.drift_most * CLOSE
     s.unrest_most -= s.unrest_most * CLOSE
-    s.high += LEARN * max(x - s.high, 0.0)
-    s.low += LEARN * min(x - s.low, 0.0)
-    s.rest_high += LEARN * max(rest - s.rest_high, 0.0)
-    s.rest_low += LEARN * min(rest - s.rest_low, 0.0)
-    s.drift_most += LEARN * max(abs(s.drift) - s.drift_most, 0.0)
-    s.unrest_most += LEARN * max(s.unrest - s.unrest_most, 0.0)
+    s.high += open_by * max(x - s.high, 0.0)
+    s.low += open_by * min(x - s.low, 0.0)
+    s.rest_high += open_by * max(rest - s.rest_high, 0.0)
+    s.rest_low += open_by * min(rest - s.rest_low, 0.0)
+    s.drift_most += open_by * max(abs(s.drift) - s.drift_most, 0.0)
+    s.unrest_most += open_by * max(s.unrest - s.unrest_most, 0.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mainstay.domain.series import Said, SeriesColumns
-from mainstay.domain.signals import I64, Series
+from mainstay.domain.signals import F64, I64, Series
 
 Companions = tuple[int | None, int | None]
 """(slot of what is limited, slot of its limit); either may not be known yet."""
@@ -76,6 +76,12 @@ class Watched:
     def said(self, slots: I64) -> I64:
         """The number of each series' name (metric, unit, direction) in `names`."""
         found: I64 = self._rows["said"][slots].astype(np.int64)
+        return found
+
+    def worths(self, worth: Mapping[str, float]) -> F64:
+        """By slot, what a sample of its entity is worth: all (1) where nothing is said."""
+        of = np.array([*(worth.get(entity, 1.0) for entity in self.entities), 1.0])
+        found: F64 = of[self._rows["entity"]]  # -1 finds the 1 at the end
         return found
 
     def by_name(self, slots: I64) -> list[tuple[int, I64]]:

@@ -21,6 +21,7 @@ from mainstay.models.entity.tail import Tail, bin_of, share_beyond
 from mainstay.models.entity.transition import transition
 
 FORMAT = 2
+STARVED = 0.5  # what a row of an entity is worth below which it teaches nothing
 
 
 class EntityRelations:
@@ -50,6 +51,7 @@ class EntityRelations:
         fixed = [p.memory_rows, rates[0], p.detrend_weight, float(p.fit_rows), p.cap, float(len(p.ridges))]
         self._settings = np.array([*fixed, *rates[1:]])
         self._members = Members(p)
+        self._worth: Mapping[str, float] = {}
 
     @property
     def unwatched(self) -> int:
@@ -64,6 +66,7 @@ class EntityRelations:
     def score(self, normal: Normal) -> Scored:
         """Take samples in; one p-value for each row that is over (NaN while too little is known)."""
         self._members.watch(SeriesColumns.of(normal.new_series))
+        self._worth = normal.worth
         scores: list[float] = []
         found: list[Transition] = []
         if normal.metrics is not None:
@@ -118,8 +121,9 @@ class EntityRelations:
         entity.began_ns = entity.began_ns or at_ns
         is_settled = at_ns - entity.began_ns >= p.settle_s * 1e9
         is_usual = p_value > p.teach_p if is_settled else not entity.story.firing
+        is_starved = is_settled and self._worth.get(entity.name, 1.0) < STARVED
         lesson = self._kernel.LEVELS if is_settled else self._kernel.EVERYTHING
-        teaches = lesson if is_usual else self._kernel.NOTHING
+        teaches = lesson if is_usual and not is_starved else self._kernel.NOTHING
         if is_known and is_usual and not is_settled:
             entity.counts[bin_of(score)] += 1.0
         self._kernel.learn(block, values, self._settings, teaches)

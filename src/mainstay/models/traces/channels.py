@@ -9,7 +9,7 @@ import msgspec
 
 from mainstay.domain.alerts import Severity
 from mainstay.models.tails import binomial
-from mainstay.models.traces.edge import EdgeState, Reference, Window, own_share
+from mainstay.models.traces.edge import EdgeState, Reference, Window, own_share, survived
 from mainstay.models.traces.finding import Finding
 from mainstay.models.traces.histogram import above, pooled, quantile, total
 from mainstay.models.traces.parameters import EdgeParameters
@@ -79,11 +79,12 @@ def noted(reference: Reference, window: Window, parameters: EdgeParameters) -> N
     """Remember whether a window that is learned was slow all the same; before there is a reference, nothing is."""
     if not window.timed or not reference.latency:
         return
-    reference.judged = reference.judged * parameters.memory + 1.0
+    kept = survived(parameters.memory, window.worth)
+    reference.judged = reference.judged * kept + window.worth
     middle = MIDDLE.holds(window, MIDDLE.limit_ms(reference, parameters))
     tail = TAIL.holds(window, TAIL.limit_ms(reference, parameters))
-    reference.slow_middle = reference.slow_middle * parameters.memory + float(middle)
-    reference.slow_tail = reference.slow_tail * parameters.memory + float(tail)
+    reference.slow_middle = reference.slow_middle * kept + window.worth * float(middle)
+    reference.slow_tail = reference.slow_tail * kept + window.worth * float(tail)
 
 
 def failing(state: EdgeState, parameters: EdgeParameters) -> Finding | None:

@@ -18,6 +18,7 @@ class Window(msgspec.Struct, kw_only=True):
     Attributes:
         seen: Calls to look at: (trace as hex, ms, failed).
         made: Of an operation: how often it called whom.
+        worth: What it counts in what is learned; less than 1 while a host was starved.
     """
 
     until_ns: int
@@ -31,6 +32,7 @@ class Window(msgspec.Struct, kw_only=True):
     strange: bool = False
     seen: list[tuple[str, float, bool]] = []
     made: dict[str, int] = {}
+    worth: float = 1.0
 
 
 class Reference(msgspec.Struct, kw_only=True):
@@ -38,10 +40,13 @@ class Reference(msgspec.Struct, kw_only=True):
 
     `judged` counts windows with calls, `slow_*` those of them that were slow all the same: pauses hit the calls of a
     window together, so calls alone would be believed too much. `paths`: calls made by `asked` requests, by callee.
+    `windows` and `heard` (calls) count what was there, everything else by its worth, in all `weight`.
     """
 
     latency: Counts = {}
     windows: int = 0
+    heard: float = 0.0
+    weight: float = 0.0
     calls: float = 0.0
     errors: float = 0.0
     latency_ms: float = 0.0
@@ -90,7 +95,7 @@ class EdgeState(msgspec.Struct, kw_only=True):
         return f"edge:{self.caller}>{self.callee}"
 
 
-def window_of(seen: EdgeWindow) -> Window:
+def window_of(seen: EdgeWindow, worth: float = 1.0) -> Window:
     """A closed window, its durations as counts."""
     latencies, own = seen.latency_ms.tolist(), seen.own_ms.tolist()
     return Window(
@@ -104,31 +109,45 @@ def window_of(seen: EdgeWindow) -> Window:
         owned=len(own),
         seen=[(one.trace.hex(), round(min(one.ms, 1e9), 3), one.is_error) for one in seen.exemplars],
         made=dict(seen.calls),
+        worth=worth,
     )
 
 
 def is_warm(reference: Reference, parameters: EdgeParameters) -> bool:
     """Whether there is enough history to judge by."""
-    return reference.windows >= parameters.warm_windows and reference.calls >= parameters.warm_requests
+    return reference.windows >= parameters.warm_windows and reference.heard >= parameters.warm_requests
 
 
 def learn(reference: Reference, window: Window, memory: float) -> None:
-    """Take one window that has left the ring into what is usual."""
-    calls = float(window.calls)
-    alpha = max(1.0 / (reference.windows + 1), 1.0 - memory)
+    """Take one window that has left the ring into what is usual; one of little worth teaches and displaces little."""
+    calls, worth = float(window.calls), window.worth
+    reference.weight += worth
+    reference.windows += 1
+    alpha = max(worth / reference.weight, worth * (1.0 - memory))
     gap = calls - reference.rate
     reference.rate += alpha * gap
     reference.rate_variance = (1.0 - alpha) * (reference.rate_variance + alpha * gap * gap)
-    reference.windows += 1
     if not window.calls:
         return
-    reference.latency = blended(reference.latency, memory, window.latency)
-    reference.calls = reference.calls * memory + calls
-    reference.errors = reference.errors * memory + window.errors
-    reference.latency_ms = reference.latency_ms * memory + window.latency_ms
-    reference.timed = reference.timed * memory + window.timed
-    reference.own_ms = reference.own_ms * memory + window.own_ms
-    reference.owned = reference.owned * memory + window.owned
+    reference.heard = reference.heard * memory + calls
+    kept = survived(memory, worth)
+    counts = window.latency if worth >= 1.0 else {index: count * worth for index, count in window.latency.items()}
+    reference.latency = blended(reference.latency, kept, counts)
+    reference.calls = reference.calls * kept + worth * calls
+    reference.errors = reference.errors * kept + worth * window.errors
+    reference.latency_ms = reference.latency_ms * kept + worth * window.latency_ms
+    reference.timed = reference.timed * kept + worth * window.timed
+    reference.own_ms = reference.own_ms * kept + worth * window.own_ms
+    reference.owned = reference.owned * kept + worth * window.owned
+
+
+def survived(memory: float, worth: float) -> float:
+    """The share of the reference that survives a window: a time that counts little passes slowly.
+
+    >>> survived(0.5, 1.0), round(survived(0.5, 0.5), 3)
+    (0.5, 0.707)
+    """
+    return memory if worth >= 1.0 else float(memory**worth)
 
 
 def own_share(reference: Reference, ring: list[Window]) -> float | None:

@@ -20,7 +20,7 @@ from mainstay.models.traces.mix import is_suspected, mix_of
 from mainstay.models.traces.parameters import EdgeParameters
 from mainstay.models.traces.structure import learn_paths
 
-FORMAT = 2
+FORMAT = 3
 FORGET_AFTER = 17_280  # windows without a call after which an edge is forgotten: a day of 5 s
 NAMES = {
     "latency": "calls slow",
@@ -57,10 +57,10 @@ class EdgeShift:
         operations: list[Transition] = []
         for seen in normal.operations:  # first: they say of what mix of calls the edges of this window are made
             found += self._silences(self._clock.saw(seen.since_ns, seen.until_ns))
-            operations += self._take(seen)
+            operations += self._take(seen, normal.worth)
         for seen in normal.edges:
             found += self._silences(self._clock.saw(seen.since_ns, seen.until_ns))
-            found += self._take(seen)
+            found += self._take(seen, normal.worth)
         found += self._hidden(operations)
         brought = bool(normal.edges or normal.operations)
         found += self._silences(self._clock.received(normal.at_ns, brought=brought))
@@ -114,7 +114,7 @@ class EdgeShift:
     def _is_told(self, callee: str, channel: str) -> bool:
         return any(e.callee == callee and not e.operation and channel in e.firing for e in self._edges.values())
 
-    def _take(self, seen: EdgeWindow) -> list[Transition]:
+    def _take(self, seen: EdgeWindow, worth: Mapping[str, float]) -> list[Transition]:
         key = (seen.caller, seen.callee, seen.operation)
         state = self._edges.get(key)
         if state is None:
@@ -124,7 +124,7 @@ class EdgeShift:
             self._note(key)
         if seen.until_ns <= state.last_ns:
             return []  # later than the normaliser waits: that window was taken as silent
-        window = window_of(seen)
+        window = window_of(seen, min(worth.get(seen.caller, 1.0), worth.get(seen.callee, 1.0)))
         if not state.operation:
             suspected = is_suspected(state, window, self._parameters)
             state.mix = mix_of(state, window, self._operations(state.callee), self._parameters) if suspected else {}
