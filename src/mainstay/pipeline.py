@@ -19,7 +19,7 @@ from mainstay.domain.ledger import Entry
 from mainstay.domain.pages import Page
 from mainstay.domain.protocols import BandBatch
 from mainstay.domain.records import SET_ASIDE, Command, Record
-from mainstay.domain.signals import Decoded, Normal, Series
+from mainstay.domain.signals import F64, Decoded, Normal, Series
 from mainstay.domain.state import Stateful, pack, unpack
 
 BATCH_ENTRY_EVERY_MS = 60_000
@@ -42,8 +42,15 @@ class Detects(Stateful, Protocol):
 
     bands: Sequence[BandBatch]
     scores: Sequence[bytes]
+    p_values: F64
 
     def apply(self, normal: Normal, at_ms: int, effects: Effects) -> None: ...
+
+
+class LooksAhead(Stateful, Protocol):
+    """Stage 3, of what is to come: what runs out to alerts, services to risks."""
+
+    def apply(self, normal: Normal, p_values: F64, at_ms: int, effects: Effects) -> None: ...
 
 
 class Correlates(Stateful, Protocol):
@@ -85,6 +92,7 @@ class Stages:
     decode: Callable[[str, bytes, int], Decoded]
     normalize: Normalizes
     detect: Detects
+    outlook: LooksAhead
     correlate: Correlates
     changes: Foretells
     assess: Callable[[Incident, int], Incident]
@@ -166,6 +174,7 @@ class Pipeline:
             self._telemetry.write_bands(bands, record.seq)
         for scores in stages.detect.scores:
             self.scores_digest = hashlib.sha256(self.scores_digest.encode() + scores).hexdigest()
+        stages.outlook.apply(normal, stages.detect.p_values, at_ms, effects)
         stages.correlate.apply(normal, stages.normalize.topology, at_ms, effects)
         stages.changes.apply(normal, stages.normalize.topology, at_ms, effects)
         if record.source == "tick":

@@ -11,6 +11,7 @@ from typing import Annotated
 import msgspec
 
 from mainstay.domain.budget import Budget, Floor
+from mainstay.domain.outlook import OutlookPolicy
 from mainstay.domain.watching import WatchPolicy
 from mainstay.files import read
 
@@ -99,6 +100,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         floors: What is too small to care about, and where.
         training: When model versions are made anew.
         watching: How models are watched, and whether what is found closes automation.
+        outlook: How far ahead is looked at what can run out, and how much of it is told.
         approval_expires_s: How long a yes holds.
         keep_inbox: Never purge received bodies: a recording for `mainstay replay`.
         allowed_hosts: Host headers accepted beside loopback.
@@ -124,6 +126,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     floors: tuple[Floor, ...] = ()
     training: Retraining = Retraining()
     watching: WatchPolicy = WatchPolicy()
+    outlook: OutlookPolicy = OutlookPolicy()
     approval_expires_s: float = 900
     keep_inbox: bool = False
     allowed_hosts: tuple[str, ...] = ()

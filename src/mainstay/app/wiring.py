@@ -30,6 +30,7 @@ from mainstay.mlops.watching.standing import Standings, scopes_of, upstream_of
 from mainstay.mlops.watching.watch import Watch
 from mainstay.normalize import Normalizer
 from mainstay.outbox import pages_for
+from mainstay.outlook import Outlooks
 from mainstay.pipeline import Pipeline, Stages
 from mainstay.settings import Settings
 from mainstay.store.control import Control
@@ -51,6 +52,7 @@ class Line:
     standings: Standings
     normalizer: Normalizer
     detect: Detect
+    outlook: Outlooks
     correlate: Correlate
     proposals: Proposals
     catalogue: Catalogue
@@ -85,6 +87,7 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
     watch = Watch(serving, settings.watching, lambda: normalizer.topology)
     standings = Standings(lambda: watch.findings, lambda: watch.health, lambda ref: _refused(registry, ref))
     detect = Detect(watch, settings.budget, settings.floors, lambda: normalizer.topology, calendar)
+    outlook = Outlooks(watch, settings.outlook, lambda: normalizer.topology)
     correlate = Correlate(watch)
     changes = ChangeWatch(watch, normalizer.resolve, settings.tick_s)
     proposals = Proposals(
@@ -103,10 +106,11 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
         decode=decode,
         normalize=normalizer,
         detect=detect,
+        outlook=outlook,
         correlate=correlate,
         changes=changes,
         assess=assessed,
-        learn=_in_turn(proposals.learn, detect.saw, serving.saw, watch.saw),
+        learn=_in_turn(proposals.learn, detect.saw, outlook.saw, serving.saw, watch.saw),
         propose=proposals.apply,
         pages=paged,
         command=_taken(commands, watch, lambda command, effects: changes.assess(command, normalizer.topology, effects)),
@@ -115,6 +119,7 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
             "serving": serving,
             "watch": watch,
             "detect": detect,
+            "outlook": outlook,
             "correlate": correlate,
             "changes": changes,
             "proposals": proposals,
@@ -123,7 +128,18 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
     pipeline = Pipeline(stages, telemetry, control)
     stores = (telemetry, control, keys)
     return Line(
-        *stores, registry, serving, watch, standings, normalizer, detect, correlate, proposals, catalogue, pipeline
+        *stores,
+        registry,
+        serving,
+        watch,
+        standings,
+        normalizer,
+        detect,
+        outlook,
+        correlate,
+        proposals,
+        catalogue,
+        pipeline,
     )
 
 

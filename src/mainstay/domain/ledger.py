@@ -10,7 +10,7 @@ EntryKind = Literal[
     "alert", "alert-resolved", "grouping", "incident", "suppression", "diagnosis", "plan", "approval", "step",
     "verification", "verdict", "label", "page", "version", "deployment", "batch", "user", "policy", "resolution",
     "experiment", "training",
-    "finding", "recall", "inventory", "gate", "rollout", "impact", "change-forecast",
+    "finding", "recall", "inventory", "gate", "rollout", "impact", "change-forecast", "prediction",
 ]  # fmt: skip
 
 

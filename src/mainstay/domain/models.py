@@ -9,7 +9,7 @@ import msgspec
 Role = Literal["live", "shadow", "canary", "retired"]
 ModelKind = Literal[
     "metrics", "logs", "edges", "entities", "predictions", "correlator", "diagnoser", "planner", "forecaster",
-    "impact", "change-risk",
+    "impact", "change-risk", "predictor",
 ]  # fmt: skip
 
 

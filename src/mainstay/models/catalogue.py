@@ -20,6 +20,7 @@ from mainstay.models.forecast import Forecaster
 from mainstay.models.impact import ChangeRisk, ImpactJudge
 from mainstay.models.logs.templates import TemplateWatch
 from mainstay.models.planning import Planner
+from mainstay.models.prediction import Predictor
 from mainstay.models.predictions import PredictionWatch
 from mainstay.models.rca import Diagnoser
 from mainstay.models.traces.edges import EdgeShift
@@ -28,7 +29,7 @@ DETECTORS: dict[str, type[Streaming]] = {
     cls.ALGORITHM: cls for cls in (RobustSeason, TemplateWatch, EdgeShift, EntityRelations, PredictionWatch)
 }
 JUDGES: dict[str, type[Pure]] = {
-    cls.ALGORITHM: cls for cls in (Correlator, Diagnoser, Planner, Forecaster, ImpactJudge, ChangeRisk)
+    cls.ALGORITHM: cls for cls in (Correlator, Diagnoser, Planner, Forecaster, ImpactJudge, ChangeRisk, Predictor)
 }
 SHIPPED: dict[ModelKind, str] = {
     "metrics": RobustSeason.ALGORITHM,
@@ -42,6 +43,7 @@ SHIPPED: dict[ModelKind, str] = {
     "forecaster": Forecaster.ALGORITHM,
     "impact": ImpactJudge.ALGORITHM,
     "change-risk": ChangeRisk.ALGORITHM,
+    "predictor": Predictor.ALGORITHM,
 }
 """Which algorithm decides at first start, per kind."""
 

@@ -41,6 +41,10 @@ LIMITS: Mapping[str, tuple[str, ...]] = {
     "change-risk": (
         "Its factors are set by hand until changes were scored; of what a change contains it knows nothing.",
     ),
+    "predictor": (
+        "What comes without a sign it cannot foretell; the shipped weights are priors, not learned.",
+        "It is in shadow: it is counted what it would have told, and nobody is paged.",
+    ),
 }
 PIPELINES: Mapping[ModelKind, str] = {"metrics": "time-series-forecasting", "entities": "time-series-forecasting"}
 """Only where the hub has a name for it that is true."""

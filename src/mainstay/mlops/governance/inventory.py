@@ -24,6 +24,7 @@ PURPOSES: Mapping[str, str] = {
     "planner": "chooses the runbook that is proposed",
     "impact": "says what a change did, against unchanged peers and placebo changes",
     "change-risk": "says how likely a change does harm, and to whom, before it is made",
+    "predictor": "says how likely each service has an incident soon; it pages nobody",
 }
 """What each kind is for, until somebody writes down something better."""
 

@@ -32,7 +32,7 @@ from mainstay.mlops.seat import Second
 
 log = logging.getLogger(__name__)
 ONLY_EVERYWHERE = frozenset(
-    {"predictions", "correlator", "diagnoser", "planner", "forecaster", "entities", "impact", "change-risk"}
+    {"predictions", "correlator", "diagnoser", "planner", "forecaster", "entities", "impact", "change-risk", "predictor"}
 )
 """Kinds whose versions are deployed for everything at once."""
 

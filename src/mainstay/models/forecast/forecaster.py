@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from mainstay.domain.signals import F64
-from mainstay.models.forecast.reach import reached
+from mainstay.models.forecast.reach import reached, until
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 LARGEST = 1e100
@@ -46,6 +46,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         floor: No value can be below this (a disk cannot hold less than nothing).
         reach: When the limit is reached is wanted, by `reached` (`reach.py`).
         peak: How near to the limit it was before these values, as far as is known.
+        is_deadline: The limit is a moment and the last value is now: it comes, whatever came before.
     """
 
     values: list[float | None]
@@ -56,6 +57,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     floor: float | None = None
     reach: bool = False
     peak: float | None = None
+    is_deadline: bool = False
 
 
 class Forecaster:
@@ -90,6 +92,8 @@ class Forecaster:
         """
         asked = msgspec.convert(inputs, Asked)
         y = _filled(asked.values[-self._parameters.most :])
+        if asked.is_deadline:
+            return {**_nothing("a date is not forecast"), "reach": until(y, asked.limit)}
         said = self._forecast(asked, y)
         if asked.reach and asked.limit is not None:
             sign = 1.0 if asked.rising else -1.0

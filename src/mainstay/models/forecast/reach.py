@@ -20,6 +20,8 @@ def reached(y: F64, limit: float, peak: float | None, crosses: Mapping[str, int 
     cleaned at night): it is told and not believed.
 
     Args:
+        y: Values at equal steps, oldest first.
+        limit: What they approach.
         peak: The highest value before `y`, as far as is known.
         crosses: What the tried forecast says; None when there was too little for one.
 
@@ -44,6 +46,15 @@ def reached(y: F64, limit: float, peak: float | None, crosses: Mapping[str, int 
     found = {**_none("" if crosses["latest"] is not None else "its slowest course does not reach the limit")}
     found |= {"by": "forecast", **{name: _number(steps) for name, steps in crosses.items()}}
     return {**found, "is_believed": crosses["latest"] is not None}
+
+
+def until(y: F64, limit: float | None) -> dict[str, Any]:
+    """Time to a date, in the unit of both: the last value is now."""
+    if limit is None or not len(y):
+        return _none("there is no date")
+    left = max(limit - float(y[-1]), 0.0)
+    found = {"by": "deadline", "expected": left, "earliest": left, "latest": left, "per_step": 1.0}
+    return {**_none(""), **found, "is_believed": True}
 
 
 def _by_rise(ramp: Ramp, limit: float, peak: float | None) -> dict[str, Any]:

@@ -1,0 +1,249 @@
+"""What is kept of series with a limit: the last samples as they came, and two coarser histories. Bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from mainstay.domain.signals import F64, I64, MetricBatch
+from mainstay.outlook.kernel import COARSE, NATIVE, STEPS_MS
+
+LEVELS = 1 + len(STEPS_MS)
+LEAST_ROOM = 256
+
+
+class Coarse(msgspec.Struct):
+    """One longer step: what is open, and the means of what is closed. Arrays as bytes when they are kept."""
+
+    bins: bytes
+    sums: bytes
+    counts: bytes
+    means: bytes
+
+
+class Saved(msgspec.Struct):
+    """Histories as they are kept in a snapshot: `rows` of them."""
+
+    rows: int
+    sizes: bytes
+    at_ms: bytes
+    values: bytes
+    heads: bytes
+    since: bytes
+    coarse: list[Coarse]
+
+
+class Level:
+    """One longer step of all rows."""
+
+    def __init__(self, rows: int) -> None:
+        self.bins = np.full(rows, -1, np.int64)
+        self.sums, self.counts = np.zeros(rows), np.zeros(rows, np.int64)
+        self.means = np.full((rows, COARSE), np.nan, np.float32)
+
+    def grown(self, rows: int) -> Level:
+        """The same with more room."""
+        more = Level(rows)
+        for name in ("bins", "sums", "counts", "means"):
+            getattr(more, name)[: len(self.bins)] = getattr(self, name)
+        return more
+
+
+class History:
+    """Rings by row. A row is a series that is followed; the caller says which.
+
+    A row takes 3 kB: 96 samples with their times, and 168 means of five minutes and of an hour each.
+    """
+
+    def __init__(self) -> None:
+        from mainstay.outlook import kernel  # numba: only when something is really followed
+
+        self._kernel = kernel
+        self.rows = self._fresh = self._sizes = 0
+        self.sizes = np.empty(0)
+        self._row_of = np.full(1024, -1, np.int32)
+        self._room(LEAST_ROOM)
+
+    def follow(self, slot: int, row: int | None = None) -> int:
+        """A row for the series with this slot: a new one, or one whose series is let go of."""
+        if row is None:
+            row = self.rows
+            self.rows += 1
+            if self.rows > len(self._heads):
+                self._grow(2 * len(self._heads))
+        else:
+            self._row_of[self._row_of == row] = -1
+            self._heads[row] = self._since[row] = 0
+            for level in self._levels:
+                level.bins[row], level.sums[row], level.counts[row], level.means[row] = -1, 0.0, 0, np.nan
+        self.meet(slot, row)
+        return row
+
+    def size(self, slot: int) -> int:
+        """A place in `sizes` for the series with this slot: only its last value is kept."""
+        place = self._sizes
+        self._sizes += 1
+        if place >= len(self.sizes):
+            self.sizes = np.concatenate([self.sizes, np.full(max(LEAST_ROOM, place), np.nan)])
+        self.meet(slot, -2 - place)
+        return place
+
+    def meet(self, slot: int, row: int) -> None:
+        """The series of this row (−2 − i: of this place in `sizes`) has this slot."""
+        if slot >= len(self._row_of):
+            grown = np.full(2 * (slot + 1), -1, np.int32)
+            grown[: len(self._row_of)] = self._row_of
+            self._row_of = grown
+        self._row_of[slot] = row
+
+    def observe(self, batch: MetricBatch, now_ms: int) -> None:
+        """Keep what concerns us of a batch."""
+        if self.rows or len(self.sizes):
+            self._kernel.observe(
+                batch.series,
+                batch.at_ns,
+                batch.value,
+                now_ms,
+                self._row_of,
+                self._at_ms,
+                self._values,
+                self._heads,
+                self.sizes,
+            )
+            self._fresh += len(batch)
+            if self._fresh > NATIVE:  # before a ring can have gone round
+                self.condense()
+
+    def condense(self) -> None:
+        """Bring the longer steps up to date. When that is done changes nothing of them."""
+        rows, self._fresh = self.rows, 0
+        for step_ms, level in zip(STEPS_MS, self._levels, strict=True):
+            self._kernel.condense(
+                step_ms, self._since[:rows], self._at_ms, self._values, self._heads[:rows],
+                level.bins, level.sums, level.counts, level.means,
+            )  # fmt: skip
+        self._since[:rows] = self._heads[:rows]
+
+    # -- what is asked
+
+    def last(self) -> tuple[I64, F64]:
+        """When each row was heard of last, and what it said; 0 and NaN for one that never spoke."""
+        rows = np.arange(self.rows)
+        place = (self._heads[: self.rows] - 1) % NATIVE
+        is_there = self._heads[: self.rows] > 0
+        at_ms = np.where(is_there, self._at_ms[rows, place], 0)
+        return at_ms, np.where(is_there, self._values[rows, place], np.nan)
+
+    def samples(self, row: int) -> tuple[I64, F64]:
+        """The last samples of a row as they came, oldest first."""
+        head = int(self._heads[row])
+        order = np.arange(max(head - NATIVE, 0), head) % NATIVE
+        return self._at_ms[row, order], self._values[row, order]
+
+    def means(self, row: int, level: int) -> F64:
+        """Closed means of a longer step, oldest first, from the first that is known; NaN is a gap."""
+        kept = self._levels[level]
+        last = int(kept.bins[row])
+        if last < 0:
+            return np.empty(0)
+        found = kept.means[row, np.arange(last - COARSE, last) % COARSE].astype(np.float64)
+        known = np.flatnonzero(np.isfinite(found))
+        return found[known[0] :] if len(known) else np.empty(0)
+
+    def extremes(self, row: int) -> tuple[float, float]:
+        """Lowest and highest mean of a row over all that is kept; NaN where there is none yet."""
+        known = np.concatenate([level.means[row] for level in self._levels])
+        known = known[np.isfinite(known)]
+        return (float(known.min()), float(known.max())) if len(known) else (np.nan, np.nan)
+
+    def thirds(self, level: int) -> tuple[F64, F64, F64]:
+        """Means of the first and the last third of each row, and the milliseconds between their middles.
+
+        Level 0 is the samples as they came. What a rise is looked for by, before anything is forecast.
+        """
+        rows = self.rows
+        if level == 0:
+            order = (self._heads[:rows, None] - NATIVE + np.arange(NATIVE)[None, :]) % NATIVE
+            is_there = np.arange(NATIVE)[None, :] >= NATIVE - self._heads[:rows, None]
+            values = np.where(is_there, np.take_along_axis(self._values[:rows], order, 1), np.nan)
+            at_ms = np.where(is_there, np.take_along_axis(self._at_ms[:rows], order, 1), np.nan)
+            counts = np.minimum(self._heads[:rows], NATIVE)
+        else:
+            kept = self._levels[level - 1]
+            order = (kept.bins[:rows, None] - COARSE + np.arange(COARSE)[None, :]) % COARSE
+            values = np.take_along_axis(kept.means[:rows], order, 1).astype(np.float64)
+            at_ms = np.where(np.isnan(values), np.nan, np.arange(COARSE)[None, :] * float(STEPS_MS[level - 1]))
+            counts = np.isfinite(values).sum(axis=1)
+        return _thirds(values, at_ms, counts)
+
+    # -- keeping
+
+    def saved(self) -> Saved:
+        """All of it."""
+        self.condense()
+        rows = self.rows
+        return Saved(
+            rows,
+            self.sizes[: self._sizes].tobytes(),
+            self._at_ms[:rows].tobytes(),
+            self._values[:rows].tobytes(),
+            self._heads[:rows].tobytes(),
+            self._since[:rows].tobytes(),
+            [
+                Coarse(*(getattr(level, name)[:rows].tobytes() for name in ("bins", "sums", "counts", "means")))
+                for level in self._levels
+            ],
+        )
+
+    def take_up(self, saved: Saved, slots: Sequence[int], sizes: Sequence[int]) -> None:
+        """What `saved` gave, and the slot of each row and of each place in `sizes`."""
+        self.sizes, self._sizes = np.frombuffer(saved.sizes).copy(), len(sizes)
+        self._row_of = np.full(1024, -1, np.int32)
+        self._room(max(saved.rows, LEAST_ROOM))
+        rows = self.rows = saved.rows
+        self._at_ms[:rows] = np.frombuffer(saved.at_ms, np.int64).reshape(rows, NATIVE)
+        self._values[:rows] = np.frombuffer(saved.values).reshape(rows, NATIVE)
+        self._heads[:rows] = np.frombuffer(saved.heads, np.int64)
+        self._since[:rows] = np.frombuffer(saved.since, np.int64)
+        for level, kept in zip(self._levels, saved.coarse, strict=True):
+            level.bins[:rows] = np.frombuffer(kept.bins, np.int64)
+            level.sums[:rows] = np.frombuffer(kept.sums)
+            level.counts[:rows] = np.frombuffer(kept.counts, np.int64)
+            level.means[:rows] = np.frombuffer(kept.means, np.float32).reshape(rows, COARSE)
+        for row, slot in enumerate(slots):
+            self.meet(slot, row)
+        for place, slot in enumerate(sizes):
+            self.meet(slot, -2 - place)
+
+    def _room(self, rows: int) -> None:
+        self._at_ms, self._values = np.zeros((rows, NATIVE), np.int64), np.zeros((rows, NATIVE))
+        self._heads, self._since = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
+        self._levels = [Level(rows) for _ in STEPS_MS]
+
+    def _grow(self, rows: int) -> None:
+        before = self._at_ms, self._values, self._heads, self._since, self._levels
+        self._room(rows)
+        for now, then in zip((self._at_ms, self._values, self._heads, self._since), before[:4], strict=True):
+            now[: len(then)] = then
+        self._levels = [level.grown(rows) for level in before[4]]
+
+
+def _thirds(values: F64, at_ms: F64, counts: I64) -> tuple[F64, F64, F64]:
+    """Over the known part of each row, which is its end; NaN where fewer than six are known."""
+    width = values.shape[1]
+    third = np.maximum(counts // 3, 2)[:, None]
+    from_end = width - np.arange(width)[None, :]
+    is_last, is_first = from_end <= third, (from_end > counts[:, None] - third) & (from_end <= counts[:, None])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        first, last = (_mean(values, which) for which in (is_first, is_last))
+        apart = _mean(at_ms, is_last) - _mean(at_ms, is_first)
+    first[counts < 6] = np.nan
+    return first, last, apart
+
+
+def _mean(values: F64, which: npt.NDArray[np.bool_]) -> F64:
+    is_in = which & np.isfinite(values)
+    return np.asarray(np.where(is_in, values, 0.0).sum(axis=1) / is_in.sum(axis=1))

@@ -1,0 +1,76 @@
+"""Samples of followed series into their short histories: compiled, so that what is not followed costs a look-up."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from mainstay.domain.signals import F64, I64, U32
+
+F32 = npt.NDArray[np.float32]
+I32 = npt.NDArray[np.int32]
+NATIVE = 96
+"""Samples that are kept as they came, at most one a second."""
+COARSE = 168
+"""Means that are kept of each longer step."""
+STEPS_MS = (300_000, 3_600_000)
+"""The longer steps: half a day of five minutes, a week of hours."""
+AHEAD_MS = 60_000
+"""A sample that is so far ahead of its record is of a clock that is wrong."""
+
+
+@njit(cache=True, nogil=True)
+def observe(
+    series: U32, at_ns: I64, value: F64, now_ms: int, row_of: I32, at_ms: I64, values: F64, heads: I64, sizes: F64
+) -> None:  # pragma: no cover  compiled
+    """Keep the samples of followed series in their rings.
+
+    Arrays:
+        row_of: i32[slots]: the row of a series; −1 when it is not followed, and so is a slot beyond; −2 − i for one of
+            which only the last value matters: `sizes[i]`.
+        at_ms, values: i64, f64[rows, NATIVE]: rings. heads: i64[rows]: how many were written ever.
+    """
+    known = len(row_of)
+    for i in range(len(series)):
+        if series[i] >= known:
+            continue
+        row = row_of[series[i]]
+        if row == -1 or not np.isfinite(value[i]):
+            continue
+        if row < -1:
+            sizes[-2 - row] = value[i]
+            continue
+        at = at_ns[i] // 1_000_000
+        if at > now_ms + AHEAD_MS:
+            continue
+        head = heads[row]
+        if head > 0 and at < at_ms[row, (head - 1) % NATIVE] + 1000:
+            continue
+        at_ms[row, head % NATIVE] = at
+        values[row, head % NATIVE] = value[i]
+        heads[row] = head + 1
+
+
+@njit(cache=True, nogil=True)
+def condense(
+    step_ms: int, since: I64, at_ms: I64, values: F64, heads: I64, bins: I64, sums: F64, counts: I64, means: F32
+) -> None:  # pragma: no cover  compiled
+    """Samples that came since the last time, into means of a longer step.
+
+    Arrays:
+        since: i64[rows]: how many of each row's samples are in already.
+        bins, sums, counts: of each row, the step that is open now. means: f32[rows, COARSE]: those that are closed.
+    """
+    for row in range(len(heads)):
+        first = max(since[row], heads[row] - NATIVE)
+        for one in range(first, heads[row]):
+            place = at_ms[row, one % NATIVE] // step_ms
+            if place > bins[row]:
+                if bins[row] >= 0:
+                    means[row, bins[row] % COARSE] = sums[row] / counts[row] if counts[row] > 0 else np.nan
+                    for gap in range(bins[row] + 1, min(place, bins[row] + 1 + COARSE)):
+                        means[row, gap % COARSE] = np.nan
+                bins[row], sums[row], counts[row] = place, 0.0, 0
+            sums[row] += values[row, one % NATIVE]
+            counts[row] += 1
