@@ -19,6 +19,7 @@ FAULTS = (
     "disk-full",
 )
 
+SCENARIOS = ("bad-model", "drift")
 VARIANTS = ("deaf", "trigger-happy", "missing", "noisy")
 
 
@@ -34,7 +35,7 @@ VARIANTS = ("deaf", "trigger-happy", "missing", "noisy")
 @click.option("--shop", type=click.Path(path_type=Path), default=None, help="A shop of your own.")
 @click.option("--folder", type=click.Path(path_type=Path), default=None, help="Keep everything here.")
 @click.option("--port", default=8080, show_default=True, help="Of the console; 0 takes a free one.")
-@click.option("--scenario", type=click.Choice(["bad-model"]), default=None, help="A story of models, not of a fault.")
+@click.option("--scenario", type=click.Choice(SCENARIOS), default=None, help="A story of models, not of a fault.")
 @click.option("--variant", type=click.Choice(VARIANTS), default="deaf", show_default=True, help="How bad-model is bad.")
 @click.option("--record", is_flag=True, help="Keep what was received, for `mainstay replay FOLDER/platform`.")
 def demo(scenario: str | None, variant: str, **options: object) -> None:
@@ -43,9 +44,9 @@ def demo(scenario: str | None, variant: str, **options: object) -> None:
 
     chosen = Options(**options)  # type: ignore[arg-type]
     if scenario is not None:
-        from mainstay.demo.scenario import run_bad_model
+        from mainstay.demo.scenario import run_bad_model, run_drift
 
-        untrue = run_bad_model(chosen, variant).untrue()
+        untrue = (run_drift(chosen) if scenario == "drift" else run_bad_model(chosen, variant)).untrue()
     else:
         untrue = run(chosen).untrue()
     if not chosen.check:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -112,9 +113,9 @@ class Lab:
     def status(self, service: str = "") -> dict[str, Any]:
         return ask(self.folder, "status", service=service)
 
-    def set_traffic(self, factor: float) -> None:
-        """Let that many times the usual users in, from now on."""
-        write_json(self.folder.traffic, {"factor": factor})
+    def set_traffic(self, factor: float, shares: Mapping[str, float] | None = None) -> None:
+        """Let that many times the usual users in, from now on; `shares` by journey is what they come for instead."""
+        write_json(self.folder.traffic, {"factor": factor, "shares": dict(shares or {})})
 
     def deploy_harmless(self, service: str | None = None) -> dict[str, Any]:
         """Deploy a version that nobody feels, to a service drawn by the seed if none is named."""

@@ -165,6 +165,7 @@ def _event(event: str, incident: Incident, url: str) -> dict[str, Any]:
             "title": incident.title,
             "summary": incident.summary,
             "since_ms": incident.since_ms,
+            "opened_ms": incident.opened_ms,
             "resolved_ms": incident.resolved_ms,
             "merged_into": incident.merged_into,
             "suspects": suspects,

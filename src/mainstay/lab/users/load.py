@@ -85,12 +85,11 @@ class Load:
         """Send users until the process ends."""
         threading.Thread(target=self._turn_pages, daemon=True).start()
         traffic, begun = self._shop.traffic, time.monotonic()
-        weights = [journey.share for journey in self._shop.journeys]
-        due, looked_at, factor = begun, 0.0, 1.0
+        due, looked_at, factor, weights = begun, 0.0, 1.0, [1.0]
         while True:
             now = time.monotonic()
             if now - looked_at > 0.5:
-                looked_at, factor = now, self._look()
+                looked_at, (factor, weights) = now, self._look()
             wave = 1 + traffic.wave_depth * math.sin(2 * math.pi * (now - begun) / traffic.wave_period_s)
             burst = BURST_FACTOR if now < self._burst_until else 1.0
             due += self._draw.expovariate(traffic.journeys_per_s * wave * burst * factor)
@@ -98,12 +97,16 @@ class Load:
             journey = self._draw.choices(self._shop.journeys, weights)[0]
             self._pool.submit(self._visit, journey, self._draw.random())
 
-    def _look(self) -> float:
+    def _look(self) -> tuple[float, list[float]]:
+        """How many times the usual users come now, and what share of them on which journey."""
         entry = read_json(self._folder.endpoints)[self._shop.entry.name]
         self._entry = entry[0]["address"]
         if self._draw.random() < BURST_SHARE / 2:
             self._burst_until = time.monotonic() + BURST_S
-        return float(read_json(self._folder.traffic)["factor"]) if self._folder.traffic.exists() else 1.0
+        now: dict[str, Any] = read_json(self._folder.traffic) if self._folder.traffic.exists() else {}
+        shares = now.get("shares", {})
+        weights = [float(shares.get(journey.name, journey.share)) for journey in self._shop.journeys]
+        return float(now.get("factor", 1.0)), weights
 
     def _visit(self, journey: Journey, luck: float) -> None:
         draw = random.Random(luck)
