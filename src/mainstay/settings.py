@@ -46,6 +46,18 @@ class Quotas(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     control: int = 64 << 20
 
 
+class Webhooks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Files with what webhooks are signed with; without one they are not taken.
+
+    Attributes:
+        github_secret_file: The secret of the webhook at GitHub, which posts to `/v1/github`.
+        gitlab_secret_file: The secret token or the signing token of the webhook at GitLab, which posts to `/v1/gitlab`.
+    """
+
+    github_secret_file: str = ""
+    gitlab_secret_file: str = ""
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one sender may do.
 
@@ -95,6 +107,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         force_runbook: Propose this runbook whatever the cause (`placebo` proves that verification is real).
         commands: What the action `command` may run, by the name that runbooks use.
         http_targets: Beginnings of addresses that the action `http` may call, each with scheme and host.
+        webhooks: What GitHub and GitLab sign their webhooks with.
         limits: What one sender may do.
         budget: How many false pages a week each team accepts.
         floors: What is too small to care about, and where.
@@ -121,6 +134,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     http_targets: tuple[str, ...] = ()
     receiver: Receiver = Receiver()
     quota: Quotas = Quotas()
+    webhooks: Webhooks = Webhooks()
     limits: Limits = Limits()
     budget: Budget = Budget()
     floors: tuple[Floor, ...] = ()

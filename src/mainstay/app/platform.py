@@ -36,6 +36,7 @@ from mainstay.engine.local import LocalEngine, Pace
 from mainstay.engine.snapshots import Snapshots
 from mainstay.feedback import scorecard
 from mainstay.ingest import IngestDoor, Newcomers
+from mainstay.ingest.webhooks.signature import Secrets
 from mainstay.ledger import Head, Verified, canonical
 from mainstay.mlops.own.registering import OwnModels
 from mainstay.mlops.recall import Recall, recall
@@ -87,6 +88,7 @@ class Platform:
             authenticate=self.control.people.sender,
             current_alerts=lambda: self.line.detect.firing,
             newcomers=Newcomers(self.line.normalizer.knows, settings.limits.new_series_per_minute),
+            secrets=Secrets.read(settings.webhooks.github_secret_file, settings.webhooks.gitlab_secret_file),
         )
         self.approvals = Approvals(
             self.control,

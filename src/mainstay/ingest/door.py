@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
 from mainstay.domain.alerts import Alert
+from mainstay.domain.entities import DEFAULT_TENANT
 from mainstay.domain.errors import BadInput, Overloaded
 from mainstay.domain.records import Lane
 from mainstay.domain.signals import Decoded
@@ -21,11 +22,15 @@ from mainstay.ingest.newcomers import Newcomers, Sender
 from mainstay.ingest.rejections import Rejected
 from mainstay.ingest.request import MiB, Request
 from mainstay.ingest.sources import SOURCES, Source, decode
+from mainstay.ingest.webhooks import github, gitlab
+from mainstay.ingest.webhooks.signature import GITHUB, GITLAB, Secrets
 
 log = logging.getLogger(__name__)
 Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 DECODERS = 2  # bodies being decoded at one moment: each may be 64 MiB
+SIGNED = {GITHUB: github.named, GITLAB: gitlab.named}
+"""Senders that cannot send a token of ours: they sign, and what stands in their headers is kept around the body."""
 PATHS = frozenset(source.path for source in SOURCES.values())
 
 
@@ -53,6 +58,7 @@ class IngestDoor:
         max_body_bytes: Limit of a body, compressed and decompressed.
         in_flight_bytes: Limit of all bodies being received or decoded at one moment.
         newcomers: How many new series a sender may bring; None is without limit.
+        secrets: What webhooks are signed with.
     """
 
     def __init__(
@@ -64,7 +70,9 @@ class IngestDoor:
         max_body_bytes: int = 64 * MiB,
         in_flight_bytes: int = 192 * MiB,
         newcomers: Newcomers | None = None,
+        secrets: Secrets | None = None,
     ) -> None:
+        self._secrets = secrets or Secrets()
         self._newcomers = newcomers
         self._inbox, self._authenticate, self._current_alerts = inbox, authenticate, current_alerts
         self._most, self._in_flight_most = max_body_bytes, in_flight_bytes
@@ -97,7 +105,7 @@ class IngestDoor:
         await _send(answer, send)
 
     async def _answer(self, request: Request) -> Answer:
-        tenant = self._authenticate(request.token)
+        tenant = DEFAULT_TENANT if request.path in SIGNED else self._authenticate(request.token)
         if tenant is None:
             says = "unknown ingest token" if request.token else "an ingest token is needed: Authorization: Bearer TOKEN"
             raise Rejected(401, says, {"www-authenticate": "Bearer"})
@@ -139,9 +147,13 @@ class IngestDoor:
 
     def _decode(self, request: Request, source: Source, wire: bytes, tenant: str) -> tuple[str, bytes, Decoded]:
         """The record to keep (source and body), and what it holds."""
+        if request.path in SIGNED:
+            self._secrets.check(request.path, request.headers, wire, self._inbox.now_ns())
         body = decompress(request.encoding, wire, self._most)
         if request.is_binary_event:
             body = cloudevents.structured(request.headers, body)
+        elif request.path in SIGNED:
+            body = SIGNED[request.path](request.headers, body)
         elif request.path.startswith(predictions.PREFIX):
             body = predictions.named(request.path, body)
         try:

@@ -11,10 +11,11 @@ from mainstay.domain.signals import Decoded
 from mainstay.ingest import cloudevents, predictions, remote_write, withheld
 from mainstay.ingest.alertmanager import webhook
 from mainstay.ingest.otlp import logs, metrics, traces
+from mainstay.ingest.webhooks import github, gitlab, signature
 
 PROTOBUF, JSON = ("application/x-protobuf",), ("application/json",)
 EVENTS = ("application/cloudevents+json", "application/cloudevents-batch+json")
-PLAIN, SNAPPY = ("", "identity", "gzip", "zstd"), ("snappy",)
+PLAIN, SNAPPY, SIGNED = ("", "identity", "gzip", "zstd"), ("snappy",), ("", "identity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ SOURCES: Mapping[str, Source] = {
         Source("alertmanager-webhook", "alerts", "/v1/alertmanager", JSON, webhook.decode_webhook),
         Source("alertmanager-api", "alerts", "/api/v2/alerts", JSON, webhook.decode_posted),
         Source("cloudevents", "alerts", "/v1/changes", EVENTS, cloudevents.decode),
+        Source("github", "alerts", signature.GITHUB, JSON, github.decode, SIGNED),
+        Source("gitlab", "alerts", signature.GITLAB, JSON, gitlab.decode, SIGNED),
         Source("predictions", "signals", predictions.PREDICTIONS, JSON, predictions.decode),
         Source("labels", "signals", predictions.LABELS, JSON, predictions.decode_labels),
     )
