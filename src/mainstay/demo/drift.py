@@ -133,7 +133,8 @@ class Drift:
         """The scheduler begins what a finding asks for; what comes of it is waited for, whichever kind it is of."""
 
         def rolled_out() -> dict[str, Any] | None:
-            runs = [run for run in self._admin.get("training") if run["request"]["trigger"] == "drift"]
+            every: list[dict[str, Any]] = self._admin.get("training")
+            runs = [run for run in every if run["request"]["trigger"] == "drift"]
             begun = [run for run in runs if run["rollout"]]
             if runs and not begun and all(run["status"] != "running" for run in runs):
                 self._say("; ".join(f"{run['id']}: {run['status']} {run['says']}" for run in runs))
