@@ -22,6 +22,12 @@ def test_one_that_has_never_predicted(viewer: Client) -> None:
     assert viewer.ask("GET", "/api/v1/production-models/fraud@13").status_code == 404
 
 
+def test_a_version_of_the_platforms_own_is_judged_by_its_rollout(viewer: Client) -> None:
+    said = viewer.get("models/metrics/versions/1/gate")
+    assert (said["verdict"], said["reasons"]) == ("not_enough", ["no rollout has judged it"])
+    assert viewer.ask("GET", "/api/v1/models/metrics/versions/99/gate").status_code == 404
+
+
 @pytest.mark.parametrize(
     ("known", "verdict"),
     [

@@ -9,10 +9,12 @@ from litestar import get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from mainstay.api.incidents import Accepted
-from mainstay.api.parameters import Asking, Limit, Platform
+from mainstay.api.mlops.watching import watches
+from mainstay.api.parameters import Asking, Limit, Platform, found
 from mainstay.api.platform import PlatformApi
 from mainstay.domain.models import VersionRef
-from mainstay.domain.rollouts import GatePolicy, GatePolicyRecord, Rollout, RolloutStage
+from mainstay.domain.rollouts import GatePolicy, GatePolicyRecord, GateResult, Rollout, RolloutStage
+from mainstay.mlops.rollouts.gates import may_go_on
 
 Stage = Annotated[RolloutStage | None, QueryParameter(description="Only those in this stage.")]
 
@@ -75,6 +77,15 @@ def show_rollout(platform: Platform, rollout: FromPath[str]) -> Rollout:
     return rolls(platform).rollout(rollout)
 
 
+@get("/models/{name:str}/versions/{number:int}/gate", role="viewer", sync_to_thread=True)
+def show_gate(platform: Platform, name: FromPath[str], number: FromPath[int]) -> GateResult:
+    """Whether this version may go on: what the gates of its newest rollout say, and whether it stands."""
+    ref = VersionRef(name, number)
+    found(platform.control.version(ref), "version", str(ref))
+    mine = [one for one in rolls(platform).rollouts(limit=1000) if one.challenger == ref]
+    return may_go_on(mine[0] if mine else None, watches(platform).standing(ref))
+
+
 @post("/models/{name:str}/rollout", role="admin", status_code=202)
 async def begin(platform: Platform, request: Asking, name: FromPath[str], data: JSONBody[Begin]) -> Accepted:
     """Begin a rollout: a normal change, in shadow first."""
@@ -113,4 +124,4 @@ async def agree(platform: Platform, request: Asking, edit: FromPath[str]) -> Acc
     return Accepted(seq=await rolls(platform).agree(edit, request.user.name))
 
 
-ROUTES = [list_rollouts, show_rollout, begin, validate, withdraw, show_policy, propose, agree]
+ROUTES = [list_rollouts, show_rollout, show_gate, begin, validate, withdraw, show_policy, propose, agree]

@@ -12,7 +12,7 @@ from mainstay.cli.client import Client, with_client
 from mainstay.cli.show import as_json
 from mainstay.cli.table import show
 
-EXITS = {"passed": 0, "failed": 1, "not-enough": 3}
+EXITS = {"passed": 0, "failed": 1, "not-enough": 3, "not_enough": 3}
 
 
 @click.command()
@@ -36,8 +36,13 @@ def production(client: Client, as_json: bool) -> None:
 @as_json
 @with_client
 def gate(client: Client, version: str, predictions: int, labels: int, as_json: bool) -> None:
-    """Exit 0: it may go on; 1: it drifts or is worse than before; 3: not enough evidence."""
-    found = client.get(f"production-models/{version}/gate", predictions=predictions, labels=labels)
+    """Exit 0: it may go on; 1: it drifts or is worse than before; 3: not enough evidence. Of a model of the platform's
+    own, the gates of its rollout are asked."""  # noqa: D205, D209
+    name, _, number = version.rpartition("@")
+    if number.isdigit() and any(one["name"] == name for one in client.get("models")):
+        found = client.get(f"models/{name}/versions/{number}/gate")
+    else:
+        found = client.get(f"production-models/{version}/gate", predictions=predictions, labels=labels)
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mainstay.domain.rollouts import Evidence, Gate, GatePolicy, GateResult, Rollout
+import msgspec
+
+from mainstay.domain.rollouts import UNDER_WAY, Evidence, Gate, GatePolicy, GateResult, Rollout
+from mainstay.domain.watching import Standing
 from mainstay.files import Document
 from mainstay.mlops.rollouts.sequential import is_above, is_beyond
 
@@ -50,6 +53,29 @@ def judge(rollout: Rollout, evidence: Evidence, policy: GatePolicy) -> GateResul
     if lacking or outside:
         return GateResult(verdict="not_enough", reasons=tuple(lacking + outside), figures=figures)
     return GateResult(verdict="passed", reasons=_kept(figures, evidence), figures=figures)
+
+
+def may_go_on(rollout: Rollout | None, standing: Standing) -> GateResult:
+    """Whether a version may go on, for a step of a delivery pipeline: what its gates say, and whether it stands.
+
+    Args:
+        rollout: Its newest one; None when it never had one.
+        standing: As automation asks it.
+    """
+    if rollout is not None and rollout.stage in ("refused", "rolled_back"):
+        return GateResult(verdict="failed", reasons=(f"{rollout.stage.replace('_', ' ')}: {rollout.says}",))
+    if rollout is not None and rollout.stage in UNDER_WAY:
+        result = rollout.result or GateResult(verdict="not_enough", reasons=("no window of it is over yet",))
+        if result.verdict != "passed":
+            return result
+        return msgspec.structs.replace(result, verdict="not_enough", reasons=(f"it is in {rollout.stage}",))
+    if not standing.is_sound:
+        return GateResult(verdict="failed", reasons=standing.says)
+    if rollout is None:
+        return GateResult(verdict="not_enough", reasons=("no rollout has judged it",))
+    return GateResult(
+        verdict="passed", reasons=(rollout.says,), figures=rollout.result.figures if rollout.result else {}
+    )
 
 
 def figures_of(evidence: Evidence, policy: GatePolicy) -> dict[str, float]:
