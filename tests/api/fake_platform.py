@@ -13,6 +13,7 @@ from tests.store.control_samples import BIG_ID, DIAGNOSER, T0, FixedClock
 from tests.store.control_samples import plan as some_plan
 
 from mainstay.api.platform import PlatformApi, Receive, Scope, Send
+from mainstay.app.changes import ChangeDesk
 from mainstay.app.rollouts import RolloutDesk
 from mainstay.domain.budget import BudgetState
 from mainstay.domain.entities import Labels
@@ -141,6 +142,8 @@ class FakePlatform:
         self.training = FakeTraining(self.control)
         self.watching = FakeWatching(self.control)
         self.own: Any = None
+        self.kept: list[tuple[str, bytes]] = []
+        self.changes = ChangeDesk(self.control, self._keep, self.command, self._decided, self.clock)
 
     def status(self) -> Status:
         return Status(
@@ -232,6 +235,13 @@ class FakePlatform:
             raise Overloaded("the inbox is full", retry_after_s=7)
         self.told.append(command)
         return len(self.told)
+
+    async def _keep(self, source: str, body: bytes) -> int:
+        self.kept.append((source, body))
+        return len(self.kept)
+
+    async def _decided(self, seq: int) -> None:
+        """Nothing decides here."""
 
     async def request(self, incident: str, wish: Wish, user: User) -> Plan:
         if wish.runbook != "roll-back":

@@ -1,4 +1,4 @@
-"""Incidents, alerts and changes: what is broken, what said so, and what was changed before."""
+"""Incidents and alerts: what is broken, what said so, and what was changed before."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 from litestar import get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
-from mainstay.api.parameters import DAY_MS, Asking, Limit, Ms, Platform, Words, found, now_ms
+from mainstay.api.parameters import Asking, Limit, Platform, Words, found, now_ms
 from mainstay.api.platform import PlatformApi
 from mainstay.api.series import SeriesView
 from mainstay.domain.alerts import Alert, AlertStatus
@@ -165,19 +165,6 @@ def list_alerts(
     return platform.control.alerts(status, entity, limit, before, suppressed=suppressed)
 
 
-@get("/changes", role="viewer", sync_to_thread=True)
-def list_changes(
-    platform: Platform,
-    entity: FromQuery[str | None] = None,
-    since_ms: Ms = None,
-    until_ms: Ms = None,
-    limit: Limit = 100,
-) -> list[Change]:
-    """Newest first; of the last 30 days unless told."""
-    since = now_ms(platform) - 30 * DAY_MS if since_ms is None else since_ms
-    return platform.control.changes(since, until_ms, [entity] if entity else None, limit)
-
-
 ROUTES = [
-    list_incidents, show_incident, acknowledge, resolve, merge, split, list_alerts, list_changes,
+    list_incidents, show_incident, acknowledge, resolve, merge, split, list_alerts,
 ]  # fmt: skip

@@ -97,6 +97,11 @@ class PlatformApi(Protocol):
         """Where models of the user's own come in; `api.mlops.own.Owns` says what is asked of it."""
         ...
 
+    @property
+    def changes(self) -> Any:
+        """What is said and asked of changes; `api.changes.Desk` says what."""
+        ...
+
     def status(self) -> Status:
         """What is watched, the funnel of the last 24 hours, health of stages and sources. Cheap: asked all the time.
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from mainstay.app.changes import ChangeDesk
 from mainstay.app.clock import SystemClock
 from mainstay.app.health import Health, Heartbeat
 from mainstay.app.lines import log_lines, span_lines
@@ -115,6 +116,7 @@ class Platform:
         self.own = OwnModels(self.line.registry)
         self.health = Health(self.line, self.inbox, self.engine, self.ingest_door, self.clock)
         self._heartbeat = Heartbeat(self.health.is_ok, self._cry)
+        self.changes = ChangeDesk(self.control, self._keep, self.command, self._until_decided, self.clock)
         self._limits = Heartbeat(self.health.is_within_limits, self._cry_limit)
         self._tasks: list[asyncio.Task[None]] = []
         self._expire_at_ns = 0
@@ -293,6 +295,12 @@ class Platform:
 
     async def request(self, incident: str, wish: Wish, user: User) -> Plan:
         """A runbook by hand: the plan, in the order of all records like everything that people say, and dry run."""
+    async def _keep(self, source: str, body: bytes) -> int:
+        return await asyncio.wrap_future(self.inbox.append("alerts", source, body))
+
+    async def _until_decided(self, seq: int) -> None:
+        await asyncio.wrap_future(self.engine.decided(seq))
+
         asked = await asyncio.to_thread(self.requests.plan, incident, wish, user)
         arguments = {"plan": msgspec.json.encode(asked).decode(), "title": asked.title}
         seq = await self.command(

@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("mlops.models:models", "Models, versions, who is live; deploy and roll back."),
     "mlflow": ("mlops.mlflow:mlflow", "Mirror models into an MLflow server; import an ONNX model out of it."),
     "runbooks": ("show:runbooks", "What Mainstay may do, and when."),
-    "changes": ("show:changes", "Deploys, configuration, restarts."),
+    "changes": ("changes:changes", "What was changed, what it did, what one would do; how good forecasts are."),
     "entities": ("show:entities", "What is watched, and why a label set is which entity."),
     "topology": ("topology:topology", "Who depends on whom: import it from Backstage or a CMDB."),
     "ledger": ("ledger:ledger", "The record of every decision: list, verify, perform again."),

@@ -1,4 +1,4 @@
-"""Lists that are only looked at: alerts, runbooks, changes, entities."""
+"""Lists that are only looked at: alerts, runbooks, entities."""
 
 from __future__ import annotations
 
@@ -144,22 +144,6 @@ def run_runbook(client: Client, name: str, incident: str, entity: str, given: tu
     click.echo(f"{plan['id']}  {plan['title']}  waits for another person: mainstay approvals approve {plan['id']}")
     for line in plan["dry_run"]:
         click.echo(f"  {line}")
-
-
-@click.group()
-def changes() -> None:
-    """Deploys, configuration, restarts: by people, pipelines, or Mainstay."""
-
-
-@changes.command("list")
-@click.option("--limit", default=50)
-@as_json
-@with_client
-def list_changes(client: Client, limit: int, as_json: bool) -> None:
-    """Newest first."""
-    columns = {"WHEN": "at_ms", "KIND": "kind", "WHAT": "subject", "VERSION": "version", "BEFORE": "previous_version",
-               "SAYS": "summary"}  # fmt: skip
-    show(client.get("changes", limit=limit), columns, as_json, "no changes yet")
 
 
 @click.group()

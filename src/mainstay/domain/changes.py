@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
 
 from mainstay.domain.entities import DEFAULT_TENANT
+from mainstay.domain.errors import BadInput
 from mainstay.domain.incidents import Risk
 from mainstay.domain.models import VersionRef
 
@@ -50,7 +52,7 @@ class PlannedChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     Attributes:
         service: Name, alias or entity id of what is changed.
         at: When, RFC 3339 with its zone; "" is now.
-        id: By which it is known to its sender; "" makes one of what it says.
+        id: By which it is known to its sender; "" makes one of what it says. source: Who that is; "" for who tells.
     """
 
     service: Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
@@ -64,6 +66,26 @@ class PlannedChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     summary: Annotated[str, msgspec.Meta(max_length=4096)] = ""
     size: Annotated[int, msgspec.Meta(ge=0, le=10_000_000)] = 0
     outcome: ChangeOutcome = ""
+    source: Annotated[str, msgspec.Meta(max_length=1024)] = ""
+
+    def at_ms(self, now_ms: int) -> int:
+        """When, in milliseconds since 1970.
+
+        >>> PlannedChange(service="a", at="2026-11-20T10:00:00Z").at_ms(0)
+        1795168800000
+
+        Raises:
+            BadInput: `at` is no time, or names no zone.
+        """
+        if not self.at:
+            return now_ms
+        try:
+            when = datetime.fromisoformat(self.at)
+        except ValueError:
+            when = None
+        if when is None or when.tzinfo is None:
+            raise BadInput(f"at: expected a time with its zone such as 2026-11-20T10:00:00Z, got {self.at[:40]!r}")
+        return int(when.timestamp() * 1000)
 
 
 class SignalEffect(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,3 +199,54 @@ class PlaceboTally(msgspec.Struct, frozen=True, kw_only=True):
     judged: int = 0
     harmful: int = 0
     unsure: int = 0
+
+
+class CalibrationBin(msgspec.Struct, frozen=True, kw_only=True):
+    """Forecasts between `low` and `high`: how many, what they said on average, and how often harm came."""
+
+    low: float
+    high: float
+    n: int
+    said: float
+    came: float
+
+
+class Calibration(msgspec.Struct, frozen=True, kw_only=True):
+    """How good forecasts were.
+
+    Attributes:
+        scored: Those whose change was found harmful or harmless; `unsure`: those for which evidence did not suffice.
+        brier: Mean of (probability − outcome)²; 0 is perfect. `brier_of_base_rate`: of always saying the rate of harm,
+            with hindsight.
+    """
+
+    forecasts: int
+    scored: int
+    harmful: int
+    unsure: int
+    brier: float | None
+    brier_of_base_rate: float | None
+    bins: tuple[CalibrationBin, ...]
+    placebos: PlaceboTally
+    placebo_false_positive_rate: float | None
+
+
+class ChangeLine(Change, frozen=True, kw_only=True):
+    """A change in a list, with what was foretold and found of it.
+
+    Attributes:
+        verdict: "" while it is looked at. is_placed: Its service is known; else it is kept, and never judged.
+    """
+
+    verdict: Literal["", "harmless", "harmful", "not-enough-evidence"] = ""
+    probability: float | None = None
+    risk: int | None = None
+    is_placed: bool = True
+
+
+class ChangePage(msgspec.Struct, frozen=True, kw_only=True):
+    """One change with its forecast and its impact, as far as there are any."""
+
+    change: Change
+    forecast: ChangeForecast | None = None
+    impact: ChangeImpact | None = None

@@ -4,7 +4,8 @@
 
     {"specversion": "1.0", "id": "42", "source": "/ci/payments", "type": "dev.mainstay.change.deploy",
      "subject": "payments", "time": "2026-11-20T10:00:00Z",
-     "data": {"environment": "prod", "version": "1.4.0", "previous_version": "1.3.9", "author": "ada", "summary": "…"}}
+     "data": {"environment": "prod", "version": "1.4.0", "previous_version": "1.3.9", "author": "ada", "summary": "…",
+              "size": 12, "outcome": "successful"}}
 
 `type` says the kind by a word in it (deploy, rollback, config, flag, scale, restart), or `data.kind` does. CDEvents
 (`dev.cdevents.service.deployed…`) are read too. The extension `mainstayplan` marks the echo of an action of our own.
@@ -22,19 +23,22 @@ from urllib.parse import unquote
 
 import msgspec
 
-from mainstay.domain.changes import Change, ChangeKind
+from mainstay.domain.changes import Change, ChangeKind, ChangeOutcome
 from mainstay.domain.errors import BadInput
 from mainstay.domain.signals import Decoded
 from mainstay.ingest.documents import json_of
 from mainstay.ingest.limits import MOST_NAME, Gate
 
 KINDS: tuple[ChangeKind, ...] = get_args(ChangeKind)
+OUTCOMES: tuple[ChangeOutcome, ...] = get_args(ChangeOutcome)
 WORDS: tuple[tuple[str, ChangeKind], ...] = (
     ("rollback", "rollback"), ("rolledback", "rollback"), ("restart", "restart"), ("flag", "flag"),
     ("config", "config"), ("scal", "scale"), ("environment", "infrastructure"), ("infra", "infrastructure"),
     ("deploy", "deploy"), ("upgraded", "deploy"), ("release", "deploy"), ("published", "deploy"),
 )  # fmt: skip
+NAMES = ("kind", "previous_version", "author", "summary", "by_mainstay", "size", "outcome")
 MOST_SUMMARY = 4096
+MOST_SIZE = 10_000_000
 MOST_CHANGES = 20_000  # of one request
 
 
@@ -116,6 +120,8 @@ def _read(event: Event, gate: Gate) -> Change | None:
         summary=told["summary"][:MOST_SUMMARY],
         source=event.source,
         by_mainstay=bool(event.mainstayplan) or told["by_mainstay"] == "true",
+        size=_size(told["size"]),
+        outcome=_outcome(told["outcome"]),
     )
 
 
@@ -124,7 +130,7 @@ def _told(event: Event) -> dict[str, str]:
     data = event.data if isinstance(event.data, dict) else {}
     if isinstance(data.get("subject"), dict):
         return _cdevent(data["subject"])
-    names = ("kind", "environment", "version", "previous_version", "author", "summary", "by_mainstay")
+    names = (*NAMES, "environment", "version")
     told = {name: _text(data.get(name)) for name in names}
     return told | {"subject": _text(data.get("service") or data.get("entity") or data.get("subject"))}
 
@@ -138,7 +144,7 @@ def _cdevent(subject: dict[str, Any]) -> dict[str, str]:
         "subject": _text(subject.get("id")).rpartition("/")[2],
         "environment": _text(environment.get("id") if isinstance(environment, dict) else ""),
         "version": _text(content.get("artifactId")),
-        **dict.fromkeys(("kind", "previous_version", "author", "summary", "by_mainstay"), ""),
+        **dict.fromkeys(NAMES, ""),
     }
 
 
@@ -150,6 +156,21 @@ def _text(value: Any) -> str:
     if isinstance(value, (str, int, float)):
         return str(value)[:MOST_SUMMARY]
     raise BadInput(f"expected text in data, got {type(value).__name__}")
+
+
+def _size(told: str) -> int:
+    if not told:
+        return 0
+    if not (told.isascii() and told.isdigit()) or int(told) > MOST_SIZE:
+        raise BadInput(f"data.size: expected how many files were touched, got {told[:40]!r}")
+    return int(told)
+
+
+def _outcome(told: str) -> ChangeOutcome:
+    for outcome in OUTCOMES:
+        if told == outcome:
+            return outcome
+    raise BadInput(f"data.outcome: expected successful or failed, got {told[:40]!r}")
 
 
 def _kind(told: str, event_type: str) -> ChangeKind:

@@ -70,7 +70,9 @@ def asked_for(change: Change, forecasts: Iterable[ChangeForecast]) -> ChangeFore
     waiting = [
         one
         for one in forecasts
-        if not one.change and one.planned.entity == change.entity and -EARLY_MS <= change.at_ms - one.at_ms <= WAITS_MS
+        if not one.change
+        and one.planned.entity == change.entity
+        and one.at_ms - EARLY_MS <= change.at_ms <= max(one.at_ms, one.planned.at_ms) + WAITS_MS
     ]
     named = [one for one in waiting if one.planned.id == change.id]
     alike = [one for one in waiting if one.planned.kind == change.kind and one.planned.version in ("", change.version)]
