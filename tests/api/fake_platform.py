@@ -19,6 +19,7 @@ from mainstay.domain.budget import BudgetState
 from mainstay.domain.entities import Labels
 from mainstay.domain.errors import NotFound, Overloaded, Refused
 from mainstay.domain.models import VersionRef
+from mainstay.domain.outlook import OutlookState
 from mainstay.domain.predictions import InProduction
 from mainstay.domain.records import Command
 from mainstay.domain.runbooks import Approval, Plan, Runbook, Wish
@@ -139,6 +140,7 @@ class FakePlatform:
         self.is_ready = True
         self.is_full = False
         self.standing = BudgetState()
+        self.ahead = OutlookState()
         self.training = FakeTraining(self.control)
         self.watching = FakeWatching(self.control)
         self.own: Any = None
@@ -205,6 +207,9 @@ class FakePlatform:
 
     def budget(self) -> BudgetState:
         return self.standing
+
+    def outlook(self) -> OutlookState:
+        return self.ahead
 
     def scorecard(self) -> Sequence[Any]:
         return [{"ref": VersionRef("metrics", 1), "right": 3, "wrong": 1, "precision": 0.75}]

@@ -11,7 +11,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from mainstay import __version__, console
-from mainstay.api import budget, changes, errors, health, incidents, ledger, live, people, plans, series
+from mainstay.api import budget, changes, errors, health, incidents, ledger, live, outlook, people, plans, series
 from mainstay.api.gate import Gate
 from mainstay.api.mlops import models, own, production, rollouts, training, watching
 from mainstay.api.platform import Asgi, PlatformApi
@@ -40,7 +40,7 @@ def api(platform: PlatformApi) -> Litestar:
     v1 = [
         *health.V1_ROUTES, *incidents.ROUTES, *budget.ROUTES, *series.ROUTES, *plans.ROUTES, *models.ROUTES,
         *ledger.ROUTES, *training.ROUTES, *rollouts.ROUTES, *watching.ROUTES, *people.ROUTES, *live.ROUTES,
-        *production.ROUTES, *own.ROUTES, *changes.ROUTES,
+        *production.ROUTES, *own.ROUTES, *outlook.ROUTES, *changes.ROUTES,
     ]  # fmt: skip
     return Litestar(
         [

@@ -19,6 +19,7 @@ from mainstay.domain.budget import BudgetState
 from mainstay.domain.entities import Labels
 from mainstay.domain.ledger import EntryKind
 from mainstay.domain.models import ModelVersion, VersionRef
+from mainstay.domain.outlook import OutlookState
 from mainstay.domain.predictions import InProduction
 from mainstay.domain.protocols import Clock
 from mainstay.domain.records import Command
@@ -155,6 +156,10 @@ class PlatformApi(Protocol):
 
     def budget(self) -> BudgetState:
         """Where the page budgets stand, what verdicts taught, what a storm makes wait; as of the last tick."""
+        ...
+
+    def outlook(self) -> OutlookState:
+        """What runs out and who is at risk, as of the last look."""
         ...
 
     def scorecard(self) -> Sequence[Any]:

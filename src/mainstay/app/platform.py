@@ -24,6 +24,7 @@ from mainstay.domain.entities import Labels
 from mainstay.domain.errors import NotFound, Refused
 from mainstay.domain.ledger import EntryKind
 from mainstay.domain.models import ModelVersion, VersionRef
+from mainstay.domain.outlook import OutlookState
 from mainstay.domain.predictions import InProduction
 from mainstay.domain.protocols import Clock
 from mainstay.domain.records import Command, Lane
@@ -87,7 +88,7 @@ class Platform:
         self.ingest_door = IngestDoor(
             inbox=self.inbox,
             authenticate=self.control.people.sender,
-            current_alerts=lambda: self.line.detect.firing,
+            current_alerts=lambda: [*self.line.detect.firing, *self.line.outlook.firing],
             newcomers=Newcomers(self.line.normalizer.knows, settings.limits.new_series_per_minute),
             secrets=Secrets.read(settings.webhooks.github_secret_file, settings.webhooks.gitlab_secret_file),
         )
@@ -235,6 +236,10 @@ class Platform:
     def budget(self) -> BudgetState:
         """Where the page budgets stand and what was learned."""
         return self.line.detect.standing
+
+    def outlook(self) -> OutlookState:
+        """What is ahead."""
+        return self.line.outlook.standing
 
     def scorecard(self) -> Sequence[Any]:
         """Precision and recall per model version, with counts."""

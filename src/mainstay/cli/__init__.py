@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "mlflow": ("mlops.mlflow:mlflow", "Mirror models into an MLflow server; import an ONNX model out of it."),
     "runbooks": ("show:runbooks", "What Mainstay may do, and when."),
     "changes": ("changes:changes", "What was changed, what it did, what one would do; how good forecasts are."),
+    "outlook": ("outlook:outlook", "What runs out and when; which services are at risk."),
     "entities": ("show:entities", "What is watched, and why a label set is which entity."),
     "topology": ("topology:topology", "Who depends on whom: import it from Backstage or a CMDB."),
     "ledger": ("ledger:ledger", "The record of every decision: list, verify, perform again."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -126,7 +127,7 @@ class Resources:
     def key(self, row: int) -> str:
         """Identity of the resource of a row; several series may be about one."""
         kept, rule = self.followed[row], self.rules[row]
-        return "|".join([kept.entity, rule.name, *rule.which(_series(kept))])
+        return digest(kept.entity, rule.name, *rule.which(_series(kept)))
 
     def words(self, row: int) -> str:
         """The resource of a row in words: `disk /var`."""
@@ -211,6 +212,15 @@ class Resources:
         series = _series(kept)
         places = self._sizes_of.get((kept.entity, rule.limit), ())
         return next((at for at in places if labels_same(rule, series, dict(self._sizes[at].labels))), -1)
+
+
+def digest(*parts: object) -> str:
+    """A short id from what it stands for; never random.
+
+    >>> digest("outlook", "a") == digest("outlook", "a")
+    True
+    """
+    return hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:20]
 
 
 def _series(kept: Kept) -> Series:

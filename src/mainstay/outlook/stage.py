@@ -170,7 +170,7 @@ class Outlooks:
         )
         found = {outlook.id: outlook for outlook in near[:MOST_LISTED]}
         order = np.argsort(np.where(np.isnan(now.share), -1.0, -now.share), kind="stable")
-        for row in [row for row in order.tolist() if now.is_alive[row]][:FULLEST]:
+        for row in [row for row in order.tolist() if now.is_alive[row] and np.isfinite(now.share[row])][:FULLEST]:
             found.setdefault(self._resources.key(row), self._looker.quiet(row, now, at_ms))
         return tuple(found.values())
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import msgspec
 
 from mainstay.domain.alerts import Alert, Band, Severity
@@ -12,6 +10,7 @@ from mainstay.domain.ledger import Entry
 from mainstay.domain.models import Decision, VersionRef
 from mainstay.domain.outlook import Outlook, OutlookPolicy
 from mainstay.outlook.limits import Limit
+from mainstay.outlook.resources import digest
 
 SURE_LOOKS = 2
 """So many looks in succession must say it before it is told, and again before it is told as graver."""
@@ -185,12 +184,3 @@ def _entry(alert: Alert, inputs: dict[str, object] | None, output: dict[str, obj
         output=output,
         rests_on=(f"version-{alert.decided_by}",),
     )
-
-
-def digest(*parts: object) -> str:
-    """A short id from what it stands for; never random.
-
-    >>> digest("outlook", "a") == digest("outlook", "a")
-    True
-    """
-    return hashlib.sha256("\x1f".join(str(part) for part in parts).encode()).hexdigest()[:20]
