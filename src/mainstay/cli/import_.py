@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from mainstay.cli.client import Client, with_client
 from mainstay.cli.run import config_option, data_option
 
 if TYPE_CHECKING:
+    from mainstay.domain.changes import PlannedChange
     from mainstay.history.report import Report
     from mainstay.history.tickets import Export
 
@@ -127,3 +129,40 @@ def _show(report: Report, json_file: Path | None) -> None:
 
 def _tell(says: str) -> None:
     click.echo(says, err=True)
+
+
+@import_.command("changes")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--mapping", "mapping_file", type=click.Path(path_type=Path), help="YAML: which column is what.")
+@click.option("--zone", default="", help="Zone of times that do not name theirs (Europe/Berlin); else the mapping's.")
+@click.option("--skip-bad", is_flag=True, help="Keep the other changes when some rows cannot be read.")
+@click.option("--check", is_flag=True, help="Read the file and send nothing.")
+@with_client
+def changes(client: Client, file: Path, mapping_file: Path | None, zone: str, *, skip_bad: bool, check: bool) -> None:
+    """Read changes from FILE, an export of ServiceNow as CSV or JSON, or anything else with a mapping of your own.
+
+    They are told to the running platform; what their close code says counts in forecasts. A file with a row that cannot
+    be read is refused whole, with line and field, unless --skip-bad.
+    """
+    from mainstay.history.changes.export import read_changes
+    from mainstay.history.changes.mapping import ChangeMapping
+    from mainstay.history.ticket_mapping import zone as known_zone
+
+    if zone:
+        known_zone(zone)
+    export = read_changes(file, ChangeMapping.load(mapping_file) if mapping_file else None, zone)
+    for fault in export.bad[:BAD_ROWS_SHOWN]:
+        click.echo(f"{file}:{fault.line}: {fault.field}: {fault.says}", err=True)
+    if export.bad and not skip_bad:
+        click.echo(f"{len(export.bad)} of {len(export.bad) + len(export.changes)} rows cannot be read: "
+                   "nothing was sent", err=True)  # fmt: skip
+        click.get_current_context().exit(2)
+    sent = 0 if check else _send(client, export.changes)
+    click.echo(f"{len(export.changes)} changes read (columns of {export.mapping}), {len(export.bad)} bad rows, "
+               f"{sent} told to the platform")  # fmt: skip
+
+
+def _send(client: Client, changes: list[PlannedChange]) -> int:
+    for start in range(0, len(changes), CHANGES_AT_ONCE):
+        client.post("changes", [msgspec.to_builtins(one) for one in changes[start : start + CHANGES_AT_ONCE]])
+    return len(changes)

@@ -21,7 +21,8 @@ LEAST_AFTER = 2
 WIDTHS = (1, 3, 10)  # buckets a span: looks after 35 s, 105 s and 350 s
 HISTORY = (180, 120, 36)  # spans before the change, by look: a quarter of an hour, then all that is kept
 MOST_UNITS = 16
-MOST_NEAR = 5
+MOST_CALLERS = 5
+MOST_CALLEES = 8
 MOST_WALKED = 200
 FAR_HOPS = 4
 NEAR_HOPS = 2  # callers so near may feel it: they are no peers
@@ -85,9 +86,9 @@ def _units(place: Place, topology: Topology, rings: Rings) -> tuple[list[str], l
     of them call it, and which it calls."""  # noqa: D205, D209
     heard = [entity for entity in rings.heard_of(place.at - RECENT) if entity != place.entity]
     above = {caller for caller, hops in callers_of(topology, place.entity) if hops <= NEAR_HOPS}
-    below = {callee for callee, _ in callees_of(topology, place.entity)} - above
-    callers = [entity for entity in heard if entity in above][:MOST_NEAR]
-    callees = [entity for entity in heard if entity in below][:MOST_NEAR]
+    below = [callee for callee, _ in callees_of(topology, place.entity) if callee not in above]
+    callers = [entity for entity in heard if entity in above][:MOST_CALLERS]
+    callees = [callee for callee in below if callee in heard][:MOST_CALLEES]
     left = [entity for entity in heard if entity not in above and entity not in callees]
     drawn = sorted(left, key=lambda entity: blake2b(f"{place.key} {entity}".encode()).digest())
     units = [place.entity, *callers, *callees, *drawn][:MOST_UNITS]

@@ -1,0 +1,1 @@
+"""Changes of the past or the plan, out of the exports of where they are recorded."""
