@@ -63,6 +63,30 @@ def campaign(
         click.echo(f"{name:34} {value}")
 
 
+@lab.command()
+@click.option("--count", required=True, type=click.IntRange(min=1))
+@click.option("--seed", default=0, show_default=True)
+@click.option(
+    "--shop", type=click.Path(path_type=Path), default=None, help="A shop of your own, or a shipped one's name."
+)
+@click.option("--watch", default=60.0, show_default=True, help="Seconds until a harmful change is undone.")
+@click.option("--settle", default=30.0, show_default=True, help="Seconds for users to calm down.")
+@click.option("--folder", type=click.Path(path_type=Path), default=None, help="Keep everything here.")
+@click.option("--record", is_flag=True, help="Keep what was received, for `mainstay replay FOLDER/platform`.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the figures here.")
+def changes(count: int, json_file: Path | None, watch: float, settle: float, **rest: object) -> None:
+    """Platform and shop together, changes of which half do harm: how well they were foretold and judged."""
+    from mainstay.demo.changes import change_campaign
+    from mainstay.demo.run import Options
+    from mainstay.lab.changing import ChangePace
+
+    figures = change_campaign(Options(**rest), count, ChangePace(watch, settle))  # type: ignore[arg-type]
+    if json_file is not None:
+        json_file.write_text(json.dumps(figures, indent=2) + "\n")
+    for name, value in figures.items():
+        click.echo(f"{name:34} {value}")
+
+
 def _lab(ctx: click.Context, command: str) -> None:
     from mainstay.lab.__main__ import main
 

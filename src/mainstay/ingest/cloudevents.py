@@ -70,6 +70,11 @@ def decode(body: bytes, received_ns: int = 0) -> Decoded:
     return gate.sign(Decoded(changes=tuple(changes)))
 
 
+def id_of(source: str, event: str) -> str:
+    """Id of the change that an event of a source tells of: the same whenever it is told again."""
+    return f"change-{hashlib.blake2b(f'{source}{chr(0)}{event}'.encode(), digest_size=8).hexdigest()}"
+
+
 def structured(headers: Mapping[str, str], body: bytes) -> bytes:
     """A binary-mode request as the structured event that it stands for.
 
@@ -107,9 +112,8 @@ def _read(event: Event, gate: Gate) -> Change | None:
     at_ns = int(event.time.timestamp() * 1000) * 1_000_000 if event.time else gate.now_ns()
     if not gate.is_time(at_ns):
         return None
-    identity = hashlib.blake2b(f"{event.source}\0{event.id}".encode(), digest_size=8).hexdigest()
     return Change(
-        id=f"change-{identity}",
+        id=id_of(event.source, event.id),
         at_ms=at_ns // 1_000_000,
         kind=_kind(told["kind"], event.type),
         subject=subject,

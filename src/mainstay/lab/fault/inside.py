@@ -8,13 +8,12 @@ from typing import Any
 
 from mainstay.lab.fault.cause import Cause, Place
 from mainstay.lab.operate.control import ask
-from mainstay.lab.releasing import AUTHORS, roll_out
+from mainstay.lab.releasing import AUTHORS, RULES, roll_out
 from mainstay.lab.shop import Shop
 from mainstay.lab.shop.release import Release
 from mainstay.lab.shop.topology import nominal_ms, rates_per_s
 
 LEAK_BYTES_PER_S = 3_000_000  # fills a 220 MiB limit within a minute
-LATER_RULES = ("align settings with the new template", "tune limits for the season", "apply settings review")
 
 
 def slow_release(place: Place) -> Cause:
@@ -55,7 +54,7 @@ def bad_configuration(place: Place) -> Cause:
         service=place.service,
         settings=settings,
         author=place.draw.choice(AUTHORS),
-        summary=place.draw.choice(LATER_RULES),
+        summary=place.draw.choice(RULES),
     )
     return Cause(
         accepted=(place.service,),
