@@ -30,9 +30,12 @@ from mainstay.domain.views import (
     Audited,
     Explained,
     LogLine,
+    ParameterValues,
     Reperformed,
     SourceHealth,
     SpanLine,
+    TemplateCount,
+    ValueCount,
     StageHealth,
     Status,
     Watching,
@@ -82,6 +85,21 @@ class FakeTraining:
         version = self._control.version(ref)
         assert version is not None  # the route looked
         return lineage(version, self._control.versions(ref.model), None, self._control.ledger_stream, limit)
+
+
+class FakeRecorded:
+    """Two lines of one template were said."""
+
+    def templates(self, entity: str, extent: tuple[int, int], limit: int) -> list[TemplateCount]:
+        return [TemplateCount(id=7, text="took <*> ms", numbered="took <1> ms", lines=2)]
+
+    def values(self, template: int, number: int, extent: tuple[int, int], entity: str, limit: int) -> ParameterValues:
+        if (template, number) != (7, 1):
+            raise NotFound(f"there is no template {template}")
+        return ParameterValues(
+            template=7, text="took <*> ms", numbered="took <1> ms", number=1, lines=2, distinct=1, other_lines=0,
+            values=(ValueCount(value="12", lines=2, last_ms=extent[1]),),
+        )  # fmt: skip
 
 
 class FakeWatching:
@@ -143,6 +161,7 @@ class FakePlatform:
         self.ahead = OutlookState()
         self.training = FakeTraining(self.control)
         self.watching = FakeWatching(self.control)
+        self.recorded = FakeRecorded()
         self.own: Any = None
         self.kept: list[tuple[str, bytes]] = []
         self.changes = ChangeDesk(self.control, self._keep, self.command, self._decided, self.clock)

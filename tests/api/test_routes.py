@@ -95,6 +95,14 @@ def test_points_with_the_band_that_held_at_each(viewer: Client) -> None:
     assert [s["metric"] for s in viewer.get("series", entity="service:prod/payments")] == [page["metric"]]
 
 
+def test_values_of_a_template(viewer: Client) -> None:
+    said = viewer.get("logs/templates", entity="service:prod/payments")
+    assert said == [{"id": 7, "text": "took <*> ms", "numbered": "took <1> ms", "lines": 2}]
+    found = viewer.get("logs/templates/7/values/1", until_ms=5)
+    assert found["values"] == [{"value": "12", "lines": 2, "last_ms": 5}]
+    assert (found["lines"], found["distinct"], found["other_lines"]) == (2, 1, 0)
+
+
 def test_logs_and_traces(viewer: Client) -> None:
     assert viewer.get("logs", entity="service:prod/payments")[0]["body"] == "<img onerror=x>"
     assert viewer.get(f"traces/{'ab' * 16}")[0]["duration_ms"] == 3.25
@@ -229,7 +237,7 @@ def test_verdicts(clients: dict[str, Client], body: dict[str, Any], status: int)
 
 NOT_THERE = [
     "incidents/INC-9", "alerts/A-9", "plans/P-9", "models/nothing", "ledger/nothing", "entities/service:prod/nobody",
-    "series/17/points", f"traces/{'00' * 16}", "incidents?before=INC-9",
+    "series/17/points", "logs/templates/7/values/2", f"traces/{'00' * 16}", "incidents?before=INC-9",
 ]  # fmt: skip
 
 

@@ -89,6 +89,11 @@ class PlatformApi(Protocol):
         ...
 
     @property
+    def recorded(self) -> Any:
+        """What is asked of stored lines and traces; `api.series.Reads` says what."""
+        ...
+
+    @property
     def watching(self) -> Any:
         """What is asked about models that are watched; `api.mlops.watching.Watches` says what."""
         ...

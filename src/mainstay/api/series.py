@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 import numpy as np
@@ -15,7 +17,7 @@ from mainstay.domain.changes import Change
 from mainstay.domain.entities import Edge, Entity, Labels
 from mainstay.domain.errors import BadInput, NotFound
 from mainstay.domain.signals import F64, I64, Series
-from mainstay.domain.views import Explained, LogLine, SpanLine
+from mainstay.domain.views import Explained, LogLine, ParameterValues, SpanLine, TemplateCount
 
 HOUR_MS = 3_600_000
 _TRACE = re.compile(r"[0-9a-f]{32}")
@@ -66,6 +68,18 @@ class EntityPage(msgspec.Struct, frozen=True, kw_only=True):
     series: list[SeriesView]
     alerts: list[Alert]
     changes: list[Change]
+
+
+class Reads(Protocol):
+    """What is asked of stored lines."""
+
+    def templates(self, entity: str, extent: tuple[int, int], limit: int) -> Sequence[TemplateCount]:
+        """By template, the most said first; `extent` is since and until, ms."""
+        ...
+
+    def values(self, template: int, number: int, extent: tuple[int, int], entity: str, limit: int) -> ParameterValues:
+        """What stood at one place of a template; NotFound when there is no such place."""
+        ...
 
 
 class ToExplain(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -128,6 +142,35 @@ def list_logs(
     return list(platform.logs(entity, until - HOUR_MS if since_ms is None else since_ms, until, limit))
 
 
+@get("/logs/templates", role="viewer", sync_to_thread=True)
+def list_templates(
+    platform: Platform, entity: FromQuery[str] = "", since_ms: Ms = None, until_ms: Ms = None, limit: Limit = 100
+) -> list[TemplateCount]:
+    """What was said, by template, the most said first; the last hour unless told."""
+    reads: Reads = platform.recorded
+    return list(reads.templates(entity, _extent(platform, since_ms, until_ms), limit))
+
+
+@get("/logs/templates/{template:int}/values/{number:int}", role="viewer", sync_to_thread=True)
+def list_values(
+    platform: Platform,
+    template: FromPath[int],
+    number: FromPath[int],
+    entity: FromQuery[str] = "",
+    since_ms: Ms = None,
+    until_ms: Ms = None,
+    limit: Limit = 50,
+) -> ParameterValues:
+    """Which values stood at place `number` (from 1) of a template, most frequent first; the last hour unless told."""
+    reads: Reads = platform.recorded
+    return reads.values(template, number, _extent(platform, since_ms, until_ms), entity, limit)
+
+
+def _extent(platform: Platform, since_ms: int | None, until_ms: int | None) -> tuple[int, int]:
+    until = now_ms(platform) if until_ms is None else until_ms
+    return until - HOUR_MS if since_ms is None else since_ms, until
+
+
 @get("/traces/{trace:str}", role="viewer", sync_to_thread=True)
 def show_trace(platform: Platform, trace: FromPath[str]) -> list[SpanLine]:
     """The spans of one trace by start."""
@@ -180,4 +223,5 @@ def list_unplaced(platform: Platform) -> list[Labels]:
 
 ROUTES = [
     list_series, show_points, list_logs, show_trace, list_entities, list_edges, show_entity, explain, list_unplaced,
+    list_templates, list_values,
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from mainstay.app.changes import ChangeDesk
 from mainstay.app.clock import SystemClock
 from mainstay.app.health import Health, Heartbeat
 from mainstay.app.lines import log_lines, span_lines
+from mainstay.app.recorded import Recorded
 from mainstay.app.rollouts import RolloutDesk
 from mainstay.app.training import Training
 from mainstay.app.watching import Watching
@@ -114,6 +115,7 @@ class Platform:
         self.rolls = RolloutDesk(self.control, self.line.serving, self.command, self.clock)
         self.outbox = Outbox(self.control, settings.receiver, self.clock)
         self.watching = Watching(self.line, self.clock)
+        self.recorded = Recorded(self.line.telemetry, self.control)
         self.own = OwnModels(self.line.registry)
         self.health = Health(self.line, self.inbox, self.engine, self.ingest_door, self.clock)
         self._heartbeat = Heartbeat(self.health.is_ok, self._cry)

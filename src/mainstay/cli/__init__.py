@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "outlook": ("outlook:outlook", "What runs out and when; which services are at risk."),
     "entities": ("show:entities", "What is watched, and why a label set is which entity."),
     "topology": ("topology:topology", "Who depends on whom: import it from Backstage or a CMDB."),
+    "logs": ("recorded:logs", "What was said: lines, templates, the values in them."),
     "ledger": ("ledger:ledger", "The record of every decision: list, verify, perform again."),
     "users": ("people:users", "People and their roles."),
     "tokens": ("people:tokens", "What may send, and what may call."),

@@ -19,6 +19,7 @@ from mainstay.domain.changes import Change
 from mainstay.domain.entities import Labels
 from mainstay.domain.predictions import Predictions, RawPredictions, RawTruths, Truths
 
+I32 = npt.NDArray[np.int32]
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 U32 = npt.NDArray[np.uint32]
@@ -184,15 +185,39 @@ class MetricBatch:
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The constant part of a family of log lines, `<*>` where they vary. `id` is stable over merges and restarts."""
+    """The constant part of a family of log lines, `<*>` where they vary. `id` is stable over merges and restarts.
+
+    `numbered`: the same with each place that varies as `<1>`, `<2>`…: which value of a line (`Variables`) stands there.
+    """
 
     id: int
     text: str
+    numbered: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """What varies in log lines: those of line i are the values k = first[i] … first[i + 1] − 1, in their order.
+
+    Value k is `data[begin[k]:begin[k + 1]]`, UTF-8. Shapes: first i32[n + 1], begin i32[k + 1], data u8.
+    """
+
+    first: I32
+    begin: I32
+    data: U8
+
+    def of(self, line: int) -> tuple[str, ...]:
+        """The values of one line."""
+        whole = range(self.first[line], self.first[line + 1])
+        return tuple(self.data[self.begin[k] : self.begin[k + 1]].tobytes().decode() for k in whole)
 
 
 @dataclass(frozen=True, slots=True)
 class LogBatch:
-    """Log records with their entity and template. `entity[i]` is an entity id; `body` is already masked."""
+    """Log records with their entity and template. `entity[i]` is an entity id; `body` is already masked.
+
+    `variables`: what varies in each line, when that is known.
+    """
 
     entity: tuple[str, ...]
     at_ns: I64
@@ -200,6 +225,7 @@ class LogBatch:
     template: U32
     body: tuple[str, ...]
     trace_id: tuple[bytes, ...]
+    variables: Variables | None = None
 
     def __len__(self) -> int:
         return len(self.entity)

@@ -118,6 +118,40 @@ class LogLine(msgspec.Struct, frozen=True, kw_only=True):
     trace_id: str = ""
 
 
+class TemplateCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many lines of one template there were. `numbered` says which value stands where."""
+
+    id: int
+    text: str
+    numbered: str
+    lines: int
+
+
+class ValueCount(msgspec.Struct, frozen=True, kw_only=True):
+    """One value, how many lines had it, and when the newest came."""
+
+    value: str
+    lines: int
+    last_ms: int
+
+
+class ParameterValues(msgspec.Struct, frozen=True, kw_only=True):
+    """The values at one place of a template, the most frequent first.
+
+    `other_lines` have another number of values, from when the template was not as general as it is now: they are left
+    out, since their places are others.
+    """
+
+    template: int
+    text: str
+    numbered: str
+    number: int
+    lines: int
+    distinct: int
+    other_lines: int
+    values: tuple[ValueCount, ...]
+
+
 class SpanLine(msgspec.Struct, frozen=True, kw_only=True):
     """One span of a trace. Ids are lower-case hex; `kind` is OTel's number (2 server, 3 client)."""
 

@@ -49,6 +49,20 @@ class Known(msgspec.Struct, kw_only=True):
                 tokens.append(word if is_word else variable(word))
         return sentence(self.gaps, tokens)
 
+    def numbered(self) -> str:
+        """Its words, and which value of a line stands where: `<1>`, `<2>` and so on.
+
+        >>> Known(id=1, order=0, slot=0, shape=0, words=["took", "3"], is_variable=[False, True], hashes=[],
+        ...       gaps=["", " ", " ms"]).numbered()
+        'took <1> ms'
+        """
+        tokens, number = [], 0
+        for place, word in enumerate(self.words):
+            varies = bool(self.is_variable[place] or self.mask >> place & 1)
+            number += varies
+            tokens.append(f"<{number}>" if varies else word)
+        return sentence(self.gaps, tokens)
+
     def gist(self) -> str:
         """What it says, whatever its variables look like."""
         places = enumerate(zip(self.words, self.is_variable, strict=True))

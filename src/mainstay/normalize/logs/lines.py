@@ -59,12 +59,12 @@ class Logs:
         bodies = [mask_to(_whole(raw, at), MAX_BODY) for at in rows]
         severities = [int(raw.severity[at]) or _severity(body) for at, body in zip(rows, bodies, strict=True)]
         entities = [owner[int(raw.resource[at])] for at in rows]
-        templates = self.miner.learn_many([spoken(body) for body in bodies])
+        templates, variables = self.miner.read_many([spoken(body) for body in bodies])
         for said in zip(entities, templates.tolist(), severities, bodies, strict=True):
             self._count(*said)
         batch = LogBatch(
             tuple(entities), at_ns[kept], np.array(severities, np.uint8), templates, tuple(bodies),
-            tuple(raw.trace_id[at] for at in rows),
+            tuple(raw.trace_id[at] for at in rows), variables,
         )  # fmt: skip
         return batch, sorted(set(entities))
 

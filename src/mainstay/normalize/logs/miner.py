@@ -14,13 +14,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mainstay.domain.signals import I64, U32, Template
+from mainstay.domain.signals import I64, U32, Template, Variables
 from mainstay.normalize.logs import evidence
 from mainstay.normalize.logs.book import Book
 from mainstay.normalize.logs.index import match, variables
 from mainstay.normalize.logs.known import Known, founded
 from mainstay.normalize.logs.openings import Openings
-from mainstay.normalize.logs.tokens import Units, columns, room, split
+from mainstay.normalize.logs.tokens import WILD, Units, columns, room, split
+from mainstay.normalize.logs.values import joined, values
+from mainstay.normalize.logs.wording import ANY
 
 OTHER = Template(0, "<too many templates>")
 MAX_TEMPLATES = 8_000
@@ -62,7 +64,7 @@ class Miner:
     @property
     def templates(self) -> list[Template]:
         """All that are known, by id."""
-        return [Template(number, self.text(number)) for number in sorted(self._book.ids)]
+        return [Template(number, self.text(number), self.numbered(number)) for number in sorted(self._book.ids)]
 
     def current(self, number: int) -> int:
         """The template that an id means now: itself, or the one that it became a part of."""
@@ -76,16 +78,32 @@ class Miner:
         slots = self._book.ids.get(now)
         return OTHER.text if slots is None else self._book.text(self._book.known[slots[0]])
 
+    def numbered(self, number: int) -> str:
+        """The text of a template with its places numbered; "" of one that was forgotten."""
+        now = self._book.current(number)
+        if now in self._openings.texts:
+            begin, *rest = self._openings.texts[now].split(ANY)
+            return begin + "".join(f"<{at}>{words}" for at, words in enumerate(rest, 1))
+        slots = self._book.ids.get(now)
+        return "" if slots is None else self._book.known[slots[0]].numbered()
+
     def learn(self, body: str) -> int:
         """The template of one (masked) line."""
         return int(self.learn_many([body.encode(errors="replace")])[0])
 
     def learn_many(self, lines: list[bytes]) -> U32:
         """The templates of many (masked) lines, u32[n]: what `learn` gives for one after the other."""
-        found = np.zeros(len(lines), np.uint32)
+        return self.read_many(lines)[0]
+
+    def read_many(self, lines: list[bytes]) -> tuple[U32, Variables]:
+        """The templates of many (masked) lines, and what varies in each."""
+        found, parts = np.zeros(len(lines), np.uint32), []
         for since in range(0, len(lines), CHUNK):
-            found[since : since + CHUNK] = self.learn_columns(*columns(lines[since : since + CHUNK])).template
-        return found
+            buffer, starts, stops = columns(lines[since : since + CHUNK])
+            learned = self.learn_columns(buffer, starts, stops)
+            found[since : since + CHUNK] = learned.template
+            parts.append(values(buffer, learned.first, learned.start, learned.stop))
+        return found, joined(parts)
 
     def learn_columns(self, buffer: Any, starts: I64, stops: I64) -> Learned:
         """The templates and parameters of lines `buffer[starts[i]:stops[i]]`; `buffer` is u8."""
@@ -98,7 +116,7 @@ class Miner:
             if at < count:
                 new = founded(buffer, units, at, (int(starts[at]), int(stops[at])))
                 new.order = self._lines + at
-                numbers[at] = self._unseen(new, units, at)
+                numbers[at], slots[at] = self._unseen(new, units, at, int(stops[at]))
             done = at + 1
         self._lines += count
         return Learned(numbers, *variables(units, slots, book.slots.mask))
@@ -111,24 +129,26 @@ class Miner:
         self._told[0], self._told[1] = slots.formed, slots.valued
         book.changed = {}
         texts = ((number, self.text(number)) for number in changed)
-        return tuple(Template(number, text) for number, text in texts if text != OTHER.text)
+        return tuple(Template(one, text, self.numbered(one)) for one, text in texts if text != OTHER.text)
 
     def take_merged(self) -> tuple[tuple[int, int], ...]:
         """(id, the one that it means now) of templates that became part of another since the last call."""
         merged, self._book.merged = tuple(self._book.merged), []
         return merged
 
-    def _unseen(self, new: Known, units: Units, at: int) -> int:
+    def _unseen(self, new: Known, units: Units, at: int, stop: int) -> tuple[int, int]:
+        """The id and the slot of a line of no known template; -1: its variables are those by their looks."""
         free = self._openings.of(new)
         if free is not None:
-            return free
+            _free(units, at, free[1], stop)
+            return free[0], -1
         told = len(self._book.merged)
-        number = self._founded(new, units, at)
+        number, slot = self._founded(new, units, at)
         for old, now in self._book.merged[told:]:
             self._openings.renamed(old, now)
-        return self._book.current(number)
+        return self._book.current(number), slot
 
-    def _founded(self, new: Known, units: Units, at: int) -> int:
+    def _founded(self, new: Known, units: Units, at: int) -> tuple[int, int]:
         first, stop = units.first[at], units.first[at + 1]
         family = self._book.families.get(new.shape)
         found = None if family is None else evidence.joined(family, new, units.word[first:stop], self._values)
@@ -140,16 +160,16 @@ class Miner:
             for number in opened[1]:
                 self._book.rename(number, opened[0])
             self._book.changed[opened[0]] = None
-        return new.id
+        return new.id, -1
 
-    def _join(self, family: evidence.Family, new: Known, mask: int, inside: list[int]) -> int:
+    def _join(self, family: evidence.Family, new: Known, mask: int, inside: list[int]) -> tuple[int, int]:
         """The new line is the evidence that members of its family are one template, which it is a line of."""
         members = [family.members[m] for m in inside]
         for place in evidence.places(mask):
             self._remember(m.words[place] for m in (*members, new) if not m.is_variable[place])
         kept = self._book.merge(family, inside, mask, new.order)
         self._book.slots.count[kept.slot] += 1
-        return int(self._book.number[kept.slot])
+        return int(self._book.number[kept.slot]), kept.slot
 
     def _remember(self, words: Iterable[str]) -> None:
         """Words that were values once are values elsewhere, too."""
@@ -175,3 +195,10 @@ class Miner:
         self._values = OrderedDict.fromkeys(state["values"])
         self._told = np.frombuffer(state["told"], np.uint64).reshape(2, self.most).copy()
         self._lines = state["lines"]
+
+
+def _free(units: Units, at: int, place: int, stop: int) -> None:
+    """What follows a beginning is one variable, to the end of the line."""
+    first = units.first[at] + place
+    units.word[first + 1 : units.first[at + 1]] = 0
+    units.word[first], units.stop[first] = WILD, stop

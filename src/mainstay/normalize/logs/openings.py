@@ -28,13 +28,13 @@ class Openings:
         self._open: dict[str, int] = {}
         self._waiting: OrderedDict[str, list[int]] = OrderedDict()
 
-    def of(self, line: Known) -> int | None:
-        """The template of a line whose beginning is known to be followed by free text."""
-        return next((self._open[text] for text in beginnings(line) if text in self._open), None)
+    def of(self, line: Known) -> tuple[int, int] | None:
+        """The template of a line whose beginning is known to be followed by free text, and the place of that."""
+        return next(((self._open[text], place) for text, place in beginnings(line) if text in self._open), None)
 
     def note(self, line: Known, current: Callable[[int], int]) -> tuple[int, list[int]] | None:
         """A line founded a template. (id, the ids that become it) when it is one too many with its beginning."""
-        for text in beginnings(line):
+        for text, _ in beginnings(line):
             waiting = self._waiting.setdefault(text, [])
             waiting[:] = dict.fromkeys(current(number) for number in (*waiting, line.id))
             self._waiting.move_to_end(text)
@@ -70,12 +70,12 @@ class Openings:
         self._waiting = OrderedDict((text, list(ids)) for text, ids in state["waiting"])
 
 
-def beginnings(line: Known) -> Iterator[str]:
-    """The beginnings of a line that end in a colon and hold some words, the shortest first."""
+def beginnings(line: Known) -> Iterator[tuple[str, int]]:
+    """The beginnings of a line that end in a colon and hold some words, the shortest first, and what place follows."""
     words = 0
     for place, is_variable in enumerate(line.is_variable):
         gap = line.gaps[place]
         if words >= WORDS and gap.startswith(":") and gap.endswith(" "):
             tokens = [ANY if v else w for v, w in zip(line.is_variable[:place], line.words, strict=False)]
-            yield sentence(line.gaps[: place + 1], tokens)
+            yield sentence(line.gaps[: place + 1], tokens), place
         words += not is_variable

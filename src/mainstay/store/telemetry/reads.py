@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from mainstay.domain.signals import F64, I64, EdgeWindow, LogBatch, SpanBatch, Template
 from mainstay.store.telemetry.blocks import Blocks
-from mainstay.store.telemetry.tables import BANDS, EDGES, LOGS, POINTS, SPANS, Table, thin
+from mainstay.store.telemetry.tables import BANDS, EDGES, LOGS, PARAMETERS, POINTS, SPANS, Table, thin
 
 NO_SLOT = 0xFFFFFFFF
 T = TypeVar("T")
@@ -74,6 +74,41 @@ class Reads:
         query = "SELECT id, text FROM templates WHERE id = ?"
         rows = self._ask(lambda cursor: cursor.execute(query, [number]).fetchall())
         return Template(*rows[0]) if rows else None
+
+    def template_lines(self, entity: str, since_ms: int, until_ms: int, limit: int) -> list[tuple[int, int]]:
+        """(template, lines) of an entity ("": all), the most said first."""
+        condition, values = ("entity = $1", [entity]) if entity else ("true", [])
+
+        def ask(cursor: duckdb.DuckDBPyConnection) -> list[tuple[int, int]]:
+            query = self._query(cursor, LOGS, "template", condition, (since_ms, until_ms))
+            counted = f"SELECT template, count(*) AS lines FROM ({query}) GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {limit:d}"  # noqa: S608
+            return list(cursor.execute(counted, values).fetchall())
+
+        return self._ask(ask)
+
+    def values(
+        self, template: int, number: int, extent: tuple[int, int], entity: str = "", *, places: int, limit: int = 50
+    ) -> tuple[tuple[int, int, int], list[tuple[str, int, int]]]:
+        """What stood at place `number` (from 1) of a template that has so many places.
+
+        Returns:
+            (lines, different values, lines with another number of places), and (value, lines, newest ms) of the most
+            frequent. `extent` is since and until, in ms.
+        """
+        condition, given = "template = $1", [template, places]
+        if entity:
+            condition, given = "template = $1 AND entity = $3", [template, places, entity]
+        fits = "len(said) = $2"
+
+        def ask(cursor: duckdb.DuckDBPyConnection) -> tuple[tuple[int, int, int], list[tuple[str, int, int]]]:
+            rows = self._query(cursor, PARAMETERS, f"at_ns, said, said[{number:d}] AS value", condition, extent)
+            counts = f"count(*) FILTER ({fits}), count(DISTINCT value) FILTER ({fits}), count(*) FILTER (NOT {fits})"
+            whole = cursor.execute(f"SELECT {counts} FROM ({rows})", given).fetchall()[0]  # noqa: S608
+            most = f"SELECT value, count(*), max(at_ns) FROM ({rows}) WHERE {fits}"  # noqa: S608
+            found = cursor.execute(f"{most} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT {limit:d}", given).fetchall()
+            return whole, [(value, lines, at_ns // _MS) for value, lines, at_ns in found]
+
+        return self._ask(ask)
 
     def count(self, table: str) -> int:
         """How many rows a table has, hot and sealed."""
@@ -189,7 +224,7 @@ class Reads:
         return "'" + str(path).replace("'", "''") + "'"
 
 
-_TABLES = {table.name: table for table in (POINTS, BANDS, LOGS, SPANS, EDGES)}
+_TABLES = {table.name: table for table in (POINTS, BANDS, LOGS, PARAMETERS, SPANS, EDGES)}
 _ORDERS = {
     "points": "at_ns, series, value",
     "edge_windows": "until_ns, caller, callee, since_ns",

@@ -94,7 +94,10 @@ class Telemetry(Reads):
             self._check(normal.metrics.series)
             self._keep("points", tables.points(self._ids, normal.metrics))
         if normal.logs is not None and len(normal.logs):
-            self._keep("logs", tables.logs(normal.logs))
+            lines = tables.logs(normal.logs)
+            self._keep("logs", lines)
+            if normal.logs.variables is not None:
+                self._keep("parameters", tables.parameters(lines, normal.logs.variables))
         if normal.spans is not None and len(normal.spans):
             self._keep("spans", tables.spans(normal.spans))
         if normal.edges:

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mainstay.domain.protocols import BandBatch
 from mainstay.domain.series import SeriesColumns
-from mainstay.domain.signals import F64, I64, U32, EdgeWindow, LogBatch, MetricBatch, SpanBatch
+from mainstay.domain.signals import F64, I64, U32, EdgeWindow, LogBatch, MetricBatch, SpanBatch, Variables
 
 FORMAT = 3
 _SCALES = ("1e3::DOUBLE", "1e6::DOUBLE")
@@ -100,7 +100,14 @@ EDGES = Table(
     "until_ns",
     "callee, caller, until_ns",
 )  # fmt: skip
-TABLES = (POINTS, BANDS, LOGS, SPANS, EDGES)
+PARAMETERS = Table(
+    "parameters",
+    _columns(template=_U32, at_ns=_I64, entity=_TEXT, said=("VARCHAR[]", pa.list_(pa.string()))),
+    "at_ns",
+    "template, at_ns",
+)
+"""What varied in each line that had anything: values of one template side by side, which is how they are asked for."""
+TABLES = (POINTS, BANDS, LOGS, PARAMETERS, SPANS, EDGES)
 
 OTHERS = (
     "CREATE TABLE IF NOT EXISTS meta (key VARCHAR PRIMARY KEY, value BIGINT)",
@@ -124,6 +131,20 @@ def bands(ids: Any, batch: BandBatch) -> pa.Table:
 
 def logs(batch: LogBatch) -> pa.Table:
     return _table(LOGS, batch.entity, batch.at_ns, batch.severity, batch.template, batch.body, batch.trace_id)
+
+
+def parameters(lines: pa.Table, variables: Variables) -> pa.Table:
+    """What varied in these lines; `lines` are their rows of the table of logs."""
+    count, values = len(variables.first) - 1, len(variables.begin) - 1
+    text = pa.Array.from_buffers(
+        pa.string(), values, [None, pa.py_buffer(variables.begin), pa.py_buffer(variables.data)]
+    )
+    said = pa.ListArray.from_buffers(
+        pa.list_(pa.string()), count, [None, pa.py_buffer(variables.first)], children=[text]
+    )
+    rows = pa.Table.from_arrays([lines["template"], lines["at_ns"], lines["entity"], said], schema=PARAMETERS.schema)
+    has = np.diff(variables.first) > 0
+    return rows if has.all() else rows.filter(pa.array(has))
 
 
 def spans(batch: SpanBatch) -> pa.Table:
