@@ -122,7 +122,11 @@ def test_a_swapped_version_signs_from_then_on(stage, models):
     applied(stage)
     models.version = 2
     models.say("edges", turn(False, at_ms=AT_MS + MINUTE))
-    assert str(only(applied(stage, at_ms=AT_MS + MINUTE)).decided_by) == "edges@2"
+    effects = applied(stage, at_ms=AT_MS + MINUTE)
+    assert str(only(effects).decided_by) == "edges@1", "which version raised it is asked when it is long over"
+    assert effects.entries[0].actor == "edges@2"
+    models.say("edges", turn(True, at_ms=AT_MS + 2 * MINUTE))
+    assert str(only(applied(stage, at_ms=AT_MS + 2 * MINUTE)).decided_by) == "edges@2"
 
 
 def test_the_record_time_is_handed_to_the_models_and_bands_and_scores_are_kept(stage, models):

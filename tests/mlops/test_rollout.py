@@ -285,6 +285,12 @@ def test_a_calmer_version_that_finds_the_replayed_faults_may_be_silent_where_not
     assert figures_of(calm, GatePolicy(replayed_faults_count=False))["missed"] == 30
 
 
+def test_a_policy_by_which_replays_do_not_count_does_not_fail_a_version_for_them():
+    deaf = Evidence(faults=40, champion_faults=38)
+    assert judge(ROLLOUT, deaf, GatePolicy()).verdict == "failed"
+    assert judge(ROLLOUT, deaf, GatePolicy(replayed_faults_count=False)).verdict == "not_enough"
+
+
 def test_a_scope_has_its_own_version_and_the_most_specific_one_decides(tmp_path):
     world = World(tmp_path, faults=FAULTS)
     two, three = world.register(calm_windows=4), world.register(calm_windows=5)

@@ -23,9 +23,12 @@ Alert = Mapping[str, Any]
 
 
 def attribute(alerts: Iterable[Alert], faults: Sequence[Fault], shop: Shop) -> dict[str, str | None]:
-    """For each alert the fault that it told of, `NOISE`, or None where two faults at once could both have caused it."""
+    """For each alert the fault that it told of, `NOISE`, or None where two faults at once could both have caused it.
+
+    Its onset decides, not its latest news: that it is over is often said when the next fault has begun.
+    """
     reach = {fault.id: reached_by(shop, _places(fault)) for fault in faults}
-    return {alert["id"]: _cause(alert, [f for f in faults if _covers(f, alert["at_ms"] / 1000)], reach)
+    return {alert["id"]: _cause(alert, [f for f in faults if _covers(f, alert["since_ms"] / 1000)], reach)
             for alert in alerts}  # fmt: skip
 
 

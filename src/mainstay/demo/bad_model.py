@@ -57,7 +57,8 @@ class BadModelReport(msgspec.Struct, kw_only=True):
             challenger among the versions behind them.
         missed_incidents: Faults in the canary of which no incident holds an alert.
         plans_from_canary: Plans that rest on the challenger; `plans_that_ask` of them say so and ask a human.
-        recall_is_exact: `recall` lists the pages that were received from it and no other, and likewise its alerts.
+        alerts_from_canary: Alerts whose last word before their end was the challenger's.
+        recall_is_exact: `recall` lists the pages that were received from it and no other, and every alert of its own.
     """
 
     variant: str
@@ -209,7 +210,7 @@ class BadModel:
         received = {f"page:{key}" for key in self._pager.from_version(report.challenger)}
         report.alerts_from_canary, report.pages_from_canary = len(ours), len(received)
         report.pages_received = len(self._pager.pages)
-        report.recall_is_exact = (decided, recalled) == (ours, received)
+        report.recall_is_exact = ours <= decided and recalled == received
         report.runbooks_from_canary = listed["plan"]["counts"].get("step", 0)
         made = [e["subject"] for e in listed["plan"]["entries"] if e["entry"] == f"plan:{e['subject']}"]
         plans = [self._admin.get(f"plans/{plan}") for plan in made]

@@ -238,12 +238,16 @@ def undecided(alerts: list[dict[str, Any]], pages: list[dict[str, Any]]) -> int:
 
 
 def deciders(alerts: list[dict[str, Any]], pages: list[dict[str, Any]], model: str, since_ms: int) -> set[str]:
-    """The versions of one model that took decisions since a moment."""
+    """The versions of one model that took decisions on what began after a moment."""
     return {
         f"{model}@{decision['decided_by']['version']}"
         for decision in decisions(alerts, pages)
-        if decision["decided_by"]["model"] == model and decision.get("at_ms", decision.get("opened_ms", 0)) > since_ms
+        if decision["decided_by"]["model"] == model and _began_ms(decision) > since_ms
     }
+
+
+def _began_ms(decision: dict[str, Any]) -> int:
+    return int(decision.get("since_ms", decision.get("at_ms", 0)))
 
 
 def decisions(alerts: list[dict[str, Any]], pages: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -12,17 +12,20 @@ from mainstay.domain.ledger import Entry
 from mainstay.domain.models import VersionRef
 
 
-def alert_entry(alert: Alert, inputs: dict[str, Any] | None, output: dict[str, Any], seq: int) -> Entry:
-    """An alert starts, worsens or ends because a version (or a user's rule) said so."""
+def alert_entry(
+    alert: Alert, inputs: dict[str, Any] | None, output: dict[str, Any], seq: int, by: VersionRef | None = None
+) -> Entry:
+    """An alert starts, worsens or ends because a version (or a user's rule) said so; `by`: another than raised it."""
+    actor = by or alert.decided_by
     return Entry(
         id=f"alert-{alert.id}-{alert.status}-{alert.at_ms}-{seq}",
         kind="alert-resolved" if alert.status == "resolved" else "alert",
         at_ms=alert.at_ms,
-        actor=str(alert.decided_by),
+        actor=str(actor),
         subject=alert.id,
         inputs=inputs,
         output=output,
-        rests_on=(_version(alert.decided_by),),
+        rests_on=(_version(actor),),
     )
 
 

@@ -237,8 +237,8 @@ class Detect:
         if alert is None:
             return
         ended_ms = max(told.at_ns // 1_000_000, alert.since_ms)
-        alert = msgspec.structs.replace(alert, status="resolved", ended_ms=ended_ms, at_ms=at_ms, decided_by=by)
-        effects.entries.append(entries.alert_entry(alert, told.inputs, told.output, effects.decided_seq))
+        alert = msgspec.structs.replace(alert, status="resolved", ended_ms=ended_ms, at_ms=at_ms)  # still its raiser's
+        effects.entries.append(entries.alert_entry(alert, told.inputs, told.output, effects.decided_seq, by))
         self._over(key, alert, effects)
 
     def _tell(self, key: str, waiting: Waiting, effects: Effects) -> None:

@@ -118,7 +118,8 @@ def _broken(evidence: Evidence, figures: dict[str, float], gate: Gate, alpha: fl
         wrong.append(f"it missed {missed} of {found} that the champion found; {gate.missed_share:.0%} may be")
     if is_beyond(extra, told, gate.extra_share, each):
         wrong.append(f"{extra} of {told} that it told are its alone; {gate.extra_share:.0%} may be")
-    wrong += _broken_in_replay(evidence, gate, each)
+    if figures["replayed"]:
+        wrong += _broken_in_replay(evidence, gate, each)
     differing = evidence.decisions - evidence.same
     if is_beyond(differing, evidence.decisions, 1 - gate.agreement, each):
         wrong.append(f"{differing} of {evidence.decisions} decisions differ; {1 - gate.agreement:.0%} may")
