@@ -95,9 +95,10 @@ class Reads:
             (lines, different values, lines with another number of places), and (value, lines, newest ms) of the most
             frequent. `extent` is since and until, in ms.
         """
-        condition, given = "template = $1", [template, places]
+        given: list[Any] = [template, places]
+        condition = "template = $1"
         if entity:
-            condition, given = "template = $1 AND entity = $3", [template, places, entity]
+            condition, given = "template = $1 AND entity = $3", [*given, entity]
         fits = "len(said) = $2"
 
         def ask(cursor: duckdb.DuckDBPyConnection) -> tuple[tuple[int, int, int], list[tuple[str, int, int]]]:
