@@ -80,8 +80,6 @@ def served(tmp_path: Any, deaf_tier: int | None) -> tuple[VersionRef, list[Case]
                     cases.append(Case(entity=name, is_missed=True))
                 else:
                     cases.append(Case(entity=name, is_true=True, delay_s=5.0 * (at - step + LASTS)))
-                    Case(entity=name, is_missed=True) if late is None else Case(entity=name, is_true=True, delay_s=late)
-                )
     return ref, cases
 
 
