@@ -95,6 +95,18 @@ def forecast(series: int, seed: int, data: Path | None, json_file: Path | None) 
 
 
 @bench.command()
+@click.option("--series", default=100_000, show_default=True)
+@click.option("--share", default=0.05, show_default=True, help="Of them have a limit, or are one.")
+@click.option("--rounds", default=20, show_default=True, help="Samples per series, 15 s apart.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path))
+def outlook(series: int, share: float, rounds: int, json_file: Path | None) -> None:
+    """What looking ahead adds to the CPU of the pipeline, for a million samples."""
+    from mainstay.bench.outlook import outlook as measure
+
+    _say(measure(series, share, rounds), json_file)
+
+
+@bench.command()
 @click.option("--fuzz", default=0, show_default=True, help="Damaged bodies to read, with checks and at a guard page.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path))
 def decode(fuzz: int, json_file: Path | None) -> None:

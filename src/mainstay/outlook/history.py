@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
 from mainstay.domain.signals import F64, I64, MetricBatch
 from mainstay.outlook.kernel import COARSE, NATIVE, STEPS_MS
@@ -165,19 +164,13 @@ class History:
         Level 0 is the samples as they came. What a rise is looked for by, before anything is forecast.
         """
         rows = self.rows
+        out = np.empty((rows, 3))
         if level == 0:
-            order = (self._heads[:rows, None] - NATIVE + np.arange(NATIVE)[None, :]) % NATIVE
-            is_there = np.arange(NATIVE)[None, :] >= NATIVE - self._heads[:rows, None]
-            values = np.where(is_there, np.take_along_axis(self._values[:rows], order, 1), np.nan)
-            at_ms = np.where(is_there, np.take_along_axis(self._at_ms[:rows], order, 1), np.nan)
-            counts = np.minimum(self._heads[:rows], NATIVE)
+            self._kernel.native_thirds(self._at_ms, self._values, self._heads[:rows], out)
         else:
             kept = self._levels[level - 1]
-            order = (kept.bins[:rows, None] - COARSE + np.arange(COARSE)[None, :]) % COARSE
-            values = np.take_along_axis(kept.means[:rows], order, 1).astype(np.float64)
-            at_ms = np.where(np.isnan(values), np.nan, np.arange(COARSE)[None, :] * float(STEPS_MS[level - 1]))
-            counts = np.isfinite(values).sum(axis=1)
-        return _thirds(values, at_ms, counts)
+            self._kernel.coarse_thirds(STEPS_MS[level - 1], kept.bins[:rows], kept.means, out)
+        return out[:, 0], out[:, 1], out[:, 2]
 
     # -- keeping
 
@@ -229,21 +222,3 @@ class History:
         for now, then in zip((self._at_ms, self._values, self._heads, self._since), before[:4], strict=True):
             now[: len(then)] = then
         self._levels = [level.grown(rows) for level in before[4]]
-
-
-def _thirds(values: F64, at_ms: F64, counts: I64) -> tuple[F64, F64, F64]:
-    """Over the known part of each row, which is its end; NaN where fewer than six are known."""
-    width = values.shape[1]
-    third = np.maximum(counts // 3, 2)[:, None]
-    from_end = width - np.arange(width)[None, :]
-    is_last, is_first = from_end <= third, (from_end > counts[:, None] - third) & (from_end <= counts[:, None])
-    with np.errstate(invalid="ignore", divide="ignore"):
-        first, last = (_mean(values, which) for which in (is_first, is_last))
-        apart = _mean(at_ms, is_last) - _mean(at_ms, is_first)
-    first[counts < 6] = np.nan
-    return first, last, apart
-
-
-def _mean(values: F64, which: npt.NDArray[np.bool_]) -> F64:
-    is_in = which & np.isfinite(values)
-    return np.asarray(np.where(is_in, values, 0.0).sum(axis=1) / is_in.sum(axis=1))

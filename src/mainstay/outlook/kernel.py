@@ -74,3 +74,49 @@ def condense(
                 bins[row], sums[row], counts[row] = place, 0.0, 0
             sums[row] += values[row, one % NATIVE]
             counts[row] += 1
+
+
+@njit(cache=True, nogil=True)
+def native_thirds(at_ms: I64, values: F64, heads: I64, out: F64) -> None:  # pragma: no cover  compiled
+    """Of the samples of each row: mean of the first third, of the last third, and the milliseconds between them.
+
+    Arrays:
+        out: f64[rows, 3]; NaN where fewer than six samples are there.
+    """
+    for row in range(len(heads)):
+        out[row, :] = np.nan
+        count = min(heads[row], NATIVE)
+        if count < 6:
+            continue
+        third, first = count // 3, heads[row] - count
+        low, high, low_ms, high_ms = 0.0, 0.0, 0.0, 0.0
+        for i in range(third):
+            early, late = (first + i) % NATIVE, (first + count - third + i) % NATIVE
+            low += values[row, early]
+            high += values[row, late]
+            low_ms += at_ms[row, early] - at_ms[row, (heads[row] - 1) % NATIVE]
+            high_ms += at_ms[row, late] - at_ms[row, (heads[row] - 1) % NATIVE]
+        out[row, 0], out[row, 1], out[row, 2] = low / third, high / third, (high_ms - low_ms) / third
+
+
+@njit(cache=True, nogil=True)
+def coarse_thirds(step_ms: int, bins: I64, means: F32, out: F64) -> None:  # pragma: no cover  compiled
+    """The same of the closed means of a longer step; gaps are left out."""
+    known = np.empty(COARSE, np.int64)
+    for row in range(len(bins)):
+        out[row, :] = np.nan
+        count = 0
+        for place in range(bins[row] - COARSE, bins[row]):
+            if place >= 0 and not np.isnan(means[row, place % COARSE]):
+                known[count] = place
+                count += 1
+        if count < 6:
+            continue
+        third = count // 3
+        low, high, apart = 0.0, 0.0, 0.0
+        for i in range(third):
+            early, late = known[i], known[count - third + i]
+            low += means[row, early % COARSE]
+            high += means[row, late % COARSE]
+            apart += late - early
+        out[row, 0], out[row, 1], out[row, 2] = low / third, high / third, apart * step_ms / third

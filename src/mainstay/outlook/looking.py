@@ -25,19 +25,21 @@ LEAST_POINTS = 8
 AGAIN_SHARE = 0.05
 """A resource is forecast again after this share of the time that is left to it …"""
 AGAIN_MS = 300_000
-"""… or after so long, whichever is sooner."""
+"""… or after so long, whichever is sooner …"""
+TOLD_MS = 30_000
+"""… and when it is told after so long."""
 
 Asked = dict[str, Any]
 
 
-def screened(resources: Resources, now: Now) -> tuple[F64, list[list[int]]]:
+def screened(resources: Resources, now: Now) -> tuple[F64, dict[int, list[int]]]:
     """Per row the shortest time to its limit at the speed of some history (ms, inf: none), and the histories.
 
     A straight line through first and last third; what it does not bring near its limit is not forecast.
     """
     left = (now.limit - now.value) * now.sign
     soonest = np.where(left <= 0, 0.0, np.inf)
-    speaks: list[list[int]] = [[] for _ in range(len(left))]
+    speaks: dict[int, list[int]] = {}
     for level in range(LEVELS):
         first, last, apart_ms = resources.history.thirds(level)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -45,7 +47,7 @@ def screened(resources: Resources, now: Now) -> tuple[F64, list[list[int]]]:
             is_near = (last - first) * now.sign > 0
             is_near &= takes_ms <= AHEAD * 1.5 * apart_ms
         for row in np.flatnonzero(is_near).tolist():
-            speaks[row].append(level)
+            speaks.setdefault(row, []).append(level)
         soonest = np.where(is_near, np.fmin(soonest, takes_ms), soonest)
     return np.where(now.is_alive, soonest, np.inf), speaks
 
@@ -158,9 +160,10 @@ class Looker:
 
 def again_ms(outlook: Outlook) -> int:
     """After how long a resource is worth another forecast."""
+    most_ms = TOLD_MS if outlook.alert else AGAIN_MS
     if outlook.expected_s is None:
-        return AGAIN_MS
-    return int(min(outlook.expected_s * 1000 * AGAIN_SHARE, AGAIN_MS))
+        return most_ms
+    return int(min(outlook.expected_s * 1000 * AGAIN_SHARE, most_ms))
 
 
 def _is_sooner(one: Outlook, other: Outlook) -> bool:

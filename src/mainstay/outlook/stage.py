@@ -123,29 +123,32 @@ class Outlooks:
         self._waiting = max(len(due) - self._policy.forecasts_per_look, 0)
         for name in due[: self._policy.forecasts_per_look]:
             row = self._rows[name]
-            outlook, decision = self._looker.look(row, now, levels[row] or (0,), at_ms)
+            outlook, decision = self._looker.look(row, now, levels.get(row, (0,)), at_ms)
+            outlook = self._outlooks[name] = self._telling.tell(outlook, decision, resources.rules[row], effects)
             self._next_ms[name] = at_ms + again_ms(outlook)
-            self._outlooks[name] = self._telling.tell(outlook, decision, resources.rules[row], effects)
         self._forget(now, at_ms, effects)
         self._listed = self._listing(now, at_ms)
 
     def _due(self, now: Now, soonest: F64, at_ms: int) -> list[str]:
-        """Resources to be forecast now: what is told or nearly so at every look, the rest by how soon it may be full.
+        """Resources to be forecast now, by how soon they may be full: what is unsettled, and whose turn it is.
 
         Of several series of one resource the first in the file of limits speaks for it.
         """
-        rules, limits = self._resources.rules, now.limit
-        near = np.isfinite(soonest) | self._dates(now, at_ms)
-        told = {name: row for name, row in self._rows.items() if name in self._telling.conditions}
-        self._rows = {name: row for name, row in told.items() if self._resources.key(row) == name}
-        for row in np.flatnonzero(near).tolist():
-            name = self._resources.key(row)
+        rules, limits, resources = self._resources.rules, now.limit, self._resources
+        told = self._telling.conditions
+        self._rows = {n: row for n, row in self._rows.items() if n in told and resources.key(row) == n}
+        for row in np.flatnonzero(np.isfinite(soonest) | self._dates(now, at_ms)).tolist():
+            name = resources.key(row)
             other = self._rows.get(name)
             if other is None or (rules[row].place < rules[other].place and np.isfinite(limits[row])):
                 self._rows[name] = row
-        first = [name for name in told if name in self._rows and now.is_alive[self._rows[name]]]
-        rest = [name for name in self._rows if name not in told and self._next_ms.get(name, 0) <= at_ms]
-        return [*first, *sorted(rest, key=lambda name: (soonest[self._rows[name]], name))]
+        due = [
+            (float(soonest[row]), name)
+            for name, row in self._rows.items()
+            if now.is_alive[row]
+            and (self._next_ms.get(name, 0) <= at_ms or self._telling.is_unsettled(name, float(now.share[row])))
+        ]
+        return [name for _, name in sorted(due)]
 
     def _dates(self, now: Now, at_ms: int) -> npt.NDArray[np.bool_]:
         """Rows that are dates which come soon enough to matter."""
@@ -169,8 +172,8 @@ class Outlooks:
             key=lambda o: (o.alert == "", not o.is_believed, o.expected_s is None, o.expected_s or 0.0, o.id),
         )
         found = {outlook.id: outlook for outlook in near[:MOST_LISTED]}
-        order = np.argsort(np.where(np.isnan(now.share), -1.0, -now.share), kind="stable")
-        for row in [row for row in order.tolist() if now.is_alive[row] and np.isfinite(now.share[row])][:FULLEST]:
+        known = np.flatnonzero(now.is_alive & np.isfinite(now.share))
+        for row in known[np.argsort(-now.share[known], kind="stable")][:FULLEST].tolist():
             found.setdefault(self._resources.key(row), self._looker.quiet(row, now, at_ms))
         return tuple(found.values())
 

@@ -22,6 +22,8 @@ FREED = 0.1
 """When so large a share became free since it was told, it is over at once."""
 PAGE_SHARE = 0.5
 """A resource of which less than half is used pages nobody, however fast it grows."""
+PAGES = 5
+"""What pages may be told although so many times the alerts are open that a warning waits for."""
 CHANNEL = "outlook"
 
 
@@ -54,6 +56,14 @@ class Telling:
         """Alerts that fire, by onset."""
         told = [one.alert for one in self.conditions.values() if one.alert is not None]
         return sorted(told, key=lambda alert: (alert.since_ms, alert.id))
+
+    def is_unsettled(self, name: str, share: float) -> bool:
+        """Whether a resource must be looked at again at once: it may be told, may be over, or was freed."""
+        condition = self.conditions.get(name)
+        if condition is None:
+            return False
+        is_freed = condition.share is not None and share <= condition.share - FREED
+        return (condition.alert is None and not condition.held) or condition.calm > 0 or is_freed
 
     def tell(self, outlook: Outlook, decision: Decision | None, limit: Limit, effects: Effects) -> Outlook:
         """Take in one look at a resource; the outlook with its alert."""
@@ -96,8 +106,9 @@ class Telling:
             return
         severity: Severity = "major" if condition.graver >= SURE_LOOKS else "minor"
         before = condition.alert
-        if before is None and severity == "minor" and len(self.open) >= self._policy.alerts:
-            condition.held = f"{self._policy.alerts} predictive alerts are open already: it is listed and not told"
+        most = self._policy.alerts * (1 if severity == "minor" else PAGES)
+        if before is None and len(self.open) >= most:
+            condition.held = f"{most} predictive alerts are open already: it is listed and not told"
             return
         if before is not None and before.severity in {severity, "major"}:
             return
