@@ -78,7 +78,7 @@ class ImpactJudge:
     DEFAULTS: ClassVar[dict[str, Any]] = {
         "alpha": 0.02,
         "settle_s": 5.0,  # a restart is felt for a moment
-        "least_placebos": 12,
+        "least_placebos": 20,
         "far": 6.0,  # with few placebos: so many deviations, and half as far again as the worst of them
         "matters": {"latency": 1.25, "own": 1.25, "errors": 0.02, "rate": 0.5, "availability": 0.3,
                     "cpu": 1.5, "memory": 1.5},

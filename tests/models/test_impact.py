@@ -1,0 +1,147 @@
+"""What a change did, where the truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.models.shops_changed import question
+
+from mainstay.models.impact import ImpactJudge
+from mainstay.models.impact.moments import Window, beyond_peers, is_calm, sides
+
+JUDGE = ImpactJudge({})
+
+
+def verdict(*args, **more):
+    return JUDGE.decide(question(*args, **more))["verdict"]
+
+
+@pytest.mark.parametrize(
+    "harm", [{"latency": 1.8, "own": 1.8}, {"errors": 0.1}, {"rate": 0.2}], ids=["slower", "failing", "asked less"]
+)
+def test_harm_is_found(harm):
+    assert [verdict(seed, harm) for seed in range(10)] == ["harmful"] * 10
+
+
+def test_a_change_without_effect_is_harmless():
+    assert [verdict(seed) for seed in range(40)].count("harmless") >= 38
+
+
+def test_what_is_too_little_to_matter_is_no_harm():
+    assert [verdict(seed, {"latency": 1.08}) for seed in range(20)].count("harmful") <= 1
+
+
+def test_a_wave_that_all_feel_is_nobodys_fault():
+    asked = question(3)
+    for row in asked["signals"]["latency"]:
+        row[asked["at"] :] = [2.5 * value for value in row[asked["at"] :]]
+    assert JUDGE.decide(asked)["verdict"] == "harmless"
+
+
+def test_without_peers_a_wave_is_taken_for_the_change():
+    """Three peers are needed to know what a wave is; it is said how many there were."""
+    asked = question(3, units=2)
+    asked["signals"]["latency"][0][asked["at"] :] = [2.5 * v for v in asked["signals"]["latency"][0][asked["at"] :]]
+    found = JUDGE.decide(asked)
+    assert (found["verdict"], found["peers"]) == ("harmful", [])
+
+
+def test_what_a_callee_explains_is_not_the_changes_doing():
+    asked = question(5, {"latency": 3.0}, callees=[4])
+    assert JUDGE.decide(asked)["verdict"] == "harmful"
+    asked["signals"]["own"][4][asked["at"] :] = [900.0] * 7
+    asked["signals"]["latency"][4][asked["at"] :] = [900.0] * 7
+    found = JUDGE.decide(asked)
+    assert found["verdict"] == "not-enough-evidence"
+    assert "service:t/s4, which it calls, got worse" in found["says"]
+
+
+def test_its_own_time_is_its_own_whatever_a_callee_does():
+    asked = question(5, {"latency": 3.0, "own": 4.0}, callees=[4])
+    asked["signals"]["own"][4][asked["at"] :] = [900.0] * 7
+    assert JUDGE.decide(asked)["verdict"] == "harmful"
+
+
+def test_a_service_that_was_as_unwell_before_is_not_blamed_on_the_change():
+    asked = question(6, {"errors": 0.4})
+    asked["signals"]["errors"][0][80:90] = [0.4] * 10
+    asked["clean"][0] = "1" * 80 + "0" * (len(asked["clean"][0]) - 80)
+    found = JUDGE.decide(asked)
+    assert (found["verdict"], found["says"]) == ("not-enough-evidence", "it was as unwell before the change")
+
+
+def test_what_ends_an_illness_is_harmless():
+    asked = question(6)
+    asked["signals"]["errors"][0][75:90] = [0.4] * 15
+    asked["clean"][0] = "1" * 75 + "0" * (len(asked["clean"][0]) - 75)
+    assert JUDGE.decide(asked)["verdict"] == "harmless"
+
+
+def test_who_calls_it_may_feel_it():
+    asked = question(7, {"latency": 4.0, "own": 4.0})
+    asked["signals"]["latency"][1][asked["at"] :] = [500.0] * 7
+    assert JUDGE.decide(asked)["felt"] == ["service:t/s1"]
+
+
+def test_little_history_is_not_enough_for_harmless():
+    found = JUDGE.decide(question(1, history=8))
+    assert found["verdict"] == "not-enough-evidence"
+
+
+def test_silence_is_no_evidence():
+    asked = question(1)
+    asked["signals"] = {name: [[None] * len(row) for row in rows] for name, rows in asked["signals"].items()}
+    found = JUDGE.decide(asked)
+    assert (found["verdict"], found["p_value"]) == ("not-enough-evidence", None)
+    assert JUDGE.decide({**asked, "signals": {}})["verdict"] == "not-enough-evidence"
+
+
+def test_a_wide_interval_is_not_harmless():
+    rng = np.random.default_rng(1)
+    asked = question(1)
+    asked["signals"]["latency"] = np.exp(rng.normal(3, 1.2, (8, 97))).tolist()
+    found = JUDGE.decide(asked)
+    assert found["verdict"] == "not-enough-evidence"
+    assert "too wide a range" in found["says"]
+
+
+def test_memory_counts_only_when_it_lasts():
+    rows = [[1e8] * 97 for _ in range(8)]
+    rows[0][90:] = [4e8] * 7
+    short = question(2)
+    short["signals"]["memory"] = rows
+    assert JUDGE.decide(short)["verdict"] == "harmless"
+    assert [e["effect"] for e in JUDGE.decide(short)["effects"] if e["signal"] == "memory"] == [4.0]
+    assert JUDGE.decide({**short, "bucket_s": 50.0})["verdict"] == "harmful"
+
+
+def test_the_interval_holds_the_truth_nine_times_of_ten():
+    within = 0
+    for seed in range(60):
+        effects = {e["signal"]: e for e in JUDGE.decide(question(seed, {"latency": 1.5, "own": 1.5}))["effects"]}
+        within += effects["latency"]["low"] <= 1.5 <= effects["latency"]["high"]
+    assert within >= 48
+
+
+def test_an_unknown_parameter_is_refused():
+    with pytest.raises(Exception, match="unknown parameter"):
+        ImpactJudge({"alhpa": 1})
+
+
+def test_calm_is_from_just_before_a_moment_to_the_end_of_its_window():
+    clean = np.ones((1, 10), np.bool_)
+    clean[0, 4] = False
+    window = Window(2, 1, 2)
+    assert is_calm(clean, window, np.arange(2, 8)).tolist() == [[False, False, False, False, True, True]]
+
+
+def test_a_share_is_averaged_and_a_time_is_not():
+    values = np.array([[0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0]])
+    at = np.array([3])
+    assert sides(values, values > -1, Window(3, 1, 3), at, is_share=True)[1].round(2).tolist() == [[0.33]]
+    assert sides(values, values > -1, Window(3, 1, 3), at, is_share=False)[1].tolist() == [[0.0]]
+
+
+def test_two_peers_are_no_peers():
+    difference = np.array([[1.0], [5.0], [5.0]])
+    assert beyond_peers(difference, np.array([False, True, True])).tolist() == difference.tolist()
