@@ -28,7 +28,7 @@ def wait_for(seconds: float, what: str, ask: Callable[[], dict[str, Any] | None]
 def agree_on(policy: str, admin: Client, second: Client) -> None:
     """Put a gate policy into force as any edit is: one person writes it, another agrees."""
     admin.post("gate-policy", {"policy": policy})
-    edit = wait_for(10.0, "the edit of the policy", lambda: next(iter(admin.get("gate-policy")["edits"]), None))
+    edit = wait_for(90.0, "the edit of the policy", lambda: next(iter(admin.get("gate-policy")["edits"]), None))
     second.post(f"gate-policy/{edit['id']}/agree")
 
 

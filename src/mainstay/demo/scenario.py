@@ -62,6 +62,8 @@ def _run(options: Options, report: msgspec.Struct, tell: Tell, settings: dict[st
         try:
             lab.start()
             tell(client, lab, pager, say)
+        except TimeoutError as error:  # what was seen until then is the report
+            say(str(error))
         finally:
             lab.stop()
             platform.stop()
