@@ -268,7 +268,10 @@ def test_a_flag_of_gitlab_is_a_change_each_time_it_is_switched():
     assert "object_attributes.active" in gitlab({**payload, "object_attributes": {}}).refused_reason
 
 
-NAMES = ["deployment", "deployment_status", "repository", "name", "ref", "commits", "added", "state", "created_at", "object_kind", "project", "status", "release", "action"]
+NAMES = [
+    "deployment", "deployment_status", "repository", "name", "ref", "commits", "added", "state", "created_at",
+    "object_kind", "project", "status", "release", "action",
+]  # fmt: skip
 LEAF = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
 ANY = st.recursive(
     LEAF,

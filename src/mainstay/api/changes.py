@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Protocol, cast
+from typing import Protocol, cast
 
 import msgspec
 from litestar import get, post
@@ -12,8 +12,9 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from mainstay.api.parameters import DAY_MS, Asking, Limit, Ms, Platform, now_ms
 from mainstay.api.platform import PlatformApi
 from mainstay.domain.changes import Calibration, Change, ChangeForecast, ChangeLine, ChangePage, PlannedChange
+from mainstay.domain.errors import BadInput
 
-Told = PlannedChange | Annotated[list[PlannedChange], msgspec.Meta(min_length=1, max_length=1000)]
+MOST_AT_ONCE = 1000
 
 
 class Desk(Protocol):
@@ -52,9 +53,11 @@ def list_changes(
 
 
 @post("/changes", role="responder", status_code=201)
-async def tell(platform: Platform, request: Asking, data: JSONBody[Told]) -> Kept:
+async def tell(platform: Platform, request: Asking, data: JSONBody[PlannedChange | list[PlannedChange]]) -> Kept:
     """Say that something was changed: one change, or a list of at most a thousand, all of them or none."""
     changes = data if isinstance(data, list) else [data]
+    if not 0 < len(changes) <= MOST_AT_ONCE:
+        raise BadInput(f"expected 1 to {MOST_AT_ONCE} changes at once, got {len(changes)}")
     return Kept(await desk(platform).tell(changes, request.user.name))
 
 

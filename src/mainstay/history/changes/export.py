@@ -53,7 +53,8 @@ def read_changes(path: Path, mapping: ChangeMapping | None = None, zone: str = "
     times = msgspec.structs.replace(mapping.times, zone=zone) if zone else mapping.times
     mapping = msgspec.structs.replace(mapping, times=times)
     text = _text(path)
-    rows = _objects(text, path) if text.lstrip()[:1] in ("[", "{") else _rows(text, path)
+    is_json = text.lstrip()[:1] in ("[", "{")
+    rows = _objects(text, path) if is_json else _rows(text, path)
     export = ChangeExport(mapping.name)
     seen: dict[str, int] = {}
     places: dict[str, str] = {}
@@ -61,7 +62,7 @@ def read_changes(path: Path, mapping: ChangeMapping | None = None, zone: str = "
         try:
             places = places or mapping.places(row)
         except BadInput as error:
-            raise BadFile(str(path), line, str(error)) from None
+            raise BadFile(str(path), line if is_json else 1, str(error)) from None
         try:
             change = _change(row, places, mapping)
         except _Bad as error:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 import msgspec
 
@@ -15,6 +15,8 @@ from mainstay.files import Document
 from mainstay.history.ticket_mapping import Times, zone
 
 SHIPPED = Path(__file__).parent / "servicenow.yaml"
+KINDS: tuple[str, ...] = get_args(ChangeKind)
+OUTCOMES = ("successful", "failed")
 NEEDED = ("id", "at", "service")
 
 
@@ -46,8 +48,8 @@ class ChangeMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     name: str
     source: str
     columns: ChangeColumns
-    kinds: dict[ChangeKind, str] = {}
-    outcomes: dict[Literal["successful", "failed"], str] = {}
+    kinds: dict[str, str] = {}
+    outcomes: dict[str, str] = {}
     times: Times = Times()
 
     @classmethod
@@ -66,8 +68,10 @@ class ChangeMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             zone(found.times.zone)
         except BadInput as error:
             raise document.bad(["times", "zone"], str(error)) from None
-        for part, patterns in (("kinds", found.kinds), ("outcomes", found.outcomes)):
+        for part, patterns, known in (("kinds", found.kinds, KINDS), ("outcomes", found.outcomes, OUTCOMES)):
             for name, pattern in patterns.items():
+                if name not in known:
+                    raise document.bad([part, name], f"expected {', '.join(known)}; got {name[:40]}")
                 try:
                     re.compile(pattern)
                 except re.error as error:
@@ -80,7 +84,9 @@ class ChangeMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         Raises:
             BadInput: A column that is needed is not there; says which were looked for.
         """
-        there = {name.strip().casefold(): name for name in reversed(list(names))}
+        there: dict[str, str] = {}
+        for name in names:
+            there.setdefault(name.strip().casefold(), name)
         found = {}
         for field in msgspec.structs.fields(ChangeColumns):
             wanted: tuple[str, ...] = getattr(self.columns, field.name)
@@ -100,9 +106,8 @@ class ChangeMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         return cast("ChangeOutcome", _fitting(self.outcomes, said))
 
 
-def _fitting(patterns: Iterable[str] | dict[str, str], said: str) -> str:
-    known = cast("dict[str, str]", patterns)
-    return next((name for name, one in known.items() if re.fullmatch(one, said.strip(), re.IGNORECASE)), "")
+def _fitting(patterns: Mapping[str, str], said: str) -> str:
+    return next((name for name, one in patterns.items() if re.fullmatch(one, said.strip(), re.IGNORECASE)), "")
 
 
 def _listed(names: Iterable[str]) -> str:
