@@ -12,7 +12,6 @@ from typing import Any
 from mainstay.app.wiring import Line, wire
 from mainstay.domain.records import Record
 from mainstay.ingest.wire import varint_of, written
-from mainstay.replay import RecordedClock
 from mainstay.settings import Settings
 
 STEP_S = 15
@@ -20,6 +19,17 @@ PER_REQUEST = 2000
 TICK_S = 5
 AT_S = 1_800_000_000
 GIB = float(1 << 30)
+
+
+class Moment:
+    """The time of the record at hand."""
+
+    def __init__(self) -> None:
+        self.at_ns = 0
+
+    def now_ns(self) -> int:
+        """Nanoseconds since 1970, UTC."""
+        return self.at_ns
 
 
 class Spent:
@@ -46,7 +56,7 @@ def outlook(series: int, share: float, rounds: int) -> dict[str, Any]:
 
     The first two rounds bring the series and are not counted.
     """
-    clock, spent = RecordedClock(), Spent()
+    clock, spent = Moment(), Spent()
     with tempfile.TemporaryDirectory(prefix="mainstay-bench-") as folder:
         line = wire(Path(folder), Settings(), clock)
         try:
@@ -77,7 +87,7 @@ def outlook(series: int, share: float, rounds: int) -> dict[str, Any]:
     }
 
 
-def _round(line: Line, clock: RecordedClock, records: Iterator[Record]) -> float:
+def _round(line: Line, clock: Moment, records: Iterator[Record]) -> float:
     """CPU seconds of the whole process for one round of samples: the stores have threads of their own."""
     ready = list(records)
     clock.at_ns = ready[-1].received_ns

@@ -15,6 +15,7 @@ SUITES: dict[str, str] = {
     "alerts": "mainstay.evaluate.alerts",
     "nezha": "mainstay.evaluate.rca.nezha",
     "petshop": "mainstay.evaluate.rca.petshop",
+    "prediction": "mainstay.evaluate.prediction",
     "ablation": "mainstay.evaluate.rca.ablation",
 }
 

@@ -92,6 +92,9 @@ def fit(rows: F64, truth: Bools, features: Sequence[str], ridge: float = RIDGE) 
         gradient = x.T @ (truth - p) / per_run - penalty * beta
         curve = (x.T * (p * (1 - p) / per_run)) @ x + np.diag(penalty)
         step = np.linalg.solve(curve, gradient)
+        here = _loss(x, truth, beta, per_run, penalty)
+        while _loss(x, truth, beta + step, per_run, penalty) > here and float(np.abs(step).max()) > 1e-9:
+            step = step / 2  # rare features are steep: a whole step can go too far
         beta = beta + step
         if float(np.abs(step).max()) < 1e-9:
             break
@@ -100,6 +103,12 @@ def fit(rows: F64, truth: Bools, features: Sequence[str], ridge: float = RIDGE) 
         "weights": {name: round(float(w), 6) for name, w in zip(features, weights, strict=True)},
         "bias": round(float(np.clip(beta[0], -50, 50)), 6),
     }
+
+
+def _loss(x: F64, truth: Bools, beta: F64, per_run: float, penalty: F64) -> float:
+    odds = np.clip(x @ beta, -500, 500)
+    fit_of = float((np.log1p(np.exp(-np.abs(odds))) + np.maximum(odds, 0) - truth * odds).sum()) / per_run
+    return fit_of + float((penalty * beta * beta).sum()) / 2
 
 
 def alarms(looks: Looks, scores: F64, threshold: float, horizon_ms: float) -> Alarms:
