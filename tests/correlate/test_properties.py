@@ -34,14 +34,13 @@ def storms(draw: st.DrawFn, spread_s: int = 12) -> tuple[Shop, list[Alert]]:
 
 def groups(shop: Shop, alerts: Sequence[Alert]) -> set[frozenset[str]]:
     drill = Drill(shop)
-    for alert in alerts:
-        drill.record(Normal(), 120, [alert])
+    drill.record(Normal(), 120, alerts)
     return {frozenset(g.alert for g in incident.groupings) for incident in drill.open}
 
 
 @settings(max_examples=120, deadline=None)
 @given(storms(), st.randoms(use_true_random=False))
-def test_the_order_of_simultaneous_alerts_does_not_change_the_grouping(case: tuple[Shop, list[Alert]], random) -> None:
+def test_the_order_in_which_a_record_lists_its_alerts_does_not_change_the_grouping(case: tuple[Shop, list[Alert]], random) -> None:
     shop, alerts = case
     shuffled = list(alerts)
     random.shuffle(shuffled)

@@ -28,7 +28,7 @@ def fault(kind, service, at_s, lasts_s=60.0, was_felt=True):
 
 
 def alert(name, at_s, entity, subject=""):
-    return {"id": name, "at_ms": (START_S + at_s) * 1000, "entity": f"service:lab/{entity}", "subject": subject}
+    return {"id": name, "since_ms": (START_S + at_s) * 1000, "entity": f"service:lab/{entity}", "subject": subject}
 
 
 def incident(name, at_s, *suspects, alerts=()):

@@ -34,7 +34,7 @@ def is_due(held: Held, at_ms: int) -> bool:
 
 def is_fading(held: Held) -> bool:
     """Most alerts are over: what was thought while it burned stands, until something new burns."""
-    return 2 * held.firing < len(held.alerts)
+    return 2 * held.firing < held.solid
 
 
 def next_due(held: Held, at_ms: int, quiet_ms: int) -> int | None:

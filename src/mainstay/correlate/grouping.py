@@ -64,7 +64,7 @@ def add(register: Register, held: Held, kept: Kept, why: Grouping, at_ms: int) -
     """Put an alert into an incident."""
     alert, incident = kept.alert, held.incident
     register.join(held, Kept(alert, kept.entry, why))
-    held.calm_ms = None if alert.status == "firing" else held.calm_ms
+    held.calm_ms = None if held.firing else held.calm_ms
     held.change(
         at_ms,
         since_ms=_onset(incident.since_ms, alert),

@@ -40,6 +40,8 @@ def scene(alert: Alert, moment: Moment) -> dict[str, Any]:
     changes, under = _changes(named, moment)
     pairs = {pair: None for end in ends for entity in named for pair in chart.path(end, entity)}
     pairs.update((pair, None) for one, other in combinations(agreeing, 2) for pair in chart.path(one, other))
+    for members in shown.values():  # what explains whom within each
+        pairs.update((pair, None) for one, other in combinations(members, 2) for pair in chart.path(one, other))
     pairs.update((pair, None) for entity, changed in under for pair in chart.path(entity, changed))
     return {
         "at_ms": at_ms,
@@ -77,7 +79,7 @@ def _incidents(near: Iterable[str], alert: dict[str, Any], moment: Moment) -> di
             name = held.incident.id
             if (name in found or len(found) < MOST_INCIDENTS) and _may_matter(held, alert, moment.at_ms):
                 members = found.setdefault(name, [])
-                if len(members) < MOST_MEMBERS:
+                if len(members) < MOST_MEMBERS and held.members[entity].solid:
                     members.append(entity)
     opened = moment.state.held
     return dict(sorted(found.items(), key=lambda item: (opened[item[0]].incident.opened_ms, item[0])))
@@ -88,7 +90,7 @@ def _may_matter(held: Held, alert: dict[str, Any], at_ms: int) -> bool:
         return True
     if held.incident.status != "resolved" or at_ms - held.closed_ms > REOPEN_MS:
         return False
-    return f"{alert['entity']}|{alert['signal']}" in held.symptoms or alert["fingerprint"] in held.prints
+    return alert["symptom"] in held.symptoms or alert["fingerprint"] in held.prints
 
 
 def _pending(near: Iterable[str], alert: Alert, moment: Moment) -> list[Kept]:
@@ -120,7 +122,7 @@ def _changes(named: Iterable[str], moment: Moment) -> tuple[list[dict[str, Any]]
 
 def _incident_sketch(held: Held, members: Iterable[str], alert: dict[str, Any]) -> dict[str, Any]:
     """Symptoms and fingerprints only where they are those of the alert: they tell a recurrence."""
-    symptom, fingerprint = f"{alert['entity']}|{alert['signal']}", alert["fingerprint"]
+    symptom, fingerprint = alert["symptom"], alert["fingerprint"]
     return {
         "id": held.incident.id,
         "members": [_member_sketch(entity, held.members[entity]) for entity in members],
@@ -138,6 +140,8 @@ def _member_sketch(entity: str, member: Member) -> dict[str, Any]:
         "entity": entity, "first_ms": member.first_ms, "last_ms": max(member.last_ms, member.told_ms),
         "is_firing": member.firing > 0, "is_saturated": member.saturated > 0,
     }  # fmt: skip
+    if not member.about:
+        found["is_about"] = False
     if member.tellings > 1:
         found |= {"burst_ms": member.burst_ms, "tellings": member.tellings, "pause_ms": member.pause_ms}
     return found

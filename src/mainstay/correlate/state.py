@@ -7,12 +7,13 @@ from collections.abc import Iterable
 import msgspec
 
 from mainstay.correlate.recent import RecentCalls, RecentLines
+from mainstay.correlate.symptoms import is_hint, symptom_of
 from mainstay.correlate.vitals import Vitals
 from mainstay.domain.alerts import Alert
 from mainstay.domain.changes import Change
 from mainstay.domain.incidents import Grouping, Incident, TimelineEntry
 
-FORMAT = 2
+FORMAT = 3
 KEEP_CHANGES_MS = 3_600_000
 MOST_CHANGES = 2_000
 MOST_LINES = 400
@@ -35,9 +36,10 @@ class Member(msgspec.Struct):
     """What an incident knows of one of its entities.
 
     Attributes:
-        first_ms, last_ms: Earliest and latest onset there.
-        alerts, about, firing, saturated: How many of its alerts name it; are about it; of those that name it, how many
-            burn, and how many are about load.
+        first_ms, last_ms: Earliest and latest onset there of what is more than a hint (of hints, while there is
+            nothing else).
+        alerts, solid, about, firing, saturated: How many of its alerts name it; of those, how many are more than a hint,
+            are about it, burn, are about load.
         burning, calm_ms: How many of those that are about it burn, and when the last of them ended.
         burst_ms, told_ms, tellings, pause_ms: The run of tellings without a pause of five seconds that goes on or was
             the last: since when, until when, how many, and the longest pause in it.
@@ -46,6 +48,7 @@ class Member(msgspec.Struct):
     first_ms: int
     last_ms: int
     alerts: int = 0
+    solid: int = 0
     about: int = 0
     firing: int = 0
     saturated: int = 0
@@ -72,7 +75,7 @@ class Held(msgspec.Struct):
 
     Attributes:
         members: By entity: those that its alerts are about, and their callers. symptoms: `entity|signal` → how many.
-        firing: How many of its alerts burn. calm_ms: Since when none does; None while one does.
+        solid, firing: How many of its alerts are more than hints, and how many of those burn. calm_ms: Since when none does; None while one does.
         is_news: There is evidence that the last diagnosis did not have.
         confirmed, ruled_out: What a person said of the cause; it stays first, or out.
         news: Lines for the timeline. closed_ms: When it was resolved or merged.
@@ -84,6 +87,7 @@ class Held(msgspec.Struct):
     members: dict[str, Member] = {}
     symptoms: dict[str, int] = {}
     prints: dict[str, int] = {}
+    solid: int = 0
     firing: int = 0
     began_ms: int = 0
     entry: str = ""
@@ -133,7 +137,8 @@ class Held(msgspec.Struct):
         """Let an alert go; what is known of entities and symptoms is what is left."""
         kept = self.alerts.pop(alert)
         left = list(self.alerts.values())
-        self.members, self.symptoms, self.prints, self.firing, self.began_ms = {}, {}, {}, 0, 0
+        self.members, self.symptoms, self.prints = {}, {}, {}
+        self.solid = self.firing = self.began_ms = 0
         for other in left:
             self._count(other.alert, 1)
         return kept
@@ -167,7 +172,9 @@ class Held(msgspec.Struct):
         return self.incident
 
     def _count(self, alert: Alert, one: int) -> None:
-        is_firing, key = alert.status == "firing", f"{alert.about}|{alert.signal}"
+        is_solid, key = not is_hint(alert), symptom_of(alert)
+        is_firing = alert.status == "firing" and is_solid
+        self.solid += one * is_solid
         self.firing += one * is_firing
         if one > 0 and key not in self.symptoms:
             self.is_news = True
@@ -179,9 +186,13 @@ class Held(msgspec.Struct):
                 member = self.members.get(entity)
                 if member is None:
                     member = self.members[entity] = Member(alert.since_ms, alert.since_ms)
-                member.first_ms = min(member.first_ms, alert.since_ms)
-                member.last_ms = max(member.last_ms, alert.since_ms)
+                if is_solid and not member.solid:
+                    member.first_ms = member.last_ms = alert.since_ms
+                elif is_solid or not member.solid:
+                    member.first_ms = min(member.first_ms, alert.since_ms)
+                    member.last_ms = max(member.last_ms, alert.since_ms)
                 member.alerts += one
+                member.solid += one * is_solid
                 member.about += one * (entity == alert.about)
                 member.firing += one * is_firing
                 if entity == alert.about:

@@ -8,6 +8,7 @@ from typing import Any
 from mainstay.correlate.chart import Map
 from mainstay.correlate.hosts import hosts_of
 from mainstay.correlate.state import Held, Kept, State
+from mainstay.correlate.symptoms import resource_of, symptom_of
 from mainstay.correlate.vitals import owner
 from mainstay.domain.alerts import Alert
 from mainstay.domain.resources import kind_of
@@ -58,6 +59,7 @@ def alert_sketch(alert: Alert, state: State, chart: Map) -> dict[str, Any]:
         "id": alert.id,
         "entity": entity,
         "signal": alert.signal,
+        "symptom": symptom_of(alert),
         "severity": alert.severity,
         "since_ms": alert.since_ms,
         "at_ms": alert.at_ms,
@@ -78,14 +80,6 @@ def is_user_facing(alert: Alert, state: State) -> bool:
     if callee:
         return not caller
     return alert.entity in state.calls.entries() and alert.signal in ("latency", "errors", "availability")
-
-
-def resource_of(alert: Alert) -> str:
-    """Which resource an alert is about; "" for none."""
-    kind = kind_of(alert.labels.get("metric", "")) if "metric" in alert.labels else ""
-    if not kind and alert.signal == "saturation":
-        kind = kind_of(alert.name.replace(" ", "."))
-    return "" if kind in ("limit", "presence") else kind
 
 
 def _alert_fact(alert: Alert, state: State, chart: Map) -> dict[str, Any]:

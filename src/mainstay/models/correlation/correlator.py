@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from mainstay.models.checks import weights_of
 from mainstay.models.correlation.inputs import AlertSketch, IncidentSketch, Scene, scene_of
-from mainstay.models.correlation.nearness import NO_LINK, Link, Nearness
+from mainstay.models.correlation.nearness import Link, Nearness
 
 SYMPTOMS = ("latency", "errors", "availability")
 """What users feel. The rest (saturation, logs, traffic) explains, but is no trouble by itself."""
@@ -41,6 +41,9 @@ class Correlator:
         "onset_slack_ms": 5000.0,  # one detector window: onsets are not known more exactly
         "per_hop": 0.85,
         "shared_callee": 0.65,
+        "shared_tau_s": 15.0,  # two that need a third that nobody complains of: only when it hits both at once
+        "witness": 0.6,  # a caller that suffers from something else already notices both at one moment
+        "moment_tau_s": 10.0,
         "shared_caller": 0.25,
         "same_host": 0.5,
         "unconnected": 0.08,
@@ -59,6 +62,7 @@ class Correlator:
         "major": 1.0,
         "minor": 0.6,
         "info": 0.0,
+        "seconded": 0.6,
         "own_rule": 1.6,  # a rule of the user's own is never withheld, unless it says itself that it only informs
     }
 
@@ -75,6 +79,8 @@ class Correlator:
         scene = scene_of(inputs)
         near = Nearness.of(scene, self._weights)
         found = self._joinable(scene, near)
+        if found and self._is_another(scene, near, found[0]):
+            return self._open_or_hold(scene, near)
         if found:
             return self._join(scene, near, found)
         again = self._recurrence(scene, near)
@@ -87,23 +93,47 @@ class Correlator:
         found = []
         for incident in scene.incidents:
             if self._ended_ms(scene.alert, incident) is None:
-                link = _strongest(near, scene.alert, incident)
+                link = near.to_incident(scene.alert, incident)
                 if link.score >= self._weights["join_at"]:
                     found.append((link, incident))
         return sorted(found, key=lambda pair: (-round(pair[0].score, 6), _number(pair[1].id)))
 
+    def _is_another(self, scene: Scene, near: Nearness, found: tuple[Link, IncidentSketch]) -> bool:
+        """A victim of what is known whose new symptom agrees better with what waits: then that is trouble of its own.
+
+        What waits has nothing to do with the incident, or it would be in it.
+        """
+        link, incident = found
+        if not link.is_victim:
+            return False
+        alert = scene.alert
+        linked = self._linked(scene, near, self._weights["agree_within_s"] * 1000)
+        apart = [a for a in linked if near.to_incident(a, incident).score < self._weights["join_at"]]
+        best = max((near.to_alert(alert, other).score for other in apart), default=0.0)
+        return best > link.score and self._suffices(alert, apart, self._points(alert, apart))
+
     def _join(self, scene: Scene, near: Nearness, found: Sequence[tuple[Link, IncidentSketch]]) -> dict[str, Any]:
         (link, incident), *others = found
-        merge = [other.id for tie, other in others if self._is_same(tie, incident, other)]
+        merge = [other.id for tie, other in others if self._is_same(scene, near, tie, incident, other)]
         why = f"{link.why}; onset {link.gap_ms / 1000:.0f} s apart"
         if merge:
             why += f"; it also ties {', '.join(merge)} to {incident.id}"
-        along = [other.id for other in self._linked(scene, near, within_ms=None)]
+        grown = near.with_alert(incident, scene.alert)
+        linked = self._linked(scene, near, within_ms=None)
+        along = [a.id for a in linked if near.to_incident(a, grown).score >= self._weights["join_at"]]
         return _output("join", why, link.score, incident=incident.id, merge=merge, along=along)
 
-    def _is_same(self, tie: Link, incident: IncidentSketch, other: IncidentSketch) -> bool:
-        """Young incidents meet as their alerts would have; old ones need a stronger tie than a victim of both."""
+    def _is_same(
+        self, scene: Scene, near: Nearness, tie: Link, incident: IncidentSketch, other: IncidentSketch
+    ) -> bool:
+        """Young incidents meet as their alerts would have; old ones need a stronger tie than a victim of both.
+
+        Two that nothing known explains together stay two, however much their victims suffer from both, unless they
+        began in the same window.
+        """
         apart_ms = abs(_began(incident) - _began(other))
+        if apart_ms > self._weights["onset_slack_ms"] and not near.is_one_story(scene.alert, incident, other):
+            return False
         if apart_ms <= self._weights["young_s"] * 1000:
             return True
         return tie.score >= self._weights["merge_at"] and not tie.is_victim
@@ -141,18 +171,30 @@ class Correlator:
             return False
         if any(c.entity == alert.entity and c.at_ms > ended_ms and not c.by_mainstay for c in scene.changes):
             return False  # somebody changed it since: a new story
-        return alert.fingerprint in incident.fingerprints or f"{alert.entity}|{alert.signal}" in incident.symptoms
+        symptom = alert.symptom or f"{alert.entity}|{alert.signal}"
+        return alert.fingerprint in incident.fingerprints or symptom in incident.symptoms
 
     def _open_or_hold(self, scene: Scene, near: Nearness) -> dict[str, Any]:
         alert = scene.alert
         witnesses = self._linked(scene, near, self._weights["agree_within_s"] * 1000)
-        points = self._points(alert, witnesses)
+        points = self._points(alert, witnesses) + self._seconded(scene, near)
         score = min(1.0, points / self._weights["open_at"])
         if not self._suffices(alert, witnesses, points):
             needs = f"{points:.1f} of {self._weights['open_at']:.1f} points"
             return _output("hold", f"{_alone(alert, witnesses)} opens nothing yet ({needs}); it stays listed", score)
         along = [other.id for other in self._linked(scene, near, within_ms=None)]
         return _output("open", self._why_open(alert, witnesses), score, along=along)
+
+    def _seconded(self, scene: Scene, near: Nearness) -> float:
+        """Who depends on it suffers anew at that moment, though an older trouble has the suffering already."""
+        alert, within_ms = scene.alert, self._weights["agree_within_s"] * 1000
+        is_felt = alert.signal in SYMPTOMS and any(
+            member.is_firing and member.is_about and member.entity != alert.entity
+            and near.graph.depends(member.entity, alert.entity) and abs(member.last_ms - alert.since_ms) <= within_ms
+            for incident in scene.incidents if self._ended_ms(alert, incident) is None
+            for member in incident.members
+        )  # fmt: skip
+        return self._weights["seconded"] if is_felt else 0.0
 
     def _suffices(self, alert: AlertSketch, witnesses: Sequence[AlertSketch], points: float) -> bool:
         if points < self._weights["open_at"]:
@@ -188,14 +230,14 @@ class Correlator:
         )
 
     def _linked(self, scene: Scene, near: Nearness, within_ms: float | None) -> list[AlertSketch]:
-        """Waiting alerts tied to this one, directly or over one another (single linkage)."""
+        """Waiting alerts tied to this one, directly or over one another (single linkage; what only informs ties nothing)."""
         linked: list[AlertSketch] = []
         border, waiting = [scene.alert], [a for a in scene.pending if a.id != scene.alert.id]
         while border:
             here = border.pop()
             joined = [a for a in waiting if self._agree(near, here, a, within_ms)]
             waiting = [a for a in waiting if a not in joined]
-            border += joined
+            border += [a for a in joined if a.severity != "info"]
             linked += joined
         return sorted(linked, key=lambda a: (a.since_ms, a.id))
 
@@ -214,11 +256,6 @@ class Correlator:
             return f"{alert.name or alert.signal} of {_short(alert.entity)}: a rule of your own is never withheld"
         names = sorted({f"{a.signal} of {_short(a.entity)}" for a in [alert, *witnesses]})
         return f"{len(witnesses) + 1} alerts agree: {', '.join(names[:4])}"
-
-
-def _strongest(near: Nearness, alert: AlertSketch, incident: IncidentSketch) -> Link:
-    links = [near.to_member(alert, member) for member in incident.members]
-    return max(links, key=lambda link: link.score, default=NO_LINK)
 
 
 def _began(incident: IncidentSketch) -> int:

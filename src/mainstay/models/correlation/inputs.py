@@ -13,6 +13,7 @@ class AlertSketch(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         peer: The other end, when the subject is a call (`edge:a>b`); "" otherwise.
         user_facing: What the outside world sees of an entry service.
+        symptom: What it would be known by if it came again; "" is `entity|signal`.
         is_rule: A rule of the user's own: it is never withheld.
         near_exhaustion: A resource that is about to be full; its detector labelled it so.
         is_muted: Held back by the page budget: it may support an incident but opens none.
@@ -25,6 +26,7 @@ class AlertSketch(msgspec.Struct, frozen=True, kw_only=True):
     since_ms: int
     at_ms: int
     fingerprint: str = ""
+    symptom: str = ""
     subject: str = ""
     peer: str = ""
     name: str = ""
@@ -38,11 +40,22 @@ class AlertSketch(msgspec.Struct, frozen=True, kw_only=True):
         """The entities that it speaks of."""
         return (self.entity, self.peer) if self.peer else (self.entity,)
 
+    @property
+    def told_by(self) -> str:
+        """The caller that notices it, when it is about a call; "" otherwise. A witness is no part of the trouble yet."""
+        return self.peer if self.subject.startswith("edge:") else ""
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """The entities that it describes: its ends without a witness."""
+        return (self.entity,) if self.told_by else self.ends
+
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
     """What an incident knows of one of its entities: first and last onset, and whether something still fires there.
 
     Attributes:
+        is_about: Some alert describes it; False when it only complains of what it calls.
         burst_ms, tellings, pause_ms: The run of tellings that goes on, or was the last: since when, how many, and the
             longest pause in it. `last_ms` is its end.
     """
@@ -52,6 +65,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     last_ms: int
     is_firing: bool = True
     is_saturated: bool = False
+    is_about: bool = True
     burst_ms: int = 0
     tellings: int = 0
     pause_ms: int = 0
@@ -62,7 +76,7 @@ class IncidentSketch(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         began_ms: Its first onset; 0 is that of the members shown.
-        symptoms: `entity|signal` of alerts that it has had; with `fingerprints` they tell a recurrence.
+        symptoms: Those of the alerts that it has had; with `fingerprints` they tell a recurrence.
         resolved_ms: None while it is open or acknowledged.
         cause: The entity that it came from, more likely than not; "" when that is not known.
         over_ms: Since when nothing is wrong with the cause (with anything, when it is not known); None while it burns.

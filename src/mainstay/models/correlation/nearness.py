@@ -6,7 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mainstay.models.correlation.inputs import AlertSketch, ChangeSketch, Member, Scene
+import msgspec
+
+from mainstay.models.correlation.inputs import AlertSketch, ChangeSketch, IncidentSketch, Member, Scene
 
 FAR = 6  # hops after which two services are not said to depend on each other
 
@@ -81,21 +83,81 @@ class Nearness:
         """For one decision."""
         slowest_s = max(weights["same_entity_tau_s"], weights["victim_tau_s"], weights["tau_s"])
         longest_ms = -math.log(max(weights["join_at"], 1e-9)) * slowest_s * 1000
-        return cls(weights, Graph(scene.edges), scene.hosts, scene.changes, longest_ms)
+        told = [(a.told_by, a.entity) for a in (scene.alert, *scene.pending) if a.told_by]
+        return cls(weights, Graph([*scene.edges, *told]), scene.hosts, scene.changes, longest_ms)
 
-    def to_member(self, alert: AlertSketch, member: Member) -> Link:
-        """The tie of an alert to one entity of an incident: the stronger of its two ends."""
-        gap = member.first_ms - alert.since_ms
-        if gap < 0:
-            gap = max(alert.since_ms - member.last_ms, 0)
+    def to_incident(self, alert: AlertSketch, incident: IncidentSketch) -> Link:
+        """The tie of an alert to the nearest entity of an incident."""
+        links = [self.to_member(alert, member, incident.members, incident.cause) for member in incident.members]
+        return max(links, key=lambda link: link.score, default=NO_LINK)
+
+    def to_member(
+        self, alert: AlertSketch, member: Member, company: Sequence[Member] = (), cause: str = ""
+    ) -> Link:
+        """The tie of an alert to one entity of an incident: the stronger of what it describes.
+
+        Args:
+            company: All that the incident has; among them may be what explains the member already.
+            cause: What the incident came from, if that is known: nothing else explains it.
+        """
+        gap = _gap_ms(alert, member)
         if gap > self.longest_ms:
             return Link(0.0, NO_LINK.why, gap)
         if alert.is_rule and self._is_over(member, alert.since_ms):
             return Link(0.0, f"the flood at {_short(member.entity)} was over", gap)
-        if not alert.peer:
-            return self._link(alert.entity, alert, member, gap)
-        links = [self._link(end, alert, member, gap) for end in alert.ends]
+        explains = () if member.entity == cause else self._explaining(member, alert, company)
+        links = [self._link(place, alert, member, gap, explains) for place in alert.places]
+        if member.entity != alert.told_by and self.graph.depends(alert.told_by, member.entity):
+            links.append(self._noticed(alert.told_by, gap))
         return max(links, key=lambda link: link.score)
+
+    def _explaining(self, member: Member, alert: AlertSketch, company: Sequence[Member]) -> tuple[Member, ...]:
+        """From what in the incident it suffers already that has nothing to do with the alert.
+
+        Then it is no evidence for what else it calls: two troubles below one caller are two.
+        """
+        depends, here = self.graph.depends, alert.entity
+        below = [other for other in company if other.is_about and self._is_below(other.entity, member.entity)]
+        if here == member.entity:
+            return tuple(below)
+        return tuple(o for o in below if not depends(o.entity, here) and not depends(here, o.entity))
+
+    def _noticed(self, witness: str, gap_ms: int) -> Link:
+        """One caller notices two troubles: if at one moment, it may be its own, or something that nobody tells of."""
+        closeness, tau_s = self.weights["witness"], self.weights["moment_tau_s"]
+        says = f"{_short(witness)} notices both at once"
+        return Link(closeness * math.exp(-gap_ms / 1000 / tau_s), says, gap_ms)
+
+    def _is_below(self, entity: str, other: str) -> bool:
+        """Whether the other depends on it, and not the other way round as well."""
+        return entity != other and self.graph.depends(other, entity) and not self.graph.depends(entity, other)
+
+    def with_alert(self, incident: IncidentSketch, alert: AlertSketch) -> IncidentSketch:
+        """The incident as it is with this alert in it."""
+        return msgspec.structs.replace(incident, members=(*incident.members, *_members(alert)))
+
+    def is_one_story(self, alert: AlertSketch, one: IncidentSketch, other: IncidentSketch) -> bool:
+        """Whether one thing could be behind two incidents: a root of one explains one of the other, or the alert both."""
+        return any(self._is_one(alert, left, right) for left in self._roots(one) for right in self._roots(other))
+
+    def _is_one(self, alert: AlertSketch, left: Member, right: Member) -> bool:
+        depends = self.graph.depends
+        if depends(left.entity, right.entity) or depends(right.entity, left.entity):
+            return True
+        if any(depends(left.entity, place) and depends(right.entity, place) for place in alert.places):
+            return True
+        hosts = {self.hosts.get(left.entity, left.entity), self.hosts.get(right.entity, right.entity)}
+        is_load = left.is_saturated and right.is_saturated
+        return (is_load and len(hosts) == 1) or bool(self._shared_change(left.entity, right.first_ms, left))
+
+    def _roots(self, incident: IncidentSketch) -> list[Member]:
+        """What it is about and nothing else in it explains."""
+        about = [member for member in incident.members if member.is_about] or list(incident.members)
+        return [
+            member
+            for member in about
+            if member.entity == incident.cause or not any(self._is_below(o.entity, member.entity) for o in about)
+        ]
 
     def _is_over(self, member: Member, at_ms: int) -> bool:
         """Whether a flood of tellings ended there: it paused for much longer than it ever had.
@@ -111,29 +173,34 @@ class Nearness:
 
     def to_alert(self, alert: AlertSketch, other: AlertSketch) -> Link:
         """The tie of two alerts. What has waited for long is old news, even on the same entity."""
-        saturated = other.signal == "saturation"
-        members = [
-            Member(entity=e, first_ms=other.since_ms, last_ms=other.since_ms, is_saturated=saturated)
-            for e in other.ends
-        ]
-        links = [self.to_member(alert, member) for member in members]
+        members = _members(other)
+        links = [self.to_member(alert, member, members) for member in members]
         link = links[0] if len(links) == 1 else max(links, key=lambda found: found.score)
         fresh = math.exp(-link.gap_ms / 1000 / self.weights["pending_tau_s"])
         return Link(min(link.score, fresh), link.why, link.gap_ms)
 
-    def _link(self, entity: str, alert: AlertSketch, member: Member, gap_ms: int) -> Link:
-        closeness, why, tau_s = self._place(entity, alert, member)
+    def _link(
+        self, entity: str, alert: AlertSketch, member: Member, gap_ms: int, explains: Sequence[Member]
+    ) -> Link:
+        if explains and entity != member.entity and self.graph.depends(member.entity, entity):
+            return self._noticed(member.entity, min(_gap_ms(alert, other) for other in explains))
+        closeness, why, tau_s = self._place(entity, alert, member, bool(explains))
         change = self._shared_change(entity, alert.since_ms, member) if self.changes else ""
         if change and closeness < self.weights["shared_change"]:
             closeness, why = self.weights["shared_change"], f"both follow {change}"
-        is_victim = not change and member.entity != entity and self.graph.depends(entity, member.entity)
+        is_other = member.entity != entity or not member.is_about or bool(explains)
+        is_victim = not change and is_other and self.graph.depends(entity, member.entity)
         return Link(closeness * math.exp(-gap_ms / 1000 / tau_s), why, gap_ms, is_victim)
 
-    def _place(self, entity: str, alert: AlertSketch, member: Member) -> tuple[float, str, float]:
+    def _place(
+        self, entity: str, alert: AlertSketch, member: Member, is_explained: bool
+    ) -> tuple[float, str, float]:
         """Closeness on the graph, in words, and how fast it fades (seconds)."""
         weights, name, other = self.weights, _short(entity), _short(member.entity)
-        if entity == member.entity:
+        if entity == member.entity and member.is_about and not is_explained:
             return 1.0, f"same entity {name}", weights["same_entity_tau_s"]
+        if entity == member.entity:
+            return self._per_hop(1), f"{name} suffers already from what it calls", weights["victim_tau_s"]
         hops = self.graph.below(entity).get(member.entity)
         if hops is not None:
             is_victim = alert.since_ms >= member.first_ms - weights["onset_slack_ms"]
@@ -158,7 +225,7 @@ class Nearness:
             return (
                 weights["shared_callee"] * weights["per_hop"] ** (below[0] - 2),
                 (f"{name} and {other} both depend on {_short(below[1])}"),
-                tau_s,
+                weights["shared_tau_s"],
             )
         above = _meet(self.graph.above(entity), self.graph.above(member.entity))
         if above:
@@ -178,6 +245,23 @@ class Nearness:
             if change.entity in self.graph.below(entity) and change.entity in self.graph.below(member.entity):
                 return f"change {change.id} on {_short(change.entity)}"
         return ""
+
+
+def _members(alert: AlertSketch) -> list[Member]:
+    """An alert as the entities of an incident that has nothing else."""
+    return [
+        Member(
+            entity=end, first_ms=alert.since_ms, last_ms=alert.since_ms, is_saturated=alert.signal == "saturation",
+            is_about=end in alert.places,
+        )
+        for end in alert.ends
+    ]  # fmt: skip
+
+
+def _gap_ms(alert: AlertSketch, member: Member) -> int:
+    """How far its onset is from those that the member has had."""
+    early = member.first_ms - alert.since_ms
+    return early if early >= 0 else max(alert.since_ms - member.last_ms, 0)
 
 
 def _meet(left: Mapping[str, int], right: Mapping[str, int]) -> tuple[int, str] | None:
