@@ -201,11 +201,12 @@ class Pipeline:
         incident = self._stages.assess(incident, at_ms)
         effects.incidents[incident.id] = incident
         self._stages.propose(incident, at_ms, effects)
-        for page in self._stages.pages(incident, self._told.get(incident.id)):
-            effects.pages[page.key] = page
-        self._told[incident.id] = incident
+        if incident.withheld is None or incident.status in {"resolved", "merged"}:
+            for page in self._stages.pages(incident, self._told.get(incident.id)):
+                effects.pages[page.key] = page
+            self._told[incident.id] = incident  # what is withheld was not told: it pages when nothing holds it any more
         if incident.status in {"resolved", "merged"}:
-            self._told.pop(incident.id)
+            self._told.pop(incident.id, None)
 
     def snapshot(self) -> bytes:
         """The state of every stage at `seq`, never pickle."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from tests.correlate.judges import Judges
 from tests.mlops.keeper import serving
 from tests.store.control_samples import BIG_ID, DIAGNOSER, T0, FixedClock
 from tests.store.control_samples import plan as some_plan
@@ -15,8 +16,11 @@ from tests.store.control_samples import plan as some_plan
 from mainstay.api.platform import PlatformApi, Receive, Scope, Send
 from mainstay.app.changes import ChangeDesk
 from mainstay.app.rollouts import RolloutDesk
+from mainstay.app.silences import SilenceDesk
+from mainstay.correlate import Correlate
 from mainstay.domain.budget import BudgetState
-from mainstay.domain.entities import Labels
+from mainstay.domain.effects import Effects
+from mainstay.domain.entities import Labels, Topology
 from mainstay.domain.errors import NotFound, Overloaded, Refused
 from mainstay.domain.models import VersionRef
 from mainstay.domain.outlook import OutlookState
@@ -164,6 +168,8 @@ class FakePlatform:
         self.recorded = FakeRecorded()
         self.own: Any = None
         self.kept: list[tuple[str, bytes]] = []
+        self.withholding = Correlate(Judges())
+        self.silences = SilenceDesk(self.control, self._withhold, self._decided, self.clock)
         self.changes = ChangeDesk(self.control, self._keep, self.command, self._decided, self.clock)
 
     def status(self) -> Status:
@@ -259,6 +265,14 @@ class FakePlatform:
             raise Overloaded("the inbox is full", retry_after_s=7)
         self.told.append(command)
         return len(self.told)
+
+    async def _withhold(self, command: Command) -> int:
+        """Silences and their like go to the real stage, and what it decided to the real store."""
+        seq = await self.command(command)
+        effects = Effects(decided_seq=self.control.decided_seq + 1)
+        self.withholding.command(command, Topology(), effects)
+        self.control.commit(effects)
+        return seq
 
     async def _keep(self, source: str, body: bytes) -> int:
         self.kept.append((source, body))

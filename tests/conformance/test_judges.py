@@ -23,6 +23,23 @@ INPUTS: dict[str, dict[str, Any]] = {
     "time-topology": {"at_ms": 9_000, "alert": ALERT, "edges": [["service:lab/a", "service:lab/b"]]},
     "placebo-did": question(),
     "beta-logistic": {"entity": "service:lab/b", "kind": "deploy", "callers": [["service:lab/a", 1, 1]]},
+    "dependency-order": {
+        "at_ms": 9_000,
+        "incident": "INC-2",
+        "mode": "proposed",
+        "alerts": [{**ALERT, "severity": "major"}],
+        "candidates": [
+            {
+                "incident": "INC-1",
+                "entity": "service:lab/c",
+                "symptom": "service:lab/b",
+                "hops": 1,
+                "signal": "latency",
+                "severity": "critical",
+                "since_ms": 500,
+            }
+        ],
+    },
     "tried-forecast": {"values": [float(v % 7) for v in range(60)], "horizon": 7, "season": 7},
 }
 """Least inputs per algorithm; those of the others stand in the tests of the rooms that they come from."""

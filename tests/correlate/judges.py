@@ -13,6 +13,7 @@ from mainstay.domain.signals import Normal
 from mainstay.models.correlation import Correlator
 from mainstay.models.planning import Planner
 from mainstay.models.rca import Diagnoser
+from mainstay.models.suppression import Dependency
 
 
 class Judges:
@@ -22,6 +23,7 @@ class Judges:
         self.judges = {
             "correlator": Correlator(parameters.get("correlator", {})),
             "diagnoser": Diagnoser(parameters.get("diagnoser", {})),
+            "suppressor": Dependency(parameters.get("suppressor", {})),
             "planner": Planner(parameters.get("planner", {})),
         }
         self.decisions: list[tuple[str, Decision]] = []
@@ -29,7 +31,9 @@ class Judges:
     def score(self, kind: Literal["metrics", "logs", "edges"], normal: Normal) -> Served:
         raise AssertionError("no detector belongs here")
 
-    def decide(self, kind: Literal["correlator", "diagnoser", "planner"], inputs: Mapping[str, Any]) -> Decision:
+    def decide(
+        self, kind: Literal["correlator", "diagnoser", "suppressor", "planner"], inputs: Mapping[str, Any]
+    ) -> Decision:
         frozen = msgspec.json.decode(msgspec.json.encode(inputs))
         decision = Decision(decided_by=VersionRef(kind, 1), inputs=frozen, output=self.judges[kind].decide(frozen))
         self.decisions.append((kind, decision))

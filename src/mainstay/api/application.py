@@ -11,7 +11,20 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from mainstay import __version__, console
-from mainstay.api import budget, changes, errors, health, incidents, ledger, live, outlook, people, plans, series
+from mainstay.api import (
+    budget,
+    changes,
+    errors,
+    health,
+    incidents,
+    ledger,
+    live,
+    outlook,
+    people,
+    plans,
+    series,
+    silences,
+)
 from mainstay.api.gate import Gate
 from mainstay.api.mlops import models, own, production, rollouts, training, watching
 from mainstay.api.platform import Asgi, PlatformApi
@@ -41,10 +54,12 @@ def api(platform: PlatformApi) -> Litestar:
         *health.V1_ROUTES, *incidents.ROUTES, *budget.ROUTES, *series.ROUTES, *plans.ROUTES, *models.ROUTES,
         *ledger.ROUTES, *training.ROUTES, *rollouts.ROUTES, *watching.ROUTES, *people.ROUTES, *live.ROUTES,
         *production.ROUTES, *own.ROUTES, *outlook.ROUTES, *changes.ROUTES,
+        *silences.ROUTES,
     ]  # fmt: skip
     return Litestar(
         [
             Router("/api/v1", route_handlers=v1),
+            Router("/api/v2", route_handlers=silences.AMTOOL_ROUTES),
             *health.ROOT_ROUTES,
         ],
         guards=[gate],

@@ -99,13 +99,18 @@ class PlatformApi(Protocol):
         ...
 
     @property
-    def own(self) -> Any:
-        """Where models of the user's own come in; `api.mlops.own.Owns` says what is asked of it."""
+    def changes(self) -> Any:
+        """What is said and asked of changes; `api.changes.Desk` says what."""
         ...
 
     @property
-    def changes(self) -> Any:
-        """What is said and asked of changes; `api.changes.Desk` says what."""
+    def silences(self) -> Any:
+        """What is said and asked of silences and their like; `api.silences.routes.Desk` says what."""
+        ...
+
+    @property
+    def own(self) -> Any:
+        """Where models of the user's own come in; `api.mlops.own.Owns` says what is asked of it."""
         ...
 
     def status(self) -> Status:

@@ -15,6 +15,7 @@ from mainstay.app.health import Health, Heartbeat
 from mainstay.app.lines import log_lines, span_lines
 from mainstay.app.recorded import Recorded
 from mainstay.app.rollouts import RolloutDesk
+from mainstay.app.silences import SilenceDesk
 from mainstay.app.training import Training
 from mainstay.app.watching import Watching
 from mainstay.app.wiring import wire
@@ -89,7 +90,7 @@ class Platform:
         self.ingest_door = IngestDoor(
             inbox=self.inbox,
             authenticate=self.control.people.sender,
-            current_alerts=lambda: [*self.line.detect.firing, *self.line.outlook.firing],
+            current_alerts=lambda: self.line.correlate.marked([*self.line.detect.firing, *self.line.outlook.firing]),
             newcomers=Newcomers(self.line.normalizer.knows, settings.limits.new_series_per_minute),
             secrets=Secrets.read(settings.webhooks.github_secret_file, settings.webhooks.gitlab_secret_file),
         )
@@ -117,9 +118,10 @@ class Platform:
         self.watching = Watching(self.line, self.clock)
         self.recorded = Recorded(self.line.telemetry, self.control)
         self.own = OwnModels(self.line.registry)
+        self.changes = ChangeDesk(self.control, self._keep, self.command, self._until_decided, self.clock)
+        self.silences = SilenceDesk(self.control, self.command, self._until_decided, self.clock)
         self.health = Health(self.line, self.inbox, self.engine, self.ingest_door, self.clock)
         self._heartbeat = Heartbeat(self.health.is_ok, self._cry)
-        self.changes = ChangeDesk(self.control, self._keep, self.command, self._until_decided, self.clock)
         self._limits = Heartbeat(self.health.is_within_limits, self._cry_limit)
         self._tasks: list[asyncio.Task[None]] = []
         self._expire_at_ns = 0
@@ -300,14 +302,14 @@ class Platform:
         """Hand a command to the pipeline; durable when this returns."""
         return await asyncio.wrap_future(self.inbox.append("control", "command", command.body()))
 
-    async def request(self, incident: str, wish: Wish, user: User) -> Plan:
-        """A runbook by hand: the plan, in the order of all records like everything that people say, and dry run."""
     async def _keep(self, source: str, body: bytes) -> int:
         return await asyncio.wrap_future(self.inbox.append("alerts", source, body))
 
     async def _until_decided(self, seq: int) -> None:
         await asyncio.wrap_future(self.engine.decided(seq))
 
+    async def request(self, incident: str, wish: Wish, user: User) -> Plan:
+        """A runbook by hand: the plan, in the order of all records like everything that people say, and dry run."""
         asked = await asyncio.to_thread(self.requests.plan, incident, wish, user)
         arguments = {"plan": msgspec.json.encode(asked).decode(), "title": asked.title}
         seq = await self.command(

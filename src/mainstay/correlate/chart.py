@@ -76,6 +76,16 @@ class Map:
         """Whether a fault of the other can be felt by this one; itself is True."""
         return other in self._reach(entity, down=True)
 
+    def below(self, entity: str, hops: int, most: int) -> list[tuple[str, int]]:
+        """What it depends on, at most so many calls away, with their number; nearest first."""
+        found: list[tuple[str, int]] = []
+        for other, (far, _) in self._reach(entity, down=True).items():
+            if far > hops or len(found) >= most:
+                break
+            if far:
+                found.append((other, far))
+        return found
+
     def path(self, one: str, other: str) -> tuple[Pair, ...]:
         """The calls that connect two entities: one under the other, else both over a third, else both under one."""
         if one > other:

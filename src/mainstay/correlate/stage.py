@@ -16,6 +16,7 @@ from mainstay.correlate.register import Register
 from mainstay.correlate.repeats import Repeats
 from mainstay.correlate.state import FORMAT, MOST_GROUPINGS, REOPEN_MS, Held, Kept, State
 from mainstay.correlate.views import in_order
+from mainstay.correlate.withhold.withhold import KINDS, Withhold
 from mainstay.domain.alerts import SEVERITIES, Alert
 from mainstay.domain.changes import Change
 from mainstay.domain.effects import Effects
@@ -65,6 +66,16 @@ class Correlate:
         """How many alerts each open incident has."""
         return [len(held.alerts) for held in self._state.held.values() if held.is_open]
 
+    def marked(self, alerts: Sequence[Alert]) -> list[Alert]:
+        """Alerts of detection with what withholds them here; safe while the pipeline runs."""
+        known = ((alert, self._register.holding(alert.id)) for alert in alerts)
+        return [
+            msgspec.structs.replace(alert, withheld=kept.alert.withheld)
+            if held is not None and (kept := held.alerts.get(alert.id)) is not None and kept.alert.withheld is not None
+            else alert
+            for alert, held in known
+        ]
+
     def incident_of(self, alert: str) -> str:
         """The open incident that an alert is in; "" for none."""
         held = self._register.holding(alert)
@@ -79,22 +90,29 @@ class Correlate:
             self._concerns(change)
         self._repeats.rename(effects)
         _enrich(effects, topology)
+        self._withhold.mark(moment)
         raised = {entry.subject: entry.id for entry in effects.entries if entry.kind in ("alert", "alert-resolved")}
         for alert in sorted(effects.alerts.values(), key=lambda a: (a.since_ms, a.id)):
             self._alert(Kept(alert, raised.get(alert.id, alert.id)), moment)
         for alert in normal.alerts:
             self._repeats.told(alert, moment)
         self._look_after(moment)
+        self._withhold.review(moment)
         self._leave(moment)
 
     def command(self, command: Command, topology: Topology, effects: Effects) -> str:
         """Do what a person asked; says what was done, or why nothing. It raises nothing: the record is in the order."""
-        says = obey(command, self._register, effects)
         moment = Moment(self._register, self._map(topology), self._models, effects, command.at_ms)
+        if command.kind in KINDS:
+            says = self._withhold.command(command, moment)
+            self._leave(moment)
+            return says
+        says = obey(command, self._register, effects)
         for name in list(self._register.touched):
             held = self._state.held.get(name)
             if held is not None and held.is_changed and is_due(held, command.at_ms):
                 diagnose(held, moment)
+        self._withhold.review(moment)
         self._leave(moment)
         return says
 
@@ -114,6 +132,7 @@ class Correlate:
         self._state = state
         self._register = Register(state)
         self._repeats = Repeats(self._register)
+        self._withhold = Withhold(state.withheld, self._register)
         self._chart: tuple[Topology, Map] | None = None
 
     def _observe(self, normal: Normal) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from mainstay.correlate.recent import RecentCalls, RecentLines
 from mainstay.correlate.symptoms import is_hint, symptom_of
 from mainstay.correlate.vitals import Vitals
+from mainstay.correlate.withhold.state import WithheldState
 from mainstay.domain.alerts import Alert
 from mainstay.domain.changes import Change
 from mainstay.domain.incidents import Grouping, Incident, TimelineEntry
@@ -213,6 +214,7 @@ class State(msgspec.Struct):
     calls: RecentCalls = msgspec.field(default_factory=RecentCalls)
     lines: RecentLines = msgspec.field(default_factory=RecentLines)
     vitals: Vitals = msgspec.field(default_factory=Vitals)
+    withheld: WithheldState = msgspec.field(default_factory=WithheldState)
 
     def note_changes(self, changes: Iterable[Change], at_ms: int) -> list[Change]:
         """Remember changes; what is new among them."""

@@ -8,6 +8,7 @@ import msgspec
 
 from mainstay.domain.entities import DEFAULT_TENANT
 from mainstay.domain.models import VersionRef
+from mainstay.domain.silences import Withheld
 
 Severity = Literal["critical", "major", "minor", "info"]
 AlertStatus = Literal["firing", "resolved"]
@@ -54,6 +55,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
         p_value: Chance of a value this strange in normal operation; None for a user's rule.
         suppressed: It exists, is listed and joins an incident, but opens none; `suppressed_by` says what holds it back:
             the team's page budget, flapping, an earlier verdict, or a floor of the settings.
+        withheld: Why it pages nobody at this moment although it may: a silence, a maintenance window, or the
+            suppression of symptoms; None when nothing holds it.
         tier, owner: Of the entity that it is about, as the topology had them then.
     """
 
@@ -82,6 +85,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     generator_url: str = ""
     tier: int | None = None
     owner: str | None = None
+    withheld: Withheld | None = None
 
     @property
     def call(self) -> tuple[str, str]:

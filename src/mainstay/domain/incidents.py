@@ -9,6 +9,7 @@ import msgspec
 from mainstay.domain.alerts import Evidence, Severity
 from mainstay.domain.entities import DEFAULT_TENANT
 from mainstay.domain.models import VersionRef
+from mainstay.domain.silences import Withheld
 
 IncidentStatus = Literal["open", "acknowledged", "resolved", "merged"]
 Cause = Literal[
@@ -74,6 +75,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         critical_failure: The worst symptom in words. `impact`: entity ids that suffer, the cause not among them.
         groupings: Of the first 500 alerts; `more_alerts` counts those beyond, whose groupings stand in the ledger.
         evidence: What suspects and summary cite by id.
+        withheld: Why the page that it has to tell is held back; None when none is.
     """
 
     id: str
@@ -98,3 +100,4 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_by: str = ""
     merged_into: str = ""
     more_alerts: int = 0
+    withheld: Withheld | None = None

@@ -9,7 +9,7 @@ import msgspec
 EntryKind = Literal[
     "alert", "alert-resolved", "grouping", "incident", "suppression", "diagnosis", "plan", "approval", "step",
     "verification", "verdict", "label", "page", "version", "deployment", "batch", "user", "policy", "resolution",
-    "experiment", "training",
+    "experiment", "training", "silence",
     "finding", "recall", "inventory", "gate", "rollout", "impact", "change-forecast", "prediction",
 ]  # fmt: skip
 

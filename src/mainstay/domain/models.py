@@ -8,8 +8,8 @@ import msgspec
 
 Role = Literal["live", "shadow", "canary", "retired"]
 ModelKind = Literal[
-    "metrics", "logs", "edges", "entities", "predictions", "correlator", "diagnoser", "planner", "forecaster",
-    "impact", "change-risk", "predictor",
+    "metrics", "logs", "edges", "entities", "predictions", "correlator", "diagnoser", "suppressor", "planner",
+    "forecaster", "impact", "change-risk", "predictor",
 ]  # fmt: skip
 
 

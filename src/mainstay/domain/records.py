@@ -38,7 +38,7 @@ class Record:
 
 CommandKind = Literal[
     "acknowledge", "resolve", "merge", "split", "verdict", "deploy", "rollback", "plan-outcome", "suppress",
-    "request-plan", "govern", "rollout", "assess-change",
+    "request-plan", "govern", "rollout", "assess-change", "silence", "maintenance", "suppression",
 ]  # fmt: skip
 
 
@@ -53,6 +53,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
             · `plan-outcome`: status, says · `request-plan`: plan, whole, as JSON
             · `govern`: what is written down of a model, each value as JSON.
             · `assess-change`: change, whole, as JSON; the subject is the forecast's id.
+            · `silence`, `maintenance`: put, whole, as JSON; or ends_ms (extended, or ended by now)
+            · `suppression`: mode, why; the subject is the team
             · `rollout`: challenger, scope, why, change (standard, normal), evidence as JSON.
     """
 

@@ -87,7 +87,8 @@ class IngestDoor:
 
     def handles(self, path: str) -> bool:
         """Whether a path is one of ours."""
-        return predictions.pattern_of(path) in PATHS or path.startswith(alertmanager_api.PREFIX)
+        is_api = path.startswith(alertmanager_api.PREFIX) and not path.startswith(alertmanager_api.OF_PEOPLE)
+        return is_api or predictions.pattern_of(path) in PATHS
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -112,8 +113,6 @@ class IngestDoor:
         is_api = request.path.startswith(alertmanager_api.PREFIX)
         if is_api and request.method in ("GET", "HEAD"):
             return alertmanager_api.answer(request.path, request.query, self._current_alerts, self._started_ns)
-        if request.path == "/api/v2/silences":
-            raise Rejected(400, "Mainstay makes no silences: make it in your own Alertmanager")
         if request.method != "POST" or predictions.pattern_of(request.path) not in PATHS:
             allowed = "GET, POST" if request.path == "/api/v2/alerts" else "GET" if is_api else "POST"
             raise Rejected(405, f"{request.path} takes {allowed}, not {request.method}", {"allow": allowed})

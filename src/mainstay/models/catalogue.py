@@ -23,13 +23,15 @@ from mainstay.models.planning import Planner
 from mainstay.models.prediction import Predictor
 from mainstay.models.predictions import PredictionWatch
 from mainstay.models.rca import Diagnoser
+from mainstay.models.suppression import Dependency
 from mainstay.models.traces.edges import EdgeShift
 
 DETECTORS: dict[str, type[Streaming]] = {
     cls.ALGORITHM: cls for cls in (RobustSeason, TemplateWatch, EdgeShift, EntityRelations, PredictionWatch)
 }
 JUDGES: dict[str, type[Pure]] = {
-    cls.ALGORITHM: cls for cls in (Correlator, Diagnoser, Planner, Forecaster, ImpactJudge, ChangeRisk, Predictor)
+    cls.ALGORITHM: cls
+    for cls in (Correlator, Diagnoser, Dependency, Planner, Forecaster, ImpactJudge, ChangeRisk, Predictor)
 }
 SHIPPED: dict[ModelKind, str] = {
     "metrics": RobustSeason.ALGORITHM,
@@ -39,6 +41,7 @@ SHIPPED: dict[ModelKind, str] = {
     "predictions": PredictionWatch.ALGORITHM,
     "correlator": Correlator.ALGORITHM,
     "diagnoser": Diagnoser.ALGORITHM,
+    "suppressor": Dependency.ALGORITHM,
     "planner": Planner.ALGORITHM,
     "forecaster": Forecaster.ALGORITHM,
     "impact": ImpactJudge.ALGORITHM,

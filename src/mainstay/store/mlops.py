@@ -12,6 +12,7 @@ from mainstay.domain.changes import ChangeForecast, ChangeImpact, PlaceboTally
 from mainstay.domain.effects import Effects
 from mainstay.domain.ledger import Entry
 from mainstay.domain.rollouts import GatePolicyRecord, Rollout
+from mainstay.domain.silences import Silence, Suppression, Window, Withholding
 from mainstay.domain.training import Experiment, TrainingRequest, TrainingRun
 from mainstay.domain.watching import Finding, Governance, RecallMark
 from mainstay.store import documents as doc
@@ -58,6 +59,10 @@ RECORDS: dict[type[Any], RecordKind[Any]] = {
         RecordKind[Any]("change-impact", ChangeImpact, lambda i: (i.entity, i.verdict, i.at_ms)),
         RecordKind[Any]("change-forecast", ChangeForecast, lambda f: (f.change, f.outcome, f.at_ms)),
         RecordKind[Any]("placebo-tally", PlaceboTally, lambda t: (t.id, "", t.at_ms)),
+        RecordKind[Any]("silence", Silence, lambda s: (s.by, s.ended_by, s.ends_ms)),
+        RecordKind[Any]("maintenance", Window, lambda w: (w.by, w.ended_by, w.ends_ms)),
+        RecordKind[Any]("suppression", Suppression, lambda s: (s.id, s.mode, s.at_ms)),
+        RecordKind[Any]("withholding", Withholding, lambda w: (w.ref, w.status, w.at_ms)),
         RecordKind[Any]("recall-mark", RecallMark, lambda m: (str(m.version), m.status, m.at_ms)),
     )
 }

@@ -1,35 +1,30 @@
 """Being an Alertmanager for those who ask: what `amtool` and dashboards read (API v2).
 
-Silences and routes stay in the user's own Alertmanager: here are none, and none can be made.
+Silences are people's, not senders': `api/silences/alertmanager.py` answers for them. Routes stay in the user's own
+Alertmanager.
 Source: github.com/prometheus/alertmanager, api/v2/openapi.yaml.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs
 
-import pyarrow as pa
-from pyarrow.compute import match_substring_regex
-
 from mainstay.domain.alerts import Alert
-from mainstay.domain.errors import BadInput
 from mainstay.ingest.answers import Answer, json_answer
+from mainstay.matching import matcher_of, matches
 
 PREFIX = "/api/v2/"
+OF_PEOPLE = ("/api/v2/silence/", "/api/v2/silences")
 RECEIVER = {"name": "mainstay"}
-CONFIG = """# Mainstay keeps no routes and silences: they stay in your own Alertmanager.
+CONFIG = """# Mainstay keeps no routes: they stay in your own Alertmanager.
 route:
   receiver: mainstay
 receivers:
 - name: mainstay
 """
-MATCHER = re.compile(r'\s*([^=!~\s]+)\s*(=~|!~|!=|=)\s*"?(.*?)"?\s*', re.DOTALL)
-MOST_MATCHER = 512
-Matcher = Callable[[Mapping[str, str]], bool]
 
 
 def answer(path: str, query: bytes, alerts: Callable[[], Sequence[Alert]], started_ns: int) -> Answer:
@@ -48,8 +43,6 @@ def answer(path: str, query: bytes, alerts: Callable[[], Sequence[Alert]], start
         return json_answer(200, status(started_ns))
     if resource == "receivers":
         return json_answer(200, [RECEIVER])
-    if resource == "silences":
-        return json_answer(200, [])
     return json_answer(404, {"code": 404, "message": f"Mainstay has no {path}"})
 
 
@@ -67,7 +60,7 @@ def status(started_ns: int) -> dict[str, Any]:
 def gettable(alerts: Sequence[Alert], query: bytes) -> list[dict[str, Any]]:
     """Alerts as Alertmanager lists them, narrowed by `active`, `silenced` and `filter`."""
     asked = parse_qs(query.decode("latin-1"))
-    matchers = [matcher(text) for text in asked.get("filter", ())]
+    matchers = [matcher_of(text) for text in asked.get("filter", ())]
     wants = {
         "active": asked.get("active", ["true"])[-1] != "false",
         "suppressed": asked.get("silenced", ["true"])[-1] != "false",
@@ -75,8 +68,9 @@ def gettable(alerts: Sequence[Alert], query: bytes) -> list[dict[str, Any]]:
     listed = []
     for alert in alerts:
         labels = labels_of_alert(alert)
-        state = "suppressed" if alert.suppressed else "active"
-        if alert.status == "firing" and wants[state] and all(matches(labels) for matches in matchers):
+        known = {name: (value,) for name, value in labels.items()}
+        state = "suppressed" if alert.suppressed or alert.withheld is not None else "active"
+        if alert.status == "firing" and wants[state] and all(matches(one, known) for one in matchers):
             listed.append(_gettable(alert, labels, state))
     return listed
 
@@ -96,36 +90,18 @@ def _gettable(alert: Alert, labels: dict[str, str], state: str) -> dict[str, Any
         "fingerprint": alert.fingerprint,
         "receivers": [RECEIVER],
         "startsAt": _iso(alert.since_ms),
-        "status": {"state": state, "silencedBy": [], "inhibitedBy": [], "mutedBy": []},
+        "status": {"state": state, **_by(alert)},
         "updatedAt": _iso(alert.at_ms),
         "generatorURL": alert.generator_url,
         "labels": labels,
     }
 
 
-def matcher(text: str) -> Matcher:
-    """One label matcher in Prometheus' notation.
-
-    >>> matcher('severity=~"crit.*"')({"severity": "critical"})
-    True
-    """
-    parts = MATCHER.fullmatch(text.strip().removeprefix("{").removesuffix("}")) if len(text) <= MOST_MATCHER else None
-    if parts is None:
-        raise BadInput(f'expected a matcher such as severity="critical", got {text[:100]!r}')
-    name, operator, value = parts.groups()
-    if operator in ("=", "!="):
-        return lambda labels: (labels.get(name, "") == value) == (operator == "=")
-    _fullmatch(value, "")  # refused here, not at the first alert
-    return lambda labels: _fullmatch(value, labels.get(name, "")) == (operator == "=~")
-
-
-def _fullmatch(pattern: str, text: str) -> bool:
-    """RE2, as Prometheus and Alertmanager have it: a sender's `(a+)+` costs the length of the text, not its power."""
-    try:
-        found = match_substring_regex(pa.array([text]), rf"\A(?:{pattern})\z")
-    except pa.ArrowInvalid as error:
-        raise BadInput(f"matcher {pattern[:100]!r} is not a regular expression: {error}") from None
-    return bool(found[0].as_py())
+def _by(alert: Alert) -> dict[str, list[str]]:
+    """By which silence, maintenance window or suppression no page leaves for it."""
+    held = alert.withheld
+    found = {"silence": "silencedBy", "dependency": "inhibitedBy", "maintenance": "mutedBy"}
+    return {word: [held.ref] if held is not None and held.by == by else [] for by, word in found.items()}
 
 
 def _iso(at_ms: int) -> str:

@@ -30,6 +30,7 @@ LIMITS: Mapping[str, tuple[str, ...]] = {
     "predictions": ("It sees what is sent to it: predictions and, later, labels.",),
     "forecaster": ("It goes on with what was: of what has never happened it knows nothing.",),
     "correlator": ("It goes by time, calls and hosts; two faults at once that touch are told apart only by these.",),
+    "suppressor": ("It goes by who depends on whom and who began first; a fault beside another looks like a symptom.",),
     "diagnoser": ("A suspect is ranked, not proved; what is not watched is never one.",),
     "planner": (
         "It chooses among the runbooks that there are, and fills in nothing that the inventory does not hold.",

@@ -20,6 +20,7 @@ PURPOSES: Mapping[str, str] = {
     "predictions": "watches a model that the user runs in production, and raises alerts when it drifts",
     "forecaster": "says where a metric will be, and which limit it will reach when",
     "correlator": "groups alerts into incidents",
+    "suppressor": "says whose alerts are symptoms of an incident that is known already",
     "diagnoser": "ranks the suspects of an incident",
     "planner": "chooses the runbook that is proposed",
     "impact": "says what a change did, against unchanged peers and placebo changes",

@@ -23,6 +23,23 @@ INPUTS: dict[str, dict[str, Any]] = {
         "signals": {"latency": _SHOP},
         "clean": ["1" * 60] * 5,
     },
+    "suppressor": {
+        "at_ms": 9_000,
+        "incident": "INC-2",
+        "mode": "proposed",
+        "alerts": [{**_ALERT, "severity": "major"}],
+        "candidates": [
+            {
+                "incident": "INC-1",
+                "entity": "service:lab/c",
+                "symptom": "service:lab/b",
+                "hops": 1,
+                "signal": "latency",
+                "severity": "critical",
+                "since_ms": 500,
+            }
+        ],
+    },
     "correlator": {"at_ms": 9_000, "alert": _ALERT, "edges": [["service:lab/a", "service:lab/b"]]},
     "forecaster": {"values": [float(v % 7) for v in range(60)], "horizon": 7, "season": 7},
     "predictor": {"features": ["odd", "again"], "services": ["service:lab/b"], "rows": [[2.0, 0.7]]},

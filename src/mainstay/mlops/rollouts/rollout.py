@@ -32,8 +32,11 @@ from mainstay.mlops.seat import Second
 
 log = logging.getLogger(__name__)
 ONLY_EVERYWHERE = frozenset(
-    {"predictions", "correlator", "diagnoser", "planner", "forecaster", "entities", "impact", "change-risk", "predictor"}
-)
+    {
+        "predictions", "correlator", "suppressor", "diagnoser", "planner", "forecaster", "entities", "impact",
+        "change-risk", "predictor",
+    }
+)  # fmt: skip
 """Kinds whose versions are deployed for everything at once."""
 
 
