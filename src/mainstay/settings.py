@@ -114,6 +114,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         training: When model versions are made anew.
         watching: How models are watched, and whether what is found closes automation.
         outlook: How far ahead is looked at what can run out, and how much of it is told.
+        keep_traces: Share of traces without anything interesting that are kept whole; 1 keeps every trace.
         approval_expires_s: How long a yes holds.
         keep_inbox: Never purge received bodies: a recording for `mainstay replay`.
         allowed_hosts: Host headers accepted beside loopback.
@@ -124,6 +125,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     hot_s: float = 3600
     tick_s: float = 5.0
     snapshot_s: float = 15.0
+    keep_traces: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.05
     telemetry_memory: str = "192MB"
     catalog: str = ""
     mapping: str = ""

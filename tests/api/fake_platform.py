@@ -33,6 +33,7 @@ from mainstay.domain.verdicts import Verdict
 from mainstay.domain.views import (
     Audited,
     Explained,
+    KeptTrace,
     LogLine,
     ParameterValues,
     Reperformed,
@@ -96,6 +97,16 @@ class FakeRecorded:
 
     def templates(self, entity: str, extent: tuple[int, int], limit: int) -> list[TemplateCount]:
         return [TemplateCount(id=7, text="took <*> ms", numbered="took <1> ms", lines=2)]
+
+    def traces(self, entity: str, why: str, extent: tuple[int, int], limit: int) -> list[KeptTrace]:
+        found = KeptTrace(trace_id="ab" * 16, start_ms=float(extent[0]), duration_ms=3.25, entity=entity,
+                          name="GET /", spans=1, errors=0, why=why or "slow")  # fmt: skip
+        return [found][:limit]
+
+    def traces_of(self, name: str, limit: int) -> list[KeptTrace]:
+        if name != "INC-1":
+            raise NotFound(f"there is no incident {name!r}")
+        return self.traces("service:prod/payments", "alert", (0, 1), limit)
 
     def values(self, template: int, number: int, extent: tuple[int, int], entity: str, limit: int) -> ParameterValues:
         if (template, number) != (7, 1):

@@ -103,6 +103,12 @@ def test_values_of_a_template(viewer: Client) -> None:
     assert (found["lines"], found["distinct"], found["other_lines"]) == (2, 1, 0)
 
 
+def test_kept_traces_by_entity_and_by_incident(viewer: Client) -> None:
+    found = viewer.get("traces", entity="service:prod/payments", since_ms=5, why="error")
+    assert [(one["start_ms"], one["why"], one["entity"]) for one in found] == [(5.0, "error", "service:prod/payments")]
+    assert viewer.get("traces", incident="INC-1")[0]["why"] == "alert"
+
+
 def test_logs_and_traces(viewer: Client) -> None:
     assert viewer.get("logs", entity="service:prod/payments")[0]["body"] == "<img onerror=x>"
     assert viewer.get(f"traces/{'ab' * 16}")[0]["duration_ms"] == 3.25
@@ -237,7 +243,7 @@ def test_verdicts(clients: dict[str, Client], body: dict[str, Any], status: int)
 
 NOT_THERE = [
     "incidents/INC-9", "alerts/A-9", "plans/P-9", "models/nothing", "ledger/nothing", "entities/service:prod/nobody",
-    "series/17/points", "logs/templates/7/values/2", f"traces/{'00' * 16}", "incidents?before=INC-9",
+    "series/17/points", "logs/templates/7/values/2", "traces?incident=INC-9", f"traces/{'00' * 16}", "incidents?before=INC-9",
 ]  # fmt: skip
 
 

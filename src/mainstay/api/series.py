@@ -17,7 +17,7 @@ from mainstay.domain.changes import Change
 from mainstay.domain.entities import Edge, Entity, Labels
 from mainstay.domain.errors import BadInput, NotFound
 from mainstay.domain.signals import F64, I64, Series
-from mainstay.domain.views import Explained, LogLine, ParameterValues, SpanLine, TemplateCount
+from mainstay.domain.views import Explained, KeptTrace, LogLine, ParameterValues, SpanLine, TemplateCount
 
 HOUR_MS = 3_600_000
 _TRACE = re.compile(r"[0-9a-f]{32}")
@@ -75,6 +75,14 @@ class Reads(Protocol):
 
     def templates(self, entity: str, extent: tuple[int, int], limit: int) -> Sequence[TemplateCount]:
         """By template, the most said first; `extent` is since and until, ms."""
+        ...
+
+    def traces(self, entity: str, why: str, extent: tuple[int, int], limit: int) -> Sequence[KeptTrace]:
+        """Traces that were kept, newest first; "" is any."""
+        ...
+
+    def traces_of(self, name: str, limit: int) -> Sequence[KeptTrace]:
+        """Those to look at in an incident; NotFound when there is no such incident."""
         ...
 
     def values(self, template: int, number: int, extent: tuple[int, int], entity: str, limit: int) -> ParameterValues:
@@ -171,6 +179,23 @@ def _extent(platform: Platform, since_ms: int | None, until_ms: int | None) -> t
     return until - HOUR_MS if since_ms is None else since_ms, until
 
 
+@get("/traces", role="viewer", sync_to_thread=True)
+def list_traces(
+    platform: Platform,
+    entity: FromQuery[str] = "",
+    why: FromQuery[str] = "",
+    incident: FromQuery[str] = "",
+    since_ms: Ms = None,
+    until_ms: Ms = None,
+    limit: Limit = 100,
+) -> list[KeptTrace]:
+    """Traces that were kept whole, newest first, the last hour unless told; of an incident, those to look at in it."""
+    reads: Reads = platform.recorded
+    if incident:
+        return list(reads.traces_of(incident, limit))
+    return list(reads.traces(entity, why, _extent(platform, since_ms, until_ms), limit))
+
+
 @get("/traces/{trace:str}", role="viewer", sync_to_thread=True)
 def show_trace(platform: Platform, trace: FromPath[str]) -> list[SpanLine]:
     """The spans of one trace by start."""
@@ -178,7 +203,7 @@ def show_trace(platform: Platform, trace: FromPath[str]) -> list[SpanLine]:
         raise BadInput(f"a trace id is 32 digits of lower-case hex; got {trace[:40]!r}")
     spans = list(platform.spans(trace))
     if not spans:
-        raise NotFound(f"there is no trace {trace!r}; it may have expired")
+        raise NotFound(f"there is no trace {trace!r}: it was not kept, or has expired")
     return spans
 
 
@@ -223,5 +248,5 @@ def list_unplaced(platform: Platform) -> list[Labels]:
 
 ROUTES = [
     list_series, show_points, list_logs, show_trace, list_entities, list_edges, show_entity, explain, list_unplaced,
-    list_templates, list_values,
+    list_templates, list_values, list_traces,
 ]  # fmt: skip

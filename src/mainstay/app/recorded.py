@@ -6,12 +6,18 @@ import re
 from collections.abc import Sequence
 
 from mainstay.domain.errors import NotFound
-from mainstay.domain.signals import Template
-from mainstay.domain.views import ParameterValues, TemplateCount, ValueCount
+from mainstay.domain.incidents import Incident
+from mainstay.domain.signals import Template, TraceLine
+from mainstay.domain.views import KeptTrace, ParameterValues, TemplateCount, ValueCount
 from mainstay.store.control import Control
 from mainstay.store.telemetry import Telemetry
 
 _PLACE = re.compile(r"<(\d+)>")
+_TRACE = re.compile(r"[0-9a-f]{32}")
+NAMES = ("trace_slow", "trace_failing", "trace_usual")
+LATEST_MS = 1 << 43  # nanoseconds of it still fit 64 bits
+BEFORE_MS = 120_000
+"""So long before an incident the calls that it is compared with may have been made."""
 
 
 class Recorded:
@@ -30,6 +36,35 @@ class Recorded:
             for number, lines in counts
             for one in [known.get(number, nothing)]
         ]
+
+    def traces(self, entity: str, why: str, extent: tuple[int, int], limit: int) -> Sequence[KeptTrace]:
+        """Traces that were kept, newest first; of one entity, or for one reason, when that is given."""
+        found = self._telemetry.traces([entity] if entity else [], extent, why, limit)
+        return [_shown(line) for line in found]
+
+    def traces_of(self, name: str, limit: int) -> Sequence[KeptTrace]:
+        """Traces to look at in an incident: those that its alerts name, then those of its entities since it began.
+
+        Raises:
+            NotFound: There is no such incident.
+        """
+        incident = self._control.incident(name)
+        if incident is None:
+            raise NotFound(f"there is no incident {name[:200]!r}")
+        extent = incident.since_ms - BEFORE_MS, incident.resolved_ms or LATEST_MS
+        told = self._told(incident)
+        named = self._telemetry.traces_among([bytes.fromhex(trace) for trace in told], extent)
+        lines = {line.trace: line for line in (*named, *self._telemetry.traces(incident.entities, extent, "", limit))}
+        return [_shown(line, told.get(line.trace.hex(), "")) for line in lines.values()][:limit]
+
+    def _told(self, incident: Incident) -> dict[str, str]:
+        """Trace (hex) → what an alert of the incident says of it."""
+        found: dict[str, str] = {}
+        for alert in self._control.alerts_by_id([one.alert for one in incident.groupings]):
+            for label in NAMES:
+                if _TRACE.fullmatch(alert.labels.get(label, "")):
+                    found.setdefault(alert.labels[label], f"{label.partition('_')[2]}: {alert.name}")
+        return found
 
     def values(
         self, template: int, number: int, extent: tuple[int, int], entity: str = "", limit: int = 50
@@ -57,3 +92,17 @@ class Recorded:
             other_lines=others,
             values=tuple(ValueCount(value=value, lines=count, last_ms=at_ms) for value, count, at_ms in most),
         )
+
+
+def _shown(line: TraceLine, told: str = "") -> KeptTrace:
+    return KeptTrace(
+        trace_id=line.trace.hex(),
+        start_ms=line.start_ns / 1e6,
+        duration_ms=line.duration_ms,
+        entity=line.entity,
+        name=line.name,
+        spans=line.spans,
+        errors=line.errors,
+        why=line.why,
+        told=told,
+    )

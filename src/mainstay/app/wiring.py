@@ -72,7 +72,7 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
         Corrupt: A store is damaged.
     """
     catalogue = load_runbooks(settings.runbooks, force=settings.force_runbook)
-    normalizer = Normalizer(settings.mapping or None, settings.catalog or None)
+    normalizer = Normalizer(settings.mapping or None, settings.catalog or None, keep_traces=settings.keep_traces)
     telemetry = Telemetry(
         data / "telemetry",
         retention_s=settings.retention_s,
@@ -110,7 +110,7 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
         correlate=correlate,
         changes=changes,
         assess=assessed,
-        learn=_in_turn(proposals.learn, detect.saw, outlook.saw, serving.saw, watch.saw),
+        learn=_in_turn(proposals.learn, normalizer.saw, detect.saw, outlook.saw, serving.saw, watch.saw),
         propose=proposals.apply,
         pages=paged,
         command=_taken(commands, watch, lambda command, effects: changes.assess(command, normalizer.topology, effects)),

@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "entities": ("show:entities", "What is watched, and why a label set is which entity."),
     "topology": ("topology:topology", "Who depends on whom: import it from Backstage or a CMDB."),
     "logs": ("recorded:logs", "What was said: lines, templates, the values in them."),
+    "traces": ("recorded:traces", "Calls that were kept whole: list and show."),
     "ledger": ("ledger:ledger", "The record of every decision: list, verify, perform again."),
     "users": ("people:users", "People and their roles."),
     "tokens": ("people:tokens", "What may send, and what may call."),

@@ -1,9 +1,10 @@
-"""What was said: lines, their templates, and the values that stood in them."""
+"""What was said and what calls were kept: lines, templates, the values in them, traces."""
 
 from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import click
 
@@ -69,3 +70,64 @@ def list_values(
 
 def _since_ms(hours: float) -> int:
     return int((time.time() - 3600 * hours) * 1000)
+
+
+@click.group()
+def traces() -> None:
+    """Calls that were kept whole: failing, slow, new ones, those that alerts name, and a sample."""
+
+
+@traces.command("list")
+@click.option("--incident", default="", help="Those to look at in an incident.")
+@click.option("--entity", default="", help="Those that it took part in.")
+@click.option("--why", default="", type=click.Choice(["", "alert", "error", "new", "slow", "sample"]))
+@hours
+@limited
+@as_json
+@with_client
+def list_traces(client: Client, incident: str, entity: str, why: str, hours: float, limit: int, as_json: bool) -> None:
+    """Newest first."""
+    asked = {"incident": incident} if incident else {"entity": entity, "why": why, "since_ms": _since_ms(hours)}
+    rows = client.get("traces", limit=limit, **asked)
+    columns = {"TRACE": "trace_id", "AT": "start_ms", "TOOK MS": "duration_ms", "BEGAN": "entity", "WHAT": "name",
+               "SPANS": "spans", "ERRORS": "errors", "WHY": "why", "ALERT": "told"}  # fmt: skip
+    show([{**row, "duration_ms": f"{row['duration_ms']:.1f}"} for row in rows], columns, as_json, "no trace was kept")
+
+
+@traces.command("show")
+@click.argument("trace")
+@as_json
+@with_client
+def show_trace(client: Client, trace: str, as_json: bool) -> None:
+    """The spans of one trace, each under the one that called it."""
+    spans = client.get(f"traces/{trace}")
+    if as_json:
+        click.echo(json.dumps(spans, indent=2, ensure_ascii=False))
+        return
+    for depth, span in nested(spans):
+        after = span["start_ms"] - spans[0]["start_ms"]
+        click.echo(f"{after:9.1f} ms {span['duration_ms']:9.1f} ms  {'  ' * depth}{_words(span)}")
+
+
+def nested(spans: list[dict[str, Any]]) -> list[tuple[int, dict[str, Any]]]:
+    """Spans with their depth, each after the one that called it; what hangs nowhere stands at depth 0.
+
+    >>> [depth for depth, _ in nested([{"span_id": "b", "parent_id": "a"}, {"span_id": "a", "parent_id": "x"}])]
+    [0, 1]
+    """
+    below: dict[str, list[dict[str, Any]]] = {}
+    known = {span["span_id"] for span in spans}
+    for span in spans:
+        below.setdefault(span["parent_id"] if span["parent_id"] in known else "", []).append(span)
+    found: list[tuple[int, dict[str, Any]]] = []
+    todo = [(0, span) for span in reversed(below.get("", []))]
+    while todo and len(found) < len(spans):
+        depth, span = todo.pop()
+        found.append((depth, span))
+        todo += [(depth + 1, child) for child in reversed(below.get(span["span_id"], []))]
+    return found
+
+
+def _words(span: dict[str, Any]) -> str:
+    text = f"{span['entity']}  {span['name']}{' → ' + span['peer'] if span['peer'] else ''}"
+    return "".join(char if char.isprintable() else "·" for char in text) + ("  FAILED" if span["is_error"] else "")

@@ -251,6 +251,25 @@ class SpanBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class TraceLine:
+    """One trace that was kept whole: where it began, and why it was kept.
+
+    Args:
+        why: `alert` (an alert tells of it), `error`, `new` (a way not gone before), `slow` (beyond the tail of an
+            operation of it), `sample` (drawn).
+    """
+
+    trace: bytes
+    start_ns: int
+    duration_ms: float
+    entity: str
+    name: str
+    spans: int
+    errors: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Exemplar:
     """One call that a person can look at: its trace, how long it took, and whether it failed."""
 
@@ -305,7 +324,8 @@ class Normal:
     """What the stages after normalisation see of one inbox record, or of one tick (then the windows are filled).
 
     `at_ns` is when the record was received (0 unknown): how a detector learns that time passed although nothing was
-    said. `new_series` may be columns (`domain.series`). `merged_templates`: (id, the one that it means now) of
+    said. `spans`: those of whole traces that were decided to be kept, `traces` (every span is in the windows).
+    `new_series` may be columns (`domain.series`). `merged_templates`: (id, the one that it means now) of
     templates found to be one. `calendar`: days that are not like others. `worth`: entity → what a measurement of it
     counts in what is learned, 0–1, where its host is starved of processor time; who is not named counts fully.
     """
@@ -326,5 +346,6 @@ class Normal:
     merged_templates: tuple[tuple[int, int], ...] = ()
     calendar: Calendar = NO_CALENDAR
     worth: Mapping[str, float] = field(default_factory=dict)
+    traces: tuple[TraceLine, ...] = ()
     predictions: tuple[Predictions, ...] = ()
     truths: tuple[Truths, ...] = ()

@@ -167,6 +167,20 @@ class SpanLine(msgspec.Struct, frozen=True, kw_only=True):
     peer: str = ""
 
 
+class KeptTrace(msgspec.Struct, frozen=True, kw_only=True):
+    """One trace that was kept whole, and why: alert, error, new, slow, sample. `told`: what an alert says of it."""
+
+    trace_id: str
+    start_ms: float
+    duration_ms: float
+    entity: str
+    name: str
+    spans: int
+    errors: int
+    why: str
+    told: str = ""
+
+
 class Explained(msgspec.Struct, frozen=True, kw_only=True):
     """To which entity a label set belongs, by which rule of the mapping, in words. `entity` "" is unplaced."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import msgspec
 
 from mainstay.domain.alerts import Alert
 from mainstay.domain.changes import Change
+from mainstay.domain.effects import Effects
 from mainstay.domain.entities import DEFAULT_TENANT, Edge, Labels, Topology
 from mainstay.domain.errors import Corrupt
 from mainstay.domain.predictions import Predictions, RawPredictions
@@ -27,7 +29,9 @@ from mainstay.normalize.predictions import placed, placed_truths
 from mainstay.normalize.spans.identify import Spans
 from mainstay.normalize.spans.red import Red
 
-FORMAT = 5
+FORMAT = 6
+TRACES = ("trace_slow", "trace_failing", "trace_usual")
+_TRACE = re.compile(r"[0-9a-f]{32}")
 EDGE_KEPT_MS = 24 * 3600 * 1000
 MAX_PENDING = 256
 
@@ -38,6 +42,7 @@ class Normalizer:
     Args:
         mapping: An `EntityMapping`, the path of one, or None for the one that comes with Mainstay.
         catalog: Path of the catalog file, or None.
+        keep_traces: Share of traces without anything interesting that are kept; 1 keeps every trace.
         max_series: Series beyond this are refused and counted (`counts["series_refused"]`).
 
     Raises:
@@ -54,6 +59,7 @@ class Normalizer:
         tenant: str = DEFAULT_TENANT,
         *,
         max_series: int = MAX_SERIES,
+        keep_traces: float = 0.05,
     ) -> None:
         ready = mapping if isinstance(mapping, EntityMapping) else EntityMapping.load(mapping or DEFAULT_MAPPING)
         self._directory = Directory(ready, Catalog.load(catalog), tenant)
@@ -63,7 +69,7 @@ class Normalizer:
         self._metrics = Metrics(self._streams, self._counts)
         self._logs = Logs(self._directory, self._counts)
         self._red = Red(self._series)
-        self._spans = Spans(self._directory, self._red, self._counts)
+        self._spans = Spans(self._directory, self._red, self._counts, keep_traces)
         self._edges: dict[tuple[str, str], int] = {}
         self._pending: dict[str, Change] = {}
         self._ticked_ns = 0
@@ -76,13 +82,12 @@ class Normalizer:
         metrics, spoke_m = self._metrics.apply(decoded.metrics, received_ns) if decoded.metrics else (None, [])
         late = self._metrics.late if decoded.metrics else 0
         logs, spoke_l = self._logs.apply(decoded.logs, received_ns) if decoded.logs else (None, [])
-        spans, spoke_s = self._spans.apply(decoded.spans, received_ns) if decoded.spans else (None, [])
+        spoke_s = self._spans.apply(decoded.spans, received_ns) if decoded.spans else []
         self._red.hear({*spoke_m, *spoke_l, *spoke_s}, received_ns)
         predictions = tuple(self._predicted(raw, received_ns // 1_000_000) for raw in decoded.predictions)
         return Normal(
             metrics=metrics,
             logs=logs,
-            spans=spans,
             alerts=tuple(self._alert(alert) for alert in decoded.alerts),
             changes=tuple(self._change(change) for change in decoded.changes),
             new_series=self._series.take_new(),
@@ -101,6 +106,7 @@ class Normalizer:
         self._ticked_ns = at_ns
         edges = self._spans.calls.close(since_ns, at_ns)
         operations = self._spans.calls.operations.close(since_ns, at_ns)
+        spans, traces = self._spans.kept((*edges, *operations), at_ns)
         self._remember(edges, at_ns // 1_000_000)
         metrics: MetricBatch | None = self._red.close(since_ns, at_ns)
         return Normal(
@@ -108,6 +114,8 @@ class Normalizer:
             at_ns=at_ns,
             edges=edges,
             operations=operations,
+            spans=spans,
+            traces=traces,
             templates=self._logs.close(since_ns, at_ns),
             changes=self._found_at_last(),
             new_series=self._series.take_new(),
@@ -115,6 +123,14 @@ class Normalizer:
             merged_templates=self._logs.merged,
             unplaced=self._directory.take_unplaced(),
         )
+
+    def saw(self, effects: Effects) -> None:
+        """After a record: the traces that its alerts name are kept."""
+        for alert in effects.alerts.values():
+            for name in TRACES:
+                trace = alert.labels.get(name, "")
+                if alert.status == "firing" and _TRACE.fullmatch(trace):
+                    self._spans.keeping.pin(bytes.fromhex(trace))
 
     @property
     def topology(self) -> Topology:

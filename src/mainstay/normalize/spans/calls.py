@@ -15,6 +15,7 @@ The call counts in the window in which it was joined. Windows close at every tic
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -53,6 +54,7 @@ class Seen(msgspec.Struct, array_like=True, gc=False):
     address: str
     is_counted: bool = False
     operation: str = ""
+    name: str = ""
 
     @property
     def ms(self) -> float:
@@ -85,6 +87,11 @@ class Calls:
         if len(self._spans) > MAX_SPANS:
             self._drop_oldest()
         return True
+
+    @property
+    def spans(self) -> Mapping[Key, Seen]:
+        """Those that are still here."""
+        return self._spans
 
     def close(self, since_ns: int, until_ns: int) -> tuple[EdgeWindow, ...]:
         """Join what can be joined by now, close the window, forget what is old.

@@ -11,13 +11,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mainstay.domain.signals import F64, I64, EdgeWindow, LogBatch, SpanBatch, Template
+from mainstay.domain.signals import F64, I64, EdgeWindow, LogBatch, SpanBatch, Template, TraceLine
 from mainstay.store.telemetry.blocks import Blocks
-from mainstay.store.telemetry.tables import BANDS, EDGES, LOGS, PARAMETERS, POINTS, SPANS, Table, thin
+from mainstay.store.telemetry.tables import BANDS, EDGES, LOGS, PARAMETERS, POINTS, SPANS, TRACES, Table, thin
 
 NO_SLOT = 0xFFFFFFFF
 T = TypeVar("T")
 _MS = 1_000_000
+_LONG_MS = 60_000  # longer than this no trace is waited for
 
 
 class Reads:
@@ -59,6 +60,29 @@ class Reads:
             tuple(entity), tuple(peer), tuple(trace), tuple(span), tuple(parent), tuple(name), np.array(kind, np.uint8),
             np.array(is_error, bool), np.array(start, np.int64), np.array(duration, np.float64),
         )  # fmt: skip
+
+    def traces(
+        self, entities: Sequence[str], extent: tuple[int, int], why: str = "", limit: int = 100
+    ) -> list[TraceLine]:
+        """Kept traces that any of these entities (none: anybody) took part in, newest first; `extent` in ms."""
+        values: list[Any] = [why, *([list(entities)] if entities else [])]
+
+        def ask(cursor: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+            columns = ", ".join(name for name, _, _ in TRACES.columns)
+            query, among = self._query(cursor, TRACES, columns, "($1 = '' OR why = $1)", extent), ""
+            if entities:
+                around = extent[0] - _LONG_MS, extent[1] + _LONG_MS  # a trace begins before its spans
+                took = self._query(cursor, SPANS, "trace_id", "list_contains($2, entity)", around)
+                among = f"WHERE trace_id IN ({took})"
+            whole = f"SELECT * FROM ({query}) {among} ORDER BY start_ns DESC, trace_id LIMIT {limit:d}"  # noqa: S608
+            return list(cursor.execute(whole, values).fetchall())
+
+        return [TraceLine(*row) for row in self._ask(ask)]
+
+    def traces_among(self, traces: Sequence[bytes], extent: tuple[int, int]) -> list[TraceLine]:
+        """Those of these traces that were kept."""
+        rows = self._rows(TRACES, "list_contains($1, trace_id)", [list(traces)], extent, "ORDER BY start_ns DESC")
+        return [TraceLine(*row) for row in rows]
 
     def edges(self, entity: str, since_ms: int, until_ms: int) -> list[EdgeWindow]:
         """Windows of the calls from and to an entity ("": all), in time order."""
@@ -225,7 +249,7 @@ class Reads:
         return "'" + str(path).replace("'", "''") + "'"
 
 
-_TABLES = {table.name: table for table in (POINTS, BANDS, LOGS, PARAMETERS, SPANS, EDGES)}
+_TABLES = {table.name: table for table in (POINTS, BANDS, LOGS, PARAMETERS, SPANS, TRACES, EDGES)}
 _ORDERS = {
     "points": "at_ns, series, value",
     "edge_windows": "until_ns, caller, callee, since_ns",

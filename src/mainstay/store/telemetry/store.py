@@ -100,6 +100,8 @@ class Telemetry(Reads):
                 self._keep("parameters", tables.parameters(lines, normal.logs.variables))
         if normal.spans is not None and len(normal.spans):
             self._keep("spans", tables.spans(normal.spans))
+        if normal.traces:
+            self._keep("traces", tables.traces(normal.traces))
         if normal.edges:
             self._keep("edge_windows", tables.edges(normal.edges))
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from mainstay.domain.protocols import BandBatch
 from mainstay.domain.series import SeriesColumns
-from mainstay.domain.signals import F64, I64, U32, EdgeWindow, LogBatch, MetricBatch, SpanBatch, Variables
+from mainstay.domain.signals import F64, I64, U32, EdgeWindow, LogBatch, MetricBatch, SpanBatch, TraceLine, Variables
 
 FORMAT = 3
 _SCALES = ("1e3::DOUBLE", "1e6::DOUBLE")
@@ -107,7 +107,15 @@ PARAMETERS = Table(
     "template, at_ns",
 )
 """What varied in each line that had anything: values of one template side by side, which is how they are asked for."""
-TABLES = (POINTS, BANDS, LOGS, PARAMETERS, SPANS, EDGES)
+TRACES = Table(
+    "traces",
+    _columns(
+        trace_id=_BYTES, start_ns=_I64, duration_ms=_F64, entity=_TEXT, name=_TEXT, spans=_I64, errors=_I64, why=_TEXT
+    ),
+    "start_ns",
+    "start_ns",
+)
+TABLES = (POINTS, BANDS, LOGS, PARAMETERS, SPANS, TRACES, EDGES)
 
 OTHERS = (
     "CREATE TABLE IF NOT EXISTS meta (key VARCHAR PRIMARY KEY, value BIGINT)",
@@ -152,6 +160,11 @@ def spans(batch: SpanBatch) -> pa.Table:
         SPANS, batch.trace_id, batch.span_id, batch.parent_id, batch.entity, batch.peer, batch.name, batch.kind,
         batch.is_error, batch.start_ns, batch.duration_ms,
     )  # fmt: skip
+
+
+def traces(lines: Sequence[TraceLine]) -> pa.Table:
+    names = ("trace", "start_ns", "duration_ms", "entity", "name", "spans", "errors", "why")
+    return _table(TRACES, *([getattr(line, name) for line in lines] for name in names))
 
 
 def edges(windows: Sequence[EdgeWindow]) -> pa.Table:
