@@ -23,7 +23,7 @@ from mainstay.domain.protocols import Clock
 from mainstay.domain.records import Command
 from mainstay.ingest import decode
 from mainstay.intelligence.changes.calibration import calibration
-from mainstay.intelligence.changes.forecasts import name_of_plan
+from mainstay.intelligence.changes.forecasts import WAITS_MS, name_of_plan
 from mainstay.store.control import Control
 from mainstay.store.mlops import ModelStore
 
@@ -90,7 +90,8 @@ class ChangeDesk:
         """Changes with what is known of them."""
         since_ms = min((one.at_ms for one in changes), default=0)
         impacts = {one.id: one for one in self._store.find(ChangeImpact, since_ms=since_ms, limit=None)}
-        forecasts = {one.change: one for one in self._store.find(ChangeForecast, limit=None) if one.change}
+        made = self._store.find(ChangeForecast, since_ms=max(0, since_ms - WAITS_MS), limit=None)
+        forecasts = {one.change: one for one in made if one.change}
         return [_line(one, impacts.get(one.id), forecasts.get(one.id)) for one in changes]
 
     def page(self, name: str) -> ChangePage:
