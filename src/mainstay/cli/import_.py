@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mainstay.history.tickets import Export
 
 BAD_ROWS_SHOWN = 50
+CHANGES_AT_ONCE = 200
 json_option = click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write the report here.")
 
 
