@@ -243,7 +243,8 @@ def test_verdicts(clients: dict[str, Client], body: dict[str, Any], status: int)
 
 NOT_THERE = [
     "incidents/INC-9", "alerts/A-9", "plans/P-9", "models/nothing", "ledger/nothing", "entities/service:prod/nobody",
-    "series/17/points", "logs/templates/7/values/2", "traces?incident=INC-9", f"traces/{'00' * 16}", "incidents?before=INC-9",
+    "series/17/points", "logs/templates/7/values/2", "traces?incident=INC-9", f"traces/{'00' * 16}",
+    "incidents?before=INC-9",
 ]  # fmt: skip
 
 

@@ -17,8 +17,8 @@ from mainstay.process import PlatformProcess
 from mainstay.store.control import Control
 from mainstay.store.documents import ALERT, INCIDENT
 
-SETTINGS = {"tick_s": 1.0, "snapshot_s": 2.0, "hot_s": 4.0}
-"""Sealed early, so that some kills fall into sealing."""
+SETTINGS = {"tick_s": 1.0, "snapshot_s": 2.0, "hot_s": 4.0, "keep_traces": 1.0}
+"""Sealed early, so that some kills fall into sealing; every span is kept, so that each can be counted."""
 BETWEEN_KILLS_S = 0.5
 GOING_ON, TOLD = {"proposed", "approved", "running"}, ("do", "succeeded")
 

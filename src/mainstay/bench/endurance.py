@@ -54,7 +54,8 @@ def overload(folder: Path, seconds: float, quota: int = FULL, times: float = 10.
         times: How many requests are offered for each that is taken.
     """
     began = time.monotonic()
-    with _poured(PlatformProcess(folder, {"quota": {"signals": quota}}), is_patient=False) as (client, pour, watch):
+    settings = {"quota": {"signals": quota}, "keep_traces": 1.0}  # so that every span can be counted
+    with _poured(PlatformProcess(folder, settings), is_patient=False) as (client, pour, watch):
         time.sleep(seconds)
         while pour.offered < times * pour.taken and time.monotonic() < began + 4 * seconds:
             time.sleep(0.5)

@@ -82,12 +82,13 @@ class Normalizer:
         metrics, spoke_m = self._metrics.apply(decoded.metrics, received_ns) if decoded.metrics else (None, [])
         late = self._metrics.late if decoded.metrics else 0
         logs, spoke_l = self._logs.apply(decoded.logs, received_ns) if decoded.logs else (None, [])
-        spoke_s = self._spans.apply(decoded.spans, received_ns) if decoded.spans else []
+        spans, spoke_s = self._spans.apply(decoded.spans, received_ns) if decoded.spans else (None, [])
         self._red.hear({*spoke_m, *spoke_l, *spoke_s}, received_ns)
         predictions = tuple(self._predicted(raw, received_ns // 1_000_000) for raw in decoded.predictions)
         return Normal(
             metrics=metrics,
             logs=logs,
+            spans=spans,
             alerts=tuple(self._alert(alert) for alert in decoded.alerts),
             changes=tuple(self._change(change) for change in decoded.changes),
             new_series=self._series.take_new(),

@@ -32,8 +32,8 @@ class Spans:
         self.keeping = Keeping(counts, keep_traces)
         self._names: dict[str, str] = {}
 
-    def apply(self, raw: RawSpans, received_ns: int) -> list[str]:
-        """Count them; the entities that spoke."""
+    def apply(self, raw: RawSpans, received_ns: int) -> tuple[SpanBatch | None, list[str]]:
+        """Count them; those that are kept already, and the entities that spoke."""
         owner = [self.directory.of_labels(labels) for labels in raw.resources]
         environment = [self.directory.mapping.environment(dict(labels))[0] for labels in raw.resources]
         for entity, labels in zip(owner, raw.resources, strict=True):
@@ -41,17 +41,19 @@ class Spans:
         in_time = (raw.end_ns >= received_ns - OLDEST_NS) & (raw.end_ns <= received_ns + NEWEST_NS)
         self.counts["out_of_time"] += int(np.count_nonzero(~in_time))
         spoke: set[str] = set()
+        kept: list[Seen] = []
         for at in np.flatnonzero(in_time).tolist():
             resource = int(raw.resource[at])
             one = self._seen(raw, at, owner[resource], environment[resource], received_ns)
             spoke.add(one.entity)
             if self.calls.add(one):
                 self.keeping.add(one)
+                kept.append(one)
                 if one.kind in (SERVER, CONSUMER):
                     self.red.add(one.entity, one.span, one.ms, is_error=one.is_error)
             else:
                 self.counts["repeated"] += 1
-        return sorted(spoke)
+        return (self._batch(kept) if kept and self.keeping.keeps_all else None), sorted(spoke)
 
     def kept(self, windows: Iterable[EdgeWindow], at_ns: int) -> tuple[SpanBatch | None, tuple[TraceLine, ...]]:
         """At the end of a window: the spans of traces that were decided to be kept, and a line about each trace."""

@@ -62,9 +62,9 @@ class Keeping:
         if pending is None:
             is_kept = self._decided.get(seen.trace)
             if is_kept is not None:
-                if is_kept and len(self._late) < SPANS_PER_TICK:
+                if is_kept and not self.keeps_all and len(self._late) < SPANS_PER_TICK:
                     self._late.append(seen)
-                else:
+                elif not self.keeps_all:
                     self.counts["spans_passed"] += 1
                 return
             pending = self._open[seen.trace] = Pending([], seen.heard_ns, seen.heard_ns)
@@ -79,6 +79,11 @@ class Keeping:
             self._size -= len(self._full[-1][1].spans)
             if len(self._full) > MAX_DECIDED:  # a flood of spans between two ticks
                 self._pass(*self._full.pop(0))
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether every span is written as it comes, and only the lines about traces wait."""
+        return self.share >= 1.0
 
     def look_at(self, windows: Iterable[EdgeWindow], at_ns: int) -> None:
         """Calls that windows name: an alert may tell of them soon."""
@@ -101,7 +106,7 @@ class Keeping:
         spans, lines = [*self._late], []
         self._late = []
         for why, trace, pending in self._chosen(judged):
-            spans += pending.spans
+            spans += [] if self.keeps_all else pending.spans
             lines.append(line_of(trace, pending.spans, why))
             self._decide(trace, is_kept=True)
         for trace in [trace for trace in self._held if trace not in self._until]:
@@ -135,7 +140,7 @@ class Keeping:
         for why, trace, pending in told:
             kind = why, pending.spans[0].entity
             has_room = len(pending.spans) <= room and (why in (ALERT, SAMPLE) or each[kind] < EACH)
-            if has_room or self.share >= 1.0:
+            if has_room or self.keeps_all:
                 room -= len(pending.spans)
                 each[kind] += 1
                 found.append((why, trace, pending))
