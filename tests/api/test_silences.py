@@ -160,13 +160,9 @@ def test_a_suppression_is_proposed_with_its_replay_and_switched(ada: Client, pla
     keep(platform, withholding(1), withholding(2), over, withholding(40))
     (proposed,) = [one for one in ada.get("suppressions") if one["team"] == "default"]
     assert proposed["mode"] == "proposed"
-    assert (
-        proposed["says"]
-        == (
-            "last 14 days: would have held 4 pages in 3 incidents; 1 of them were the only page of an incident, "
-            "1 were needed by what people said"
-        )
-        or proposed["missed"] == []
+    assert proposed["says"] == (
+        "last 14 days: would have held 4 pages in 3 incidents; 1 of them were the only page of an incident, "
+        f"{len(proposed['missed'])} were needed by what people said"
     )
     assert (proposed["pages_held"], proposed["incidents"], proposed["only_pages"]) == (4, 3, 1)
     on = ada.post("suppressions/default/on", {"why": "looks right"})
