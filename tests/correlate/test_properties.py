@@ -40,7 +40,9 @@ def groups(shop: Shop, alerts: Sequence[Alert]) -> set[frozenset[str]]:
 
 @settings(max_examples=120, deadline=None)
 @given(storms(), st.randoms(use_true_random=False))
-def test_the_order_in_which_a_record_lists_its_alerts_does_not_change_the_grouping(case: tuple[Shop, list[Alert]], random) -> None:
+def test_the_order_in_which_a_record_lists_its_alerts_does_not_change_the_grouping(
+    case: tuple[Shop, list[Alert]], random
+) -> None:
     shop, alerts = case
     shuffled = list(alerts)
     random.shuffle(shuffled)

@@ -8,6 +8,8 @@ from mainstay.correlate import entries
 from mainstay.correlate.grouping import add, merge, worst
 from mainstay.correlate.register import Register
 from mainstay.correlate.state import Held
+from mainstay.correlate.symptoms import symptom_of
+from mainstay.correlate.together import BY_PERSON
 from mainstay.correlate.views import in_order
 from mainstay.domain.effects import Effects
 from mainstay.domain.incidents import Grouping, Incident, TimelineEntry
@@ -57,6 +59,8 @@ def _merge(held: Held, command: Command, register: Register, effects: Effects) -
     into = register.state.held.get(target)
     if into is None or into is held or not held.is_open or not into.is_open:
         return f"{held.incident.id} and {target or 'nothing'} are not two open incidents"
+    register.state.together.joined(held.symptoms, into.symptoms, BY_PERSON, command.at_ms)
+    into.apart = [name for name in into.apart if name != held.incident.id]
     merge(register, held, into, effects, command.at_ms, actor=_actor(command))
     return f"merged into {target}"
 
@@ -67,6 +71,7 @@ def _split(held: Held, command: Command, register: Register, effects: Effects) -
     if not held.is_open or alert not in held.alerts or len(held.alerts) < 2:
         return f"{alert or 'no alert'} cannot leave {held.incident.id}: it is not in it, or it is all there is"
     kept = register.leave(held, alert)
+    register.state.together.parted([symptom_of(kept.alert)], held.symptoms, BY_PERSON, command.at_ms)
     name = f"INC-{register.state.next_number}"
     register.state.next_number += 1
     incident = Incident(
@@ -77,7 +82,8 @@ def _split(held: Held, command: Command, register: Register, effects: Effects) -
     opened = entries.incident(name, "split", _actor(command), [held.entry, kept.entry], command.at_ms,
                               effects.decided_seq, of=held.incident.id, alert=alert)  # fmt: skip
     effects.entries.append(opened)
-    other = Held(incident, entry=opened.id)
+    other = Held(incident, entry=opened.id, apart=[held.incident.id])
+    held.apart.append(name)
     register.know(other)
     why = f"split from {held.incident.id} by {command.by}"
     add(

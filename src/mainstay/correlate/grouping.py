@@ -49,7 +49,16 @@ def carry_out(kept: Kept, decision: Decision, moment: Moment) -> None:
         other = state.held.get(name)
         if other is not None and other.is_open and other is not held:
             actor = str(decision.decided_by)
-            merge(moment.register, other, held, moment.effects, moment.at_ms, actor=actor, rests_on=[entry])
+            merge(
+                moment.register,
+                other,
+                held,
+                moment.effects,
+                moment.at_ms,
+                actor=actor,
+                rests_on=[entry],
+                why=said["why"],
+            )
 
 
 def _bring_in(held: Held, kept: Kept, along: list[Kept], decision: Decision, moment: Moment) -> None:
@@ -94,6 +103,7 @@ def merge(
     *,
     actor: str,
     rests_on: Iterable[str] = (),
+    why: str = "",
 ) -> None:
     """One incident becomes part of another; nothing of it is lost."""
     source.settle()  # it keeps what it had
@@ -106,7 +116,7 @@ def merge(
     if source.incident.status == "acknowledged" and into.incident.status == "open":
         into.change(at_ms, status="acknowledged", acknowledged_by=source.incident.acknowledged_by)
     into.change(at_ms, opened_ms=min(into.incident.opened_ms, source.incident.opened_ms))
-    into.tell(_decided(at_ms, f"{name} merged into this incident", name))
+    into.tell(_decided(at_ms, f"{name} merged into this incident" + (f": {why}" if why else ""), name))
     source.tell(_decided(at_ms, f"merged into {target}", target))
     source.change(at_ms, status="merged", merged_into=target)
     source.alerts, source.closed_ms = {}, at_ms
@@ -163,4 +173,4 @@ def _reopen(held: Held, entry: str, moment: Moment, why: str) -> None:
 
 
 def _decided(at_ms: int, says: str, ref: str) -> TimelineEntry:
-    return TimelineEntry(at_ms=at_ms, kind="decision", says=says, ref=ref)
+    return TimelineEntry(at_ms=at_ms, kind="decision", says=says[:300], ref=ref)

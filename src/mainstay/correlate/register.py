@@ -52,8 +52,9 @@ class Register:
         self.touch(held)
 
     def closed(self, held: Held, at_ms: int) -> None:
-        """It was resolved: for ten minutes it may come back, however long ago it showed anything new."""
+        """It was resolved: it teaches what belongs together, and for ten minutes it may come back."""
         held.closed_ms = at_ms
+        self.state.together.closed(held.symptoms, held.proof, at_ms)
         for entity in held.members:
             self.refresh(held, entity)
         self.touch(held)

@@ -46,7 +46,7 @@ def scene(alert: Alert, moment: Moment) -> dict[str, Any]:
     return {
         "at_ms": at_ms,
         "alert": sketch,
-        "incidents": [_incident_sketch(one, shown[one.incident.id], sketch) for one in held],
+        "incidents": [_incident_sketch(one, shown[one.incident.id], sketch, moment) for one in held],
         "pending": pending,
         "edges": [list(pair) for pair in sorted(pairs)],
         "hosts": {entity: chart.host(entity) for entity in sorted(named) if chart.host(entity)},
@@ -120,10 +120,10 @@ def _changes(named: Iterable[str], moment: Moment) -> tuple[list[dict[str, Any]]
     return found, under
 
 
-def _incident_sketch(held: Held, members: Iterable[str], alert: dict[str, Any]) -> dict[str, Any]:
+def _incident_sketch(held: Held, members: Iterable[str], alert: dict[str, Any], moment: Moment) -> dict[str, Any]:
     """Symptoms and fingerprints only where they are those of the alert: they tell a recurrence."""
     symptom, fingerprint = alert["symptom"], alert["fingerprint"]
-    return {
+    found = {
         "id": held.incident.id,
         "members": [_member_sketch(entity, held.members[entity]) for entity in members],
         "began_ms": held.began_ms,
@@ -133,6 +133,10 @@ def _incident_sketch(held: Held, members: Iterable[str], alert: dict[str, Any]) 
         "fingerprints": [fingerprint] if fingerprint in held.prints else [],
         "resolved_ms": held.incident.resolved_ms if not held.is_open else None,
     }
+    together, apart = moment.state.together.of(symptom, held.symptoms, moment.at_ms)
+    if together or apart:
+        found |= {"together": together, "not_together": apart}
+    return found | {"apart": held.apart} if held.apart else found
 
 
 def _member_sketch(entity: str, member: Member) -> dict[str, Any]:

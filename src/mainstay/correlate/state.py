@@ -8,6 +8,7 @@ import msgspec
 
 from mainstay.correlate.recent import RecentCalls, RecentLines
 from mainstay.correlate.symptoms import is_hint, symptom_of
+from mainstay.correlate.together import CONFIRMED, SEEN, UNSEEN, Together
 from mainstay.correlate.vitals import Vitals
 from mainstay.correlate.withhold.state import WithheldState
 from mainstay.domain.alerts import Alert
@@ -39,8 +40,8 @@ class Member(msgspec.Struct):
     Attributes:
         first_ms, last_ms: Earliest and latest onset there of what is more than a hint (of hints, while there is
             nothing else).
-        alerts, solid, about, firing, saturated: How many of its alerts name it; of those, how many are more than a hint,
-            are about it, burn, are about load.
+        alerts, solid, about, firing, saturated: How many of its alerts name it; of those, how many are more than a
+            hint, are about it, burn, are about load.
         burning, calm_ms: How many of those that are about it burn, and when the last of them ended.
         burst_ms, told_ms, tellings, pause_ms: The run of tellings without a pause of five seconds that goes on or was
             the last: since when, until when, how many, and the longest pause in it.
@@ -76,9 +77,11 @@ class Held(msgspec.Struct):
 
     Attributes:
         members: By entity: those that its alerts are about, and their callers. symptoms: `entity|signal` → how many.
-        solid, firing: How many of its alerts are more than hints, and how many of those burn. calm_ms: Since when none does; None while one does.
+        solid, firing: How many of its alerts are more than hints, and how many of those burn.
+        calm_ms: Since when none does; None while one does.
         is_news: There is evidence that the last diagnosis did not have.
         confirmed, ruled_out: What a person said of the cause; it stays first, or out.
+        apart: Incidents that a person split from it, or it from them: automation does not merge them again.
         news: Lines for the timeline. closed_ms: When it was resolved or merged.
         is_changed: It must leave with the effects of this record.
     """
@@ -99,6 +102,7 @@ class Held(msgspec.Struct):
     confirmed: str = ""
     confirmed_by: str = ""
     ruled_out: list[str] = []
+    apart: list[str] = []
     told: list[str] = []
     news: list[TimelineEntry] = []
     is_changed: bool = False
@@ -117,6 +121,13 @@ class Held(msgspec.Struct):
         """The entity that is the cause more likely than not; "" when none is."""
         suspects = self.incident.suspects
         return suspects[0].entity if suspects and suspects[0].probability >= LIKELY else ""
+
+    @property
+    def proof(self) -> float:
+        """How far somebody vouches for what is in it."""
+        if self.confirmed:
+            return CONFIRMED
+        return SEEN if self.incident.acknowledged_by else UNSEEN
 
     @property
     def over_ms(self) -> int | None:
@@ -214,6 +225,7 @@ class State(msgspec.Struct):
     calls: RecentCalls = msgspec.field(default_factory=RecentCalls)
     lines: RecentLines = msgspec.field(default_factory=RecentLines)
     vitals: Vitals = msgspec.field(default_factory=Vitals)
+    together: Together = msgspec.field(default_factory=Together)
     withheld: WithheldState = msgspec.field(default_factory=WithheldState)
 
     def note_changes(self, changes: Iterable[Change], at_ms: int) -> list[Change]:

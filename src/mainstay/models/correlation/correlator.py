@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from mainstay.models.checks import weights_of
@@ -54,6 +56,9 @@ class Correlator:
         "flood_every_ms": 100.0,
         "flood_pause_s": 5.0,  # … which is over after a pause of so long, and of `flood_pause` times its longest
         "flood_pause": 1.5,
+        "learned": 1.0,
+        "learned_prior": 1.0,  # cases; so one word of a person, who counts twice, is worth ln 3
+        "learned_most": 3.0,
         "open_at": 1.6,
         "over_s": 30.0,  # a symptom that begins so long after the cause went calm is of another fault
         "reopen_at": 0.6,
@@ -93,10 +98,21 @@ class Correlator:
         found = []
         for incident in scene.incidents:
             if self._ended_ms(scene.alert, incident) is None:
-                link = near.to_incident(scene.alert, incident)
+                link = self._learned(near.to_incident(scene.alert, incident), incident)
                 if link.score >= self._weights["join_at"]:
                     found.append((link, incident))
         return sorted(found, key=lambda pair: (-round(pair[0].score, 6), _number(pair[1].id)))
+
+    def _learned(self, link: Link, incident: IncidentSketch) -> Link:
+        """The tie, moved by what people and earlier incidents said of such a pair: log odds add up."""
+        known, prior = incident.together + incident.not_together, self._weights["learned_prior"]
+        if not known or not 0.0 < link.score < 1.0:
+            return link
+        said = math.log((incident.together + prior) / (incident.not_together + prior))
+        most = self._weights["learned_most"]
+        moved = math.log(link.score / (1.0 - link.score)) + min(max(self._weights["learned"] * said, -most), most)
+        why = f"{link.why}; such two belonged together in {incident.together:.1f} of {known:.1f} cases"
+        return replace(link, score=1.0 / (1.0 + math.exp(-moved)), why=why)
 
     def _is_another(self, scene: Scene, near: Nearness, found: tuple[Link, IncidentSketch]) -> bool:
         """A victim of what is known whose new symptom agrees better with what waits: then that is trouble of its own.
@@ -131,6 +147,8 @@ class Correlator:
         Two that nothing known explains together stay two, however much their victims suffer from both, unless they
         began in the same window.
         """
+        if incident.id in other.apart or other.id in incident.apart:
+            return False
         apart_ms = abs(_began(incident) - _began(other))
         if apart_ms > self._weights["onset_slack_ms"] and not near.is_one_story(scene.alert, incident, other):
             return False
@@ -230,7 +248,7 @@ class Correlator:
         )
 
     def _linked(self, scene: Scene, near: Nearness, within_ms: float | None) -> list[AlertSketch]:
-        """Waiting alerts tied to this one, directly or over one another (single linkage; what only informs ties nothing)."""
+        """Waiting alerts tied to this one, directly or over one another; what only informs ties nothing."""
         linked: list[AlertSketch] = []
         border, waiting = [scene.alert], [a for a in scene.pending if a.id != scene.alert.id]
         while border:

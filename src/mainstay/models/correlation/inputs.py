@@ -42,7 +42,7 @@ class AlertSketch(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def told_by(self) -> str:
-        """The caller that notices it, when it is about a call; "" otherwise. A witness is no part of the trouble yet."""
+        """The caller that notices it, when it is about a call; "" otherwise. A witness is no part of it yet."""
         return self.peer if self.subject.startswith("edge:") else ""
 
     @property
@@ -79,6 +79,9 @@ class IncidentSketch(msgspec.Struct, frozen=True, kw_only=True):
         symptoms: Those of the alerts that it has had; with `fingerprints` they tell a recurrence.
         resolved_ms: None while it is open or acknowledged.
         cause: The entity that it came from, more likely than not; "" when that is not known.
+        together, not_together: How often the alert's symptom and one of the incident's were said to belong together,
+            and not to; decayed cases of the pair of which most is known.
+        apart: Incidents from which a person split it.
         over_ms: Since when nothing is wrong with the cause (with anything, when it is not known); None while it burns.
     """
 
@@ -90,6 +93,9 @@ class IncidentSketch(msgspec.Struct, frozen=True, kw_only=True):
     resolved_ms: int | None = None
     cause: str = ""
     over_ms: int | None = None
+    together: float = 0.0
+    not_together: float = 0.0
+    apart: tuple[str, ...] = ()
 
 
 class ChangeSketch(msgspec.Struct, frozen=True, kw_only=True):

@@ -91,12 +91,12 @@ class Nearness:
         links = [self.to_member(alert, member, incident.members, incident.cause) for member in incident.members]
         return max(links, key=lambda link: link.score, default=NO_LINK)
 
-    def to_member(
-        self, alert: AlertSketch, member: Member, company: Sequence[Member] = (), cause: str = ""
-    ) -> Link:
+    def to_member(self, alert: AlertSketch, member: Member, company: Sequence[Member] = (), cause: str = "") -> Link:
         """The tie of an alert to one entity of an incident: the stronger of what it describes.
 
         Args:
+            alert: What is to be placed.
+            member: One entity of the incident.
             company: All that the incident has; among them may be what explains the member already.
             cause: What the incident came from, if that is known: nothing else explains it.
         """
@@ -137,7 +137,7 @@ class Nearness:
         return msgspec.structs.replace(incident, members=(*incident.members, *_members(alert)))
 
     def is_one_story(self, alert: AlertSketch, one: IncidentSketch, other: IncidentSketch) -> bool:
-        """Whether one thing could be behind two incidents: a root of one explains one of the other, or the alert both."""
+        """Whether one thing may be behind both: a root of one explains one of the other, or the alert does."""
         return any(self._is_one(alert, left, right) for left in self._roots(one) for right in self._roots(other))
 
     def _is_one(self, alert: AlertSketch, left: Member, right: Member) -> bool:
@@ -179,9 +179,7 @@ class Nearness:
         fresh = math.exp(-link.gap_ms / 1000 / self.weights["pending_tau_s"])
         return Link(min(link.score, fresh), link.why, link.gap_ms)
 
-    def _link(
-        self, entity: str, alert: AlertSketch, member: Member, gap_ms: int, explains: Sequence[Member]
-    ) -> Link:
+    def _link(self, entity: str, alert: AlertSketch, member: Member, gap_ms: int, explains: Sequence[Member]) -> Link:
         if explains and entity != member.entity and self.graph.depends(member.entity, entity):
             return self._noticed(member.entity, min(_gap_ms(alert, other) for other in explains))
         closeness, why, tau_s = self._place(entity, alert, member, bool(explains))
@@ -192,9 +190,7 @@ class Nearness:
         is_victim = not change and is_other and self.graph.depends(entity, member.entity)
         return Link(closeness * math.exp(-gap_ms / 1000 / tau_s), why, gap_ms, is_victim)
 
-    def _place(
-        self, entity: str, alert: AlertSketch, member: Member, is_explained: bool
-    ) -> tuple[float, str, float]:
+    def _place(self, entity: str, alert: AlertSketch, member: Member, is_explained: bool) -> tuple[float, str, float]:
         """Closeness on the graph, in words, and how fast it fades (seconds)."""
         weights, name, other = self.weights, _short(entity), _short(member.entity)
         if entity == member.entity and member.is_about and not is_explained:

@@ -80,7 +80,7 @@ class Diagnoser:
         "doubtful": 0.35,
         "lonely": 0.7,
         "starved_s": 0.05,
-        "excuse": 0.2,  # a callee that explains less is no excuse
+        "excuse": 0.4,  # a callee that explains less, as one of whom only a doubtful witness tells, is no excuse
         "lead_ms": 60000.0,
         # signals of every entity against their past
         "of_cpu": 1.0,

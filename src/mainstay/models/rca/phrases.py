@@ -32,7 +32,10 @@ _SAYS = {cause: re.compile(phrase, re.IGNORECASE) for cause, phrase in _PHRASES.
 
 
 def heard(picture: Picture, entity: str, cause: str) -> list[Clue]:
-    """What it says itself of this cause; and what its callers say of it, where they are the ones who notice."""
+    """What it says itself of this cause; and what its callers say of it, where they are the ones who notice.
+
+    The lines of a doubtful witness weigh as little as its numbers: who was just given a wrong address is refused, too.
+    """
     pattern = _SAYS.get(cause)
     if pattern is None or not _can_be(picture.case.kind(entity), cause):
         return []
@@ -41,7 +44,8 @@ def heard(picture: Picture, entity: str, cause: str) -> list[Clue]:
         return []
     log = max(found, key=lambda entry: (entry.is_new, entry.count, -entry.template))
     says = f'{short(log.entity)} says "{log.text[:90]}" ×{log.count}{" (new)" if log.is_new else ""}'
-    return [Clue(says, picture.weights["log"], "log", str(log.template), log.since_ms)]
+    points = picture.weights["log"] * (1.0 if log.entity == entity else picture.trust_in(log.entity, entity))
+    return [Clue(says, points, "log", str(log.template), log.since_ms)]
 
 
 def _can_be(kind: str, cause: str) -> bool:
