@@ -23,11 +23,11 @@ MODEL = "metrics"
 WORSE: dict[str, dict[str, float]] = {
     "deaf": {"rel": 1e6},
     "trigger-happy": {"p_fire": 1e5, "rel": 1e-4, "persist_s": 1e-3, "tau_s": 0.25},
-    "missing": {"rel": 3.0},
+    "missing": {"rel": 1.5},
     "noisy": {"p_fire": 1e5, "rel": 1e-3, "persist_s": 1e-2},
 }
-"""By variant: what is set by hand. On a recorded campaign of 20 faults `missing` found 79 % of what the champion found,
-`noisy` told 2.0 times as much, `trigger-happy` 2.5 times; each run prints what it measured itself."""
+"""By variant: what is set by hand. On a recorded campaign of 20 faults `noisy` told 2.0 times as much as the champion,
+`trigger-happy` 2.3 times; each run prints what it measured itself."""
 POLICY = """\
 name: bad-model-scenario
 window_s: {window_s}
@@ -40,7 +40,7 @@ shipped limits, and by nothing but what it does there."""
 MOST_WINDOWS = 10
 TRAIN_S = 300.0
 KINDS = ("bad-deploy-errors", "bad-config", "dependency-outage", "bad-deploy-slow")
-LASTS_S, CALM_S = 50.0, 15.0
+LASTS_S, CALM_S = 50.0, 40.0
 PAGES_S = 90.0
 """Pages leave behind the decisions; after so long none of them is under way."""
 Say = Callable[[str], None]

@@ -11,18 +11,29 @@ from mainstay.mlops.rollouts.canary import key_of
 MOST = 5_000
 
 
+class Said(msgspec.Struct, frozen=True):
+    """Who raised an alert, about what."""
+
+    model: str
+    about: str
+
+
 class Corroboration(msgspec.Struct):
-    """Which alerts share an incident with alerts of other models. Bounded: the oldest are forgotten.
+    """Which alerts of an incident are about the same thing, by different models. Bounded: the oldest are forgotten.
+
+    An incident gathers whatever happens near it, so to lie in one confirms nothing: another model, or a rule of the
+    user's, must have said something about the very same entity there.
 
     Attributes:
-        alert_of: Id of the last alert of a condition. models: Who raised what an incident holds.
-        incident_of: By alert. right: Alerts that a verdict called real.
+        alert_of: Id of the last alert of a condition. said: By alert.
+        incident_of: By alert. voices: What an incident holds, each once.
+        right: Alerts that a verdict called real, or not.
     """
 
     alert_of: dict[str, str] = {}
-    model_of: dict[str, str] = {}
+    said: dict[str, Said] = {}
     incident_of: dict[str, str] = {}
-    models: dict[str, list[str]] = {}
+    voices: dict[str, list[Said]] = {}
     right: dict[str, bool] = {}
 
     def saw(self, effects: Effects) -> None:
@@ -32,14 +43,14 @@ class Corroboration(msgspec.Struct):
         for incident in effects.incidents.values():
             for grouping in incident.groupings:
                 self.incident_of[grouping.alert] = incident.id
-                model = self.model_of.get(grouping.alert, "")
-                known = self.models.setdefault(incident.id, [])
-                if model and model not in known:
-                    known.append(model)
+                said = self.said.get(grouping.alert)
+                voices = self.voices.setdefault(incident.id, [])
+                if said is not None and said not in voices:
+                    voices.append(said)
         for label in effects.labels.values():
             if label.kind == "alert":
                 self.right[label.subject] = label.is_true
-        for kept in (self.alert_of, self.model_of, self.incident_of, self.models, self.right):
+        for kept in (self.alert_of, self.said, self.incident_of, self.voices, self.right):
             while len(kept) > MOST:
                 kept.pop(next(iter(kept)))
 
@@ -48,10 +59,10 @@ class Corroboration(msgspec.Struct):
         alert = self.alert_of.get(condition, "")
         if alert in self.right:
             return self.right[alert]
-        incident = self.incident_of.get(alert, "")
-        return any(other != model for other in self.models.get(incident, ()))
+        said, voices = self.said.get(alert), self.voices.get(self.incident_of.get(alert, ""), ())
+        return said is not None and any(one.about == said.about and one.model != model for one in voices)
 
     def _alert(self, alert: Alert) -> None:
         if alert.status == "firing":
             self.alert_of[key_of(alert.subject, alert.channel)] = alert.id
-            self.model_of[alert.id] = alert.decided_by.model
+            self.said[alert.id] = Said(alert.decided_by.model, alert.about)

@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 ONLY_EVERYWHERE = frozenset(
     {
         "predictions", "correlator", "suppressor", "diagnoser", "planner", "forecaster", "entities", "impact",
-        "change-risk", "predictor",
+        "change-risk", "predictor", "similarity",
     }
 )  # fmt: skip
 """Kinds whose versions are deployed for everything at once."""
