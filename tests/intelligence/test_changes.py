@@ -201,6 +201,24 @@ def test_a_restart_in_the_middle_changes_nothing(tmp_path):
     assert seen[0] == seen[1]
 
 
+def test_a_hundred_changes_at_once_wait_their_turn(shop):
+    many = [change(NAMES[n % 8], 301 + n % 3 / 10, id=f"many-{n}") for n in range(100)]
+    shop.run(5, *many)
+    told = []
+    for _ in range(36):
+        before = len(shop.seen.entries)
+        shop.run(5)
+        told.append(sum(entry.kind == "impact" for entry in shop.seen.entries[before:]))
+    assert max(told) <= 4
+    assert all(one.is_over or one.impact for one in shop.watch.state.watched.values())
+
+
+def test_a_flood_of_changes_is_kept_and_not_judged(shop, monkeypatch):
+    monkeypatch.setattr("mainstay.intelligence.changes.watch.MOST_WATCHED", 10)
+    shop.run(5, *(change("pay", 301, id=f"flood-{n}") for n in range(30)))
+    assert (len(shop.watch.state.watched), shop.watch.state.unwatched) == (10, 20)
+
+
 def test_a_state_of_another_format_is_refused(shop):
     with pytest.raises(Corrupt, match="changes"):
         shop.watch.restore(b"nothing")

@@ -56,6 +56,7 @@ class State(msgspec.Struct):
         forecasts: Those that are not scored yet, by id.
         counts: Scored changes and harmful ones: by `kind:…`, `service:…`, `author:…`, `hops:…`.
         made: How many changes an author made on a service, by `author|entity`.
+        unwatched: Changes beyond 2,000 in half an hour: they are kept, and not judged.
     """
 
     watched: dict[str, Watched] = {}
@@ -65,6 +66,7 @@ class State(msgspec.Struct):
     counts: dict[str, tuple[int, int]] = {}
     made: dict[str, int] = {}
     tally: PlaceboTally = PlaceboTally()
+    unwatched: int = 0
     looked_s: int = 0
     placebo_min: int = 0
 
@@ -106,8 +108,6 @@ class State(msgspec.Struct):
 
     def forget(self, head: int) -> None:
         """What is older than the rings explains nothing any more."""
-        if len(self.watched) > MOST_WATCHED // 2:
-            self.watched = dict(list(self.watched.items())[-MOST_WATCHED:])
         self.watched = {
             name: one
             for name, one in self.watched.items()

@@ -26,12 +26,13 @@ from mainstay.intelligence.changes.questions import (
     spans_until,
 )
 from mainstay.intelligence.changes.rings import BUCKET_MS, Rings, bucket_of
-from mainstay.intelligence.changes.state import FORMAT, Held, State, Watched
+from mainstay.intelligence.changes.state import FORMAT, MOST_WATCHED, Held, State, Watched
 from mainstay.intelligence.changes.telling import CUT, impact_of, tell, unseen
 
 LAST = len(WIDTHS) - 1
 OLD_MS = 600_000  # a change that is told later than this is history: it is kept, and not judged
 PLACEBO_EVERY_MIN = 1
+LOOKS_PER_S = 4  # of record time, 20 ms each: a hundred changes at once wait their turn, and no alert waits for them
 
 
 class ChangeWatch:
@@ -95,15 +96,19 @@ class ChangeWatch:
     def _take(self, change: Change, topology: Topology, at_ms: int, effects: Effects) -> None:
         """A change was told. One that is known already may only have become later (requested, then done)."""
         known = self.state.watched.get(change.id)
-        if not change.entity:
-            return  # it is kept, and listed as one of an unknown service
         if known is not None:
             if known.look == 0 and change.at_ms > known.change.at_ms:
                 known.change = change
-            return
-        if change.outcome:
-            self.state.count(forecasts.names_of(change), did_harm=change.outcome == "failed")
-        if change.at_ms < at_ms - OLD_MS:
+        elif change.entity:  # one of an unknown service is kept, and listed as such
+            if change.outcome:
+                self.state.count(forecasts.names_of(change), did_harm=change.outcome == "failed")
+            if change.at_ms >= at_ms - OLD_MS:
+                self._watch(change, topology, at_ms, effects)
+
+    def _watch(self, change: Change, topology: Topology, at_ms: int, effects: Effects) -> None:
+        """From now on it is looked at, and no change of the same service before it is."""
+        if len(self.state.watched) >= MOST_WATCHED:
+            self.state.unwatched += 1
             return
         for before in self.state.of(change.entity):
             if not before.until_ms and before.change.at_ms < change.at_ms:
@@ -129,9 +134,11 @@ class ChangeWatch:
         self.state.forecasts[bound.id] = bound
 
     def _look(self, topology: Topology, at_ms: int, effects: Effects) -> None:
+        left = LOOKS_PER_S
         for one in list(self.state.watched.values()):
-            while not one.is_over and (after := self._spans(one, at_ms)) is not None:
+            while left and not one.is_over and (after := self._spans(one, at_ms)) is not None:
                 self._judge(one, after, topology, at_ms, effects)
+                left -= 1
         minute = at_ms // 60_000
         if minute >= self.state.placebo_min + PLACEBO_EVERY_MIN:
             self.state.placebo_min = minute
