@@ -45,7 +45,8 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
         share: How much of it is used, 0–1; None where the limit is a date or not known.
         by: `full` (it is there), `rise` (it began lately), `forecast` (tried on its past), `deadline`, or `quiet`.
         expected_s, earliest_s, latest_s: Time left, and its 90 % interval (None: not within sight).
-        per_h: How fast it changes, in its unit an hour.
+        per_h: How fast it changes, in its unit an hour. lasted_s: For how long it has risen so.
+        known_s: How long it was watched before; a rise that is older than our memory may be a habit.
         is_believed: Enough speaks for it to tell somebody; `says` has it in one sentence.
         severity: Of its alert; None while there is none. held: Why it is not told although it is believed.
     """
@@ -66,6 +67,8 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
     earliest_s: float | None = None
     latest_s: float | None = None
     per_h: float = 0.0
+    lasted_s: float = 0.0
+    known_s: float = 0.0
     is_believed: bool = False
     decided_by: VersionRef | None = None
     severity: Severity | None = None

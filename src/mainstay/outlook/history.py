@@ -61,7 +61,7 @@ class History:
         from mainstay.outlook import kernel  # numba: only when something is really followed
 
         self._kernel = kernel
-        self.rows = self._fresh = self._sizes = 0
+        self.rows = self._sizes = 0
         self.sizes = np.empty(0)
         self._row_of = np.full(1024, -1, np.int32)
         self._room(LEAST_ROOM)
@@ -101,24 +101,17 @@ class History:
     def observe(self, batch: MetricBatch, now_ms: int) -> None:
         """Keep what concerns us of a batch."""
         if self.rows or len(self.sizes):
-            self._kernel.observe(
-                batch.series,
-                batch.at_ns,
-                batch.value,
-                now_ms,
-                self._row_of,
-                self._at_ms,
-                self._values,
-                self._heads,
-                self.sizes,
-            )
-            self._fresh += len(batch)
-            if self._fresh > NATIVE:  # before a ring can have gone round
-                self.condense()
+            first, rings = 0, (self._row_of, self._at_ms, self._values, self._counts, self.sizes)
+            while first < len(batch):
+                part = slice(first, None)
+                taken = self._kernel.observe(batch.series[part], batch.at_ns[part], batch.value[part], now_ms, *rings)
+                first += taken
+                if first < len(batch):
+                    self.condense()
 
     def condense(self) -> None:
         """Bring the longer steps up to date. When that is done changes nothing of them."""
-        rows, self._fresh = self.rows, 0
+        rows = self.rows
         for step_ms, level in zip(STEPS_MS, self._levels, strict=True):
             self._kernel.condense(
                 step_ms, self._since[:rows], self._at_ms, self._values, self._heads[:rows],
@@ -213,7 +206,8 @@ class History:
 
     def _room(self, rows: int) -> None:
         self._at_ms, self._values = np.zeros((rows, NATIVE), np.int64), np.zeros((rows, NATIVE))
-        self._heads, self._since = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
+        self._counts = np.zeros((2, rows), np.int64)
+        self._heads, self._since = self._counts
         self._levels = [Level(rows) for _ in STEPS_MS]
 
     def _grow(self, rows: int) -> None:

@@ -22,14 +22,17 @@ AHEAD_MS = 60_000
 
 @njit(cache=True, nogil=True)
 def observe(
-    series: U32, at_ns: I64, value: F64, now_ms: int, row_of: I32, at_ms: I64, values: F64, heads: I64, sizes: F64
-) -> None:  # pragma: no cover  compiled
-    """Keep the samples of followed series in their rings.
+    series: U32, at_ns: I64, value: F64, now_ms: int, row_of: I32, at_ms: I64, values: F64, counts: I64, sizes: F64
+) -> int:  # pragma: no cover  compiled
+    """Keep the samples of followed series in their rings; returns how many samples were taken.
+
+    It stops before a ring goes round over samples that are not in the longer steps yet.
 
     Arrays:
         row_of: i32[slots]: the row of a series; −1 when it is not followed, and so is a slot beyond; −2 − i for one of
             which only the last value matters: `sizes[i]`.
-        at_ms, values: i64, f64[rows, NATIVE]: rings. heads: i64[rows]: how many were written ever.
+        at_ms, values: i64, f64[rows, NATIVE]: rings. counts: i64[2, rows]: how many were written ever, and how many of
+            them are in the longer steps.
     """
     known = len(row_of)
     for i in range(len(series)):
@@ -44,12 +47,15 @@ def observe(
         at = at_ns[i] // 1_000_000
         if at > now_ms + AHEAD_MS:
             continue
-        head = heads[row]
+        head = counts[0, row]
+        if head - counts[1, row] >= NATIVE:
+            return i
         if head > 0 and at < at_ms[row, (head - 1) % NATIVE] + 1000:
             continue
         at_ms[row, head % NATIVE] = at
         values[row, head % NATIVE] = value[i]
-        heads[row] = head + 1
+        counts[0, row] = head + 1
+    return len(series)
 
 
 @njit(cache=True, nogil=True)

@@ -15,7 +15,7 @@ from mainstay.domain.signals import F64, I64
 from mainstay.outlook.history import LEVELS
 from mainstay.outlook.kernel import STEPS_MS
 from mainstay.outlook.resources import Now, Resources
-from mainstay.outlook.wording import sentence
+from mainstay.outlook.wording import lasting, sentence
 
 AHEAD = 6.0
 """Of a rise over a history it is looked at whether it would reach the limit within so many times its length."""
@@ -28,6 +28,9 @@ AGAIN_MS = 300_000
 """… or after so long, whichever is sooner …"""
 TOLD_MS = 30_000
 """… and when it is told after so long."""
+
+STOPPED = 0.45
+"""In the last step of a longer history it must have risen by this share of its rise a step."""
 
 Asked = dict[str, Any]
 
@@ -140,6 +143,21 @@ class Looker:
         decision = self._models.decide("forecaster", asked)
         return self._outlook(row, now, at_ms, decision, 1000.0), decision
 
+    def _has_stopped(self, row: int, now: Now, per_step: float, step_ms: float) -> bool:
+        """Whether the samples of the last step say that a rise of a longer history is over already."""
+        at_ms, values = self._resources.history.samples(row)
+        if step_ms < STEPS_MS[0] or not len(at_ms) or at_ms[-1] - at_ms[0] < step_ms:
+            return False
+        then = float(np.interp(at_ms[-1] - step_ms, at_ms, values))
+        return bool((float(now.value[row]) - then) * float(now.sign[row]) < STOPPED * per_step)
+
+    def _known_ms(self, row: int) -> float:
+        """How far all that is kept goes back."""
+        history = self._resources.history
+        at_ms, _ = history.samples(row)
+        spans = [(len(history.means(row, level)) - 1) * float(step_ms) for level, step_ms in enumerate(STEPS_MS)]
+        return max([*spans, float(at_ms[-1] - at_ms[0]) if len(at_ms) else 0.0])
+
     def _outlook(self, row: int, now: Now, at_ms: int, decision: Decision, step_ms: float) -> Outlook:
         reach: Mapping[str, Any] = decision.output["reach"]
         stale_s = max(at_ms - int(now.at_ms[row]), 0) / 1000 if reach["by"] not in ("deadline", "full") else 0.0
@@ -147,15 +165,20 @@ class Looker:
             f"{name}_s": None if reach[name] is None else max(reach[name] * step_ms / 1000 - stale_s, 0.0)
             for name in ("expected", "earliest", "latest")
         }
+        doubt = reach["says"]
+        if reach["by"] == "rise" and not doubt and self._has_stopped(row, now, reach["per_step"], step_ms):
+            doubt = f"it has hardly risen in the last {lasting(step_ms / 1000)}"
         outlook = msgspec.structs.replace(
             self.quiet(row, now, at_ms),
             by=reach["by"] or "quiet",
             per_h=float(now.sign[row]) * reach["per_step"] * 3_600_000 / step_ms,
-            is_believed=reach["is_believed"],
+            lasted_s=reach["lasted"] * step_ms / 1000,
+            known_s=max(reach["before"] * step_ms, self._known_ms(row) - reach["lasted"] * step_ms) / 1000,
+            is_believed=reach["is_believed"] and not doubt,
             decided_by=decision.decided_by,
             **left,
         )
-        return msgspec.structs.replace(outlook, says=sentence(outlook, reach["says"]))
+        return msgspec.structs.replace(outlook, says=sentence(outlook, doubt))
 
 
 def again_ms(outlook: Outlook) -> int:

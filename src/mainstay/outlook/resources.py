@@ -191,8 +191,9 @@ class Resources:
     def _free_row(self, now_ms: int) -> int | None:
         """The row that is silent for longest, when it is over."""
         at_ms, _ = self.history.last()
-        oldest = int(at_ms.argmin()) if len(at_ms) else 0
-        return oldest if len(at_ms) and now_ms - int(at_ms[oldest]) > SILENT_MS else None
+        spoke_ms = np.where(at_ms > 0, at_ms, now_ms)  # one that has not spoken yet is about to
+        oldest = int(spoke_ms.argmin()) if len(spoke_ms) else 0
+        return oldest if len(spoke_ms) and now_ms - int(spoke_ms[oldest]) > SILENT_MS else None
 
     def _layout(self) -> tuple[I64, F64, F64, F64]:
         """For each row: the place of the series that says how much there is (−1: none), and the numbers of its rule."""

@@ -22,6 +22,9 @@ FREED = 0.1
 """When so large a share became free since it was told, it is over at once."""
 PAGE_SHARE = 0.5
 """A resource of which less than half is used pages nobody, however fast it grows."""
+KNOWN = 4.0
+OLD_S = 6 * 3600.0
+"""Before a rise a quarter of its length must be known, or it may be a habit (a heap); unless it has lasted so long."""
 PAGES = 5
 """What pages may be told although so many times the alerts are open that a warning waits for."""
 CHANNEL = "outlook"
@@ -138,7 +141,8 @@ def _wanted(outlook: Outlook, limit: Limit, *, is_told: bool) -> Severity | None
     if outlook.expected_s > (limit.warn_s or 0.0) * (EASED if is_told else 1.0):
         return None
     is_near = outlook.share is None or outlook.share >= PAGE_SHARE
-    is_page = is_near and outlook.expected_s <= (limit.page_s or 0.0) and outlook.latest_s is not None
+    is_young = outlook.by == "rise" and KNOWN * outlook.known_s < outlook.lasted_s < OLD_S
+    is_page = is_near and not is_young and outlook.expected_s <= (limit.page_s or 0.0) and outlook.latest_s is not None
     return "major" if is_page else "minor"
 
 

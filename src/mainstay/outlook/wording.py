@@ -16,7 +16,7 @@ def lasting(seconds: float) -> str:
     ('5.2 h', '40 s', '3 weeks', '3.3 min')
     """
     for size, name in UNITS:
-        if seconds >= 1.5 * size:
+        if seconds >= (3 if name == "weeks" else 1.5) * size:
             return f"{_number(seconds / size)} {name}"
     return f"{_number(seconds)} s"
 

@@ -13,10 +13,12 @@ LEAST = 8
 """A rise of fewer points is none yet."""
 TURN = 25.0
 """Two lines instead of one must take away so many times the variance that is left, per point."""
+STRAIGHT = 1e-3
+"""What is nearer to a line than this share of its range lies on it."""
 STEEP = 6.0
 """The whole rise must be so many times what its points scatter around it."""
 EVEN = 0.45
-"""Each third must rise at least by this share of an even rise: a step, or a rise that ended, is none."""
+"""Each third, and the last points, must rise at least by this share of an even rise: a step is none, nor what ended."""
 BEND = 0.15
 """How far slopes wander: by this share of themselves while the rise lasts once more. Measured (docs/forecast.md)."""
 WIDE = 1.645
@@ -84,7 +86,8 @@ def _bend(y: F64) -> int:
     gains = (rest @ hinges) ** 2 / (hinges**2).sum(axis=0)
     best = int(gains.argmax())
     left = float((rest**2).sum()) - float(gains[best])
-    return int(where[best]) if float(gains[best]) > TURN * max(left, 0.0) / n else 0
+    least = n * (STRAIGHT * float(y.max() - y.min())) ** 2  # a line without noise is one line
+    return int(where[best]) if float(gains[best]) > TURN * max(left, least) / n else 0
 
 
 def _line(y: F64, points: int) -> Ramp | None:
@@ -97,6 +100,9 @@ def _line(y: F64, points: int) -> Ramp | None:
     scatter = float(np.sqrt((rest**2).sum() / (points - 2)))
     even = slope * (points - third) / 2
     if slope <= 0 or slope * (points - 1) < STEEP * scatter or min(middle - first, last - middle) < EVEN * even:
+        return None
+    lately = max(points // 4, 2)
+    if tail[-1] - tail[-1 - lately] < EVEN * slope * lately - scatter / 2:
         return None
     together = float((rest[1:] * rest[:-1]).sum() / (rest**2).sum()) if scatter > 0 else 0.0
     together = min(max(together, 0.0), 1.0)

@@ -27,7 +27,8 @@ def reached(y: F64, limit: float, peak: float | None, crosses: Mapping[str, int 
 
     Returns:
         `by` ("full", "rise", "forecast", or ""), `expected`, `earliest`, `latest` in steps (None: it may never be),
-        `per_step`, `lasted` in steps, `is_believed`, `says`: why it is not believed.
+        `per_step`, `lasted` in steps, `before`: how many of the values are older than the rise, `is_believed`, `says`:
+        why it is not believed.
 
     >>> import numpy as np
     >>> found = reached(np.concatenate([np.full(20, 10.0), 10 + 2.0 * np.arange(20)]), 88.0, None, None)
@@ -40,7 +41,7 @@ def reached(y: F64, limit: float, peak: float | None, crosses: Mapping[str, int 
         return {**_none(""), "by": "full", "expected": 0.0, "earliest": 0.0, "latest": 0.0, "is_believed": True}
     ramp = ramp_of(y)
     if ramp is not None:
-        return _by_rise(ramp, limit, peak)
+        return _by_rise(ramp, limit, peak, len(y))
     if crosses is None or crosses["expected"] is None:
         return _none("it does not rise evenly, and its forecast does not reach the limit")
     found = {**_none("" if crosses["latest"] is not None else "its slowest course does not reach the limit")}
@@ -57,7 +58,7 @@ def until(y: F64, limit: float | None) -> dict[str, Any]:
     return {**_none(""), **found, "is_believed": True}
 
 
-def _by_rise(ramp: Ramp, limit: float, peak: float | None) -> dict[str, Any]:
+def _by_rise(ramp: Ramp, limit: float, peak: float | None, count: int) -> dict[str, Any]:
     expected, earliest, latest = ramp.steps_to(limit)
     highest = max((one for one in (ramp.before, peak) if one is not None and not math.isnan(one)), default=None)
     says = ""
@@ -69,12 +70,12 @@ def _by_rise(ramp: Ramp, limit: float, peak: float | None) -> dict[str, Any]:
         says = "at its slowest it does not reach the limit"
     return {
         "by": "rise", "expected": expected, "earliest": earliest, "latest": latest, "per_step": ramp.slope,
-        "lasted": ramp.points, "is_believed": not says, "says": says,
+        "lasted": ramp.points, "before": count - ramp.points, "is_believed": not says, "says": says,
     }  # fmt: skip
 
 
 def _none(says: str) -> dict[str, Any]:
-    return {"by": "", "expected": None, "earliest": None, "latest": None, "per_step": 0.0, "lasted": 0,
+    return {"by": "", "expected": None, "earliest": None, "latest": None, "per_step": 0.0, "lasted": 0, "before": 0,
             "is_believed": False, "says": says}  # fmt: skip
 
 
