@@ -50,6 +50,8 @@ def show_incident(client: Client, id: str, as_json: bool) -> None:  # noqa: A002
 def _print_incident(page: dict[str, Any]) -> None:
     incident = page["incident"]
     click.echo(f"{incident['id']}  {incident['title']}   {incident['status']}, {incident['severity']}")
+    if incident.get("withheld"):
+        click.echo(f"page withheld: {incident['withheld']['why']}")
     click.echo(f"\n{incident['summary']}\n")
     for suspect in incident["suspects"][:3]:
         click.echo(f"  {suspect['probability']:.0%}  {suspect['entity']}  {suspect['cause']}: {suspect['says']}")

@@ -44,7 +44,8 @@ def show_alert(client: Client, id: str, as_json: bool) -> None:  # noqa: A002  t
     click.echo(f"{alert['name']} on {alert['entity']}   {alert['severity']}, {alert['status']}\n{alert['summary']}\n")
     said = {"expected": words["expected"] or "no band", "came": words["came"], "since": ago(words["since_ms"]),
             "how rare": words["rarity"], "channel": words["channel"], "decided by": words["decided_by"],
-            "not paged": words["held_back"], "learned": words["learned_says"]}  # fmt: skip
+            "not paged": words["held_back"] or (alert["withheld"] or {}).get("why", ""),
+            "learned": words["learned_says"]}  # fmt: skip
     said |= {"grouped": alert.get("grouped", ""), "owner": alert.get("owner") or ""}
     for name, text in said.items():
         if text:

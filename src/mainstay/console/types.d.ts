@@ -8,8 +8,12 @@ export interface Evidence {
   id: string; kind: 'metric' | 'edge' | 'log' | 'change' | 'alert' | 'silence';
   ref: string; says: string; at_ms: number; weight: number;
 }
+export interface Withheld {
+  by: 'silence' | 'maintenance' | 'dependency'; ref: string; why: string; decided_by: VersionRef;
+  until_ms: number | null;
+}
 export interface Alert {
-  tier: number | null; owner: string | null;
+  withheld: Withheld | null; tier: number | null; owner: string | null;
   id: string; fingerprint: string; entity: string; name: string; severity: Severity; status: 'firing' | 'resolved';
   since_ms: number; at_ms: number; decided_by: VersionRef; tenant: string; ended_ms: number | null; source: string;
   subject: string; signal: string; summary: string; channel: string; band: Band | null; p_value: number | null;
@@ -35,6 +39,7 @@ export interface TimelineEntry {
 }
 export interface Grouping { alert: string; at_ms: number; why: string; decided_by: VersionRef }
 export interface Incident {
+  withheld: Withheld | null;
   more_alerts: number;
   id: string; status: 'open' | 'acknowledged' | 'resolved' | 'merged'; severity: Severity; title: string;
   since_ms: number; opened_ms: number; updated_ms: number; decided_by: VersionRef; tenant: string;
