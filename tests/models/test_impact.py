@@ -56,6 +56,14 @@ def test_what_a_callee_explains_is_not_the_changes_doing():
     assert "service:t/s4, which it calls, got worse" in found["says"]
 
 
+def test_a_callee_that_is_hardly_worse_explains_little():
+    asked = question(5, {"errors": 0.4}, callees=[4])
+    asked["signals"]["errors"][4][asked["at"] :] = [0.05] * 7
+    assert JUDGE.decide(asked)["verdict"] == "harmful"
+    asked["signals"]["errors"][4][asked["at"] :] = [0.6] * 7
+    assert JUDGE.decide(asked)["verdict"] == "not-enough-evidence"
+
+
 def test_its_own_time_is_its_own_whatever_a_callee_does():
     asked = question(5, {"latency": 3.0, "own": 4.0}, callees=[4])
     asked["signals"]["own"][4][asked["at"] :] = [900.0] * 7

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -14,6 +14,7 @@ from mainstay.models.impact.signals import KINDS, Kind
 from mainstay.models.impact.wording import says_harmful, says_harmless
 
 UNSURE = "not-enough-evidence"
+HANDED_ON = ("latency", "errors")  # what a service feels of those that it calls
 BEFORE = 8  # buckets before a moment for one after it: most of them may have been unwell
 
 
@@ -131,15 +132,22 @@ class ImpactJudge:
         earlier = [msgspec.structs.replace(one, effect=one.earlier) for one in tests]
         if self._is_harmed(0, earlier, _worst(earlier)[0], rare[1]):
             return "it was as unwell before the change"
-        alone = {one.kind.name for one in self._harmed(0, tests)}
-        felt = [one for one in tests if one.kind.name in ("latency", "own", "errors", "availability")]
-        if not alone & {"own", "availability"}:
-            ill = [question.units[one] for one in question.callees if self._is_harmed(one, felt, *rare)]
-            if ill:
-                return f"{ill[0]}, which it calls, got worse in the same minutes"
+        harmed = self._harmed(0, tests)
+        alone = {one.kind.name for one in harmed}
+        handed_on = [one for one in harmed if one.kind.name in HANDED_ON]
+        if handed_on and not alone & {"own", "availability"}:
+            ill = [self._explained_by(one, question.callees) for one in handed_on]
+            if all(one is not None for one in ill):
+                return f"{question.units[ill[0] or 0]}, which it calls, got worse in the same minutes"
         if alone == {"rate"} and any(self._is_harmed(one, tests, *rare) for one in question.callers):
             return "its callers got worse, and ask less of it"
         return ""
+
+    def _explained_by(self, one: Seen, callees: Sequence[int]) -> int | None:
+        """The callee whose own harm is large enough to be what is felt: at least half of it, in points or ms."""
+        rise = one.effect if one.kind.is_share else one.after - one.before
+        harmed = [c for c in callees if self._matters(one, c) and self._is_rare(one.z()[c], one.placebo_z())]
+        return next((c for c in harmed if rise[c] >= rise[0] / 2), None)
 
     def _unsure(self, tests: list[Seen], found: Mapping[str, Any]) -> str:
         """Why "no harm was seen" is not "there was none"; "" when it is."""
