@@ -60,7 +60,7 @@ class Correlates(Stateful, Protocol):
 
 
 class Foretells(Stateful, Protocol):
-    """Stage 5, of changes: what each may do, and what it did."""
+    """Stage 5: of changes, what each may do, and what it did; of services, how they are."""
 
     def apply(self, normal: Normal, topology: Topology, at_ms: int, effects: Effects) -> None: ...
 
@@ -95,7 +95,8 @@ class Stages:
     outlook: LooksAhead
     correlate: Correlates
     changes: Foretells
-    assess: Callable[[Incident, int], Incident]
+    services: Foretells
+    assess: Callable[[Incident, int, Effects], Incident]
     learn: Callable[[Effects], None]
     propose: Callable[[Incident, int, Effects], None]
     pages: Callable[[Incident, Incident | None], Sequence[Page]]
@@ -177,6 +178,7 @@ class Pipeline:
         stages.outlook.apply(normal, stages.detect.p_values, at_ms, effects)
         stages.correlate.apply(normal, stages.normalize.topology, at_ms, effects)
         stages.changes.apply(normal, stages.normalize.topology, at_ms, effects)
+        stages.services.apply(normal, stages.normalize.topology, at_ms, effects)
         if record.source == "tick":
             self._tick(record, at_ms, effects)
 
@@ -198,7 +200,7 @@ class Pipeline:
             )
 
     def _incident(self, incident: Incident, at_ms: int, effects: Effects) -> None:
-        incident = self._stages.assess(incident, at_ms)
+        incident = self._stages.assess(incident, at_ms, effects)
         effects.incidents[incident.id] = incident
         self._stages.propose(incident, at_ms, effects)
         if incident.withheld is None or incident.status in {"resolved", "merged"}:

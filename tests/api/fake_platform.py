@@ -27,6 +27,7 @@ from mainstay.domain.outlook import OutlookState
 from mainstay.domain.predictions import InProduction
 from mainstay.domain.records import Command
 from mainstay.domain.runbooks import Approval, Plan, Runbook, Wish
+from mainstay.domain.services import ServiceHealth
 from mainstay.domain.signals import Series
 from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
@@ -174,6 +175,7 @@ class FakePlatform:
         self.is_full = False
         self.standing = BudgetState()
         self.ahead = OutlookState()
+        self.well: tuple[ServiceHealth, ...] = ()
         self.training = FakeTraining(self.control)
         self.watching = FakeWatching(self.control)
         self.recorded = FakeRecorded()
@@ -243,6 +245,9 @@ class FakePlatform:
 
     def budget(self) -> BudgetState:
         return self.standing
+
+    def services(self) -> Sequence[ServiceHealth]:
+        return self.well
 
     def outlook(self) -> OutlookState:
         return self.ahead

@@ -40,6 +40,12 @@ INPUTS: dict[str, dict[str, Any]] = {
             }
         ],
     },
+    "tfidf-jaccard": {
+        "incident": {"id": "INC-2", "words": ["slow"], "facts": ["cause:deploy"]},
+        "past": [{"id": "INC-1", "words": ["slow"], "facts": ["cause:deploy"]}],
+        "known": 1,
+        "frequency": {"slow": 1},
+    },
     "tried-forecast": {"values": [float(v % 7) for v in range(60)], "horizon": 7, "season": 7},
 }
 """Least inputs per algorithm; those of the others stand in the tests of the rooms that they come from."""

@@ -48,7 +48,7 @@ def test_the_summary_is_short_and_cites_only_evidence_that_is_there(story: Incid
 def test_the_risk_is_the_sum_of_its_parts(story: Incident) -> None:
     assert story.risk is not None
     assert story.risk.score == min(100, sum(part.points for part in story.risk.parts))
-    assert [part.name for part in story.risk.parts] == ["blast", "tier", "users", "trend"]
+    assert [part.name for part in story.risk.parts] == ["blast", "tier", "users", "burn", "trend", "past"]
     assert all(part.says for part in story.risk.parts)
 
 

@@ -23,6 +23,7 @@ from mainstay.api import (
     people,
     plans,
     series,
+    services,
     silences,
 )
 from mainstay.api.gate import Gate
@@ -54,7 +55,7 @@ def api(platform: PlatformApi) -> Litestar:
         *health.V1_ROUTES, *incidents.ROUTES, *budget.ROUTES, *series.ROUTES, *plans.ROUTES, *models.ROUTES,
         *ledger.ROUTES, *training.ROUTES, *rollouts.ROUTES, *watching.ROUTES, *people.ROUTES, *live.ROUTES,
         *production.ROUTES, *own.ROUTES, *outlook.ROUTES, *changes.ROUTES,
-        *silences.ROUTES,
+        *silences.ROUTES, *services.ROUTES,
     ]  # fmt: skip
     return Litestar(
         [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from litestar import get, post
@@ -11,6 +11,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from mainstay.api.parameters import Asking, Limit, Platform, Words, found, now_ms
 from mainstay.api.platform import PlatformApi
 from mainstay.api.series import SeriesView
+from mainstay.api.services import by_priority
 from mainstay.domain.alerts import Alert, AlertStatus
 from mainstay.domain.changes import Change
 from mainstay.domain.errors import BadInput
@@ -21,6 +22,7 @@ from mainstay.domain.verdicts import Verdict
 from mainstay.domain.views import IncidentLine
 from mainstay.store.control import Control
 
+AlertOrder = Literal["newest", "priority"]
 _BEFORE_MS, _AFTER_MS = 3_600_000, 600_000
 # a change shows as related from an hour before the trouble until ten minutes after its end
 
@@ -159,9 +161,15 @@ def list_alerts(
     entity: FromQuery[str | None] = None,
     suppressed: FromQuery[bool | None] = None,
     before: FromQuery[str | None] = None,
+    sort: FromQuery[AlertOrder] = "newest",
     limit: Limit = 100,
 ) -> list[Alert]:
-    """Newest onset first; `suppressed=true` lists what was held back."""
+    """Newest onset first; `suppressed=true` lists what was held back.
+
+    `sort=priority`: P1 first, among the newest 1,000 that fit (`before` pages through the newest only).
+    """
+    if sort == "priority":
+        return by_priority(platform.control.alerts(status, entity, 1000, before, suppressed=suppressed))[:limit]
     return platform.control.alerts(status, entity, limit, before, suppressed=suppressed)
 
 

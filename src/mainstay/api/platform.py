@@ -24,6 +24,7 @@ from mainstay.domain.predictions import InProduction
 from mainstay.domain.protocols import Clock
 from mainstay.domain.records import Command
 from mainstay.domain.runbooks import Approval, Plan, Runbook, Wish
+from mainstay.domain.services import ServiceHealth
 from mainstay.domain.signals import F64, I64, Series
 from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
@@ -166,6 +167,10 @@ class PlatformApi(Protocol):
 
     def budget(self) -> BudgetState:
         """Where the page budgets stand, what verdicts taught, what a storm makes wait; as of the last tick."""
+        ...
+
+    def services(self) -> Sequence[ServiceHealth]:
+        """How each service is, the worst first, as of the last look."""
         ...
 
     def outlook(self) -> OutlookState:

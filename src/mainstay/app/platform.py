@@ -16,6 +16,7 @@ from mainstay.app.lines import log_lines, span_lines
 from mainstay.app.recorded import Recorded
 from mainstay.app.rollouts import RolloutDesk
 from mainstay.app.silences import SilenceDesk
+from mainstay.app.tickets import untold
 from mainstay.app.training import Training
 from mainstay.app.watching import Watching
 from mainstay.app.wiring import wire
@@ -31,6 +32,7 @@ from mainstay.domain.predictions import InProduction
 from mainstay.domain.protocols import Clock
 from mainstay.domain.records import Command, Lane
 from mainstay.domain.runbooks import Approval, Plan, Runbook, Wish
+from mainstay.domain.services import ServiceHealth
 from mainstay.domain.signals import F64, I64, Series
 from mainstay.domain.users import User
 from mainstay.domain.verdicts import Verdict
@@ -147,6 +149,8 @@ class Platform:
     async def open_runs(self) -> None:
         """Run plans and trainings: what was cut off goes on, and what becomes due begins."""
         await self.executor.open()
+        for command in untold(self.data, self.control, self._now_ms()):
+            await self.command(command)
         await self.training.resume()
         self._tasks.append(asyncio.create_task(self.training.watch()))
         self._tasks.append(asyncio.create_task(self.rolls.measure()))
@@ -240,6 +244,10 @@ class Platform:
     def budget(self) -> BudgetState:
         """Where the page budgets stand and what was learned."""
         return self.line.detect.standing
+
+    def services(self) -> Sequence[ServiceHealth]:
+        """How each service is."""
+        return self.line.services.standing
 
     def outlook(self) -> OutlookState:
         """What is ahead."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mainstay.app.assessing import assessing
 from mainstay.app.commands import Commands
 from mainstay.app.lately import Lately
 from mainstay.automation import Catalogue, load_runbooks
@@ -23,8 +24,9 @@ from mainstay.domain.records import Command
 from mainstay.domain.runbooks import Plan
 from mainstay.domain.watching import Standing
 from mainstay.ingest import decode
-from mainstay.intelligence import assess
 from mainstay.intelligence.changes import ChangeWatch
+from mainstay.intelligence.past import Past
+from mainstay.intelligence.services import Services
 from mainstay.mlops import Keys, Registry, Serving
 from mainstay.mlops.watching.standing import Standings, scopes_of, upstream_of
 from mainstay.mlops.watching.watch import Watch
@@ -54,6 +56,7 @@ class Line:
     detect: Detect
     outlook: Outlooks
     correlate: Correlate
+    services: Services
     proposals: Proposals
     catalogue: Catalogue
     pipeline: Pipeline
@@ -90,18 +93,21 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
     outlook = Outlooks(watch, settings.outlook, lambda: normalizer.topology)
     correlate = Correlate(watch)
     changes = ChangeWatch(watch, normalizer.resolve, settings.tick_s)
+    past = Past(watch)
+    services = Services(normalizer.last_heard_ms, lambda: outlook.standing)
     proposals = Proposals(
         catalogue, watch, lambda: normalizer.topology, _unsound(settings, standings, normalizer, correlate)
     )
     lately = Lately(control, lambda: pipeline.undecided)
     commands = Commands(serving, normalizer, detect, correlate, proposals, lately, settings.receiver)
 
-    def assessed(incident: Incident, at_ms: int) -> Incident:
-        return assess(incident, normalizer.topology, correlate.alerts_of(incident.id), correlate.changes, at_ms)
-
     def paged(incident: Incident, before: Incident | None) -> Sequence[Page]:
         return pages_for(incident, before, settings.receiver, correlate.alerts_of(incident.id))
 
+    def assessed_change(command: Command, effects: Effects) -> None:
+        changes.assess(command, normalizer.topology, effects)
+
+    learners = normalizer.saw, detect.saw, outlook.saw, serving.saw, watch.saw
     stages = Stages(
         decode=decode,
         normalize=normalizer,
@@ -109,38 +115,22 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
         outlook=outlook,
         correlate=correlate,
         changes=changes,
-        assess=assessed,
-        learn=_in_turn(proposals.learn, normalizer.saw, detect.saw, outlook.saw, serving.saw, watch.saw),
+        services=services,
+        assess=assessing(past, services, correlate, lambda: normalizer.topology),
+        learn=_in_turn(proposals.learn, past.saw, services.saw, *learners),
         propose=proposals.apply,
         pages=paged,
-        command=_taken(commands, watch, lambda command, effects: changes.assess(command, normalizer.topology, effects)),
+        command=_taken(commands, watch, past, assessed_change),
         stateful={
-            "normalize": normalizer,
-            "serving": serving,
-            "watch": watch,
-            "detect": detect,
-            "outlook": outlook,
-            "correlate": correlate,
-            "changes": changes,
-            "proposals": proposals,
+            "normalize": normalizer, "serving": serving, "watch": watch, "detect": detect, "outlook": outlook,
+            "correlate": correlate, "changes": changes, "past": past, "services": services, "proposals": proposals,
         },
-    )
+    )  # fmt: skip
     pipeline = Pipeline(stages, telemetry, control)
-    stores = (telemetry, control, keys)
     return Line(
-        *stores,
-        registry,
-        serving,
-        watch,
-        standings,
-        normalizer,
-        detect,
-        outlook,
-        correlate,
-        proposals,
-        catalogue,
-        pipeline,
-    )
+        telemetry, control, keys, registry, serving, watch, standings, normalizer, detect, outlook, correlate, services,
+        proposals, catalogue, pipeline,
+    )  # fmt: skip
 
 
 def _unsound(settings: Settings, standings: Standings, normalizer: Normalizer, correlate: Correlate) -> Unsound:
@@ -166,7 +156,7 @@ def _in_turn(*learners: Callable[[Effects], None]) -> Callable[[Effects], None]:
 
 
 def _taken(
-    commands: Commands, watch: Watch, assess_change: Callable[[Command, Effects], None]
+    commands: Commands, watch: Watch, past: Past, assess_change: Callable[[Command, Effects], None]
 ) -> Callable[[Command, Effects], None]:
     """Commands to where they belong; what concerns who answers for a model, and rollbacks, to the watch."""
 
@@ -175,8 +165,11 @@ def _taken(
             watch.govern(command, effects)
         elif command.kind == "assess-change":
             assess_change(command, effects)
+        elif command.kind == "remember":
+            past.command(command, effects)
         else:
             commands.apply(command, effects)
+            past.command(command, effects)
         if command.kind == "rollback":
             watch.took_back(effects.deployments.values(), command.arguments.get("why", ""))
 

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "runbooks": ("show:runbooks", "What Mainstay may do, and when."),
     "changes": ("changes:changes", "What was changed, what it did, what one would do; how good forecasts are."),
     "outlook": ("outlook:outlook", "What runs out and when; which services are at risk."),
+    "services": ("services:services", "How each service is, and why; who owns it; its error budget."),
     "entities": ("show:entities", "What is watched, and why a label set is which entity."),
     "topology": ("topology:topology", "Who depends on whom: import it from Backstage or a CMDB."),
     "logs": ("recorded:logs", "What was said: lines, templates, the values in them."),

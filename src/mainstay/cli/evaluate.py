@@ -16,6 +16,7 @@ SUITES: dict[str, str] = {
     "nezha": "mainstay.evaluate.rca.nezha",
     "petshop": "mainstay.evaluate.rca.petshop",
     "prediction": "mainstay.evaluate.prediction",
+    "similar": "mainstay.evaluate.similar",
     "ablation": "mainstay.evaluate.rca.ablation",
 }
 

@@ -104,6 +104,7 @@ def incidents(file: Path, mapping_file: Path | None, zone: str, data: Path, json
     export = read_export(file, TicketMapping.load(mapping_file) if mapping_file else None, zone)
     report = import_tickets(data, export)
     _show_export(export)
+    click.echo("the platform in --data compares incidents with them from its next start on")
     if report is not None:
         _show(report, json_file)
     if not export.tickets:

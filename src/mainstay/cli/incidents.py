@@ -55,6 +55,12 @@ def _print_incident(page: dict[str, Any]) -> None:
     click.echo(f"\n{incident['summary']}\n")
     for suspect in incident["suspects"][:3]:
         click.echo(f"  {suspect['probability']:.0%}  {suspect['entity']}  {suspect['cause']}: {suspect['says']}")
+    if incident["risk"]:
+        click.echo(f"\nRisk {incident['risk']['score']}")
+        for part in incident["risk"]["parts"]:
+            click.echo(f"  {part['points']:>3}  {part['name']:<6} {part['says']}")
+    for past in incident["similar"][:3]:
+        click.echo(f"  like {past['id']} ({past['score']:.0%}): {past['says']}")
     click.echo("\nTimeline")
     for line in incident["timeline"]:
         click.echo(f"  {ago(line['at_ms']):>12}  {line['kind']:<9} {line['says']}")
@@ -64,6 +70,17 @@ def _print_incident(page: dict[str, Any]) -> None:
             click.echo(f"  asks a human: {why}")
         for step in plan["steps"]:
             click.echo(f"  - {step['name']}")
+
+
+@incidents.command("similar")
+@click.argument("id")
+@as_json
+@with_client
+def similar(client: Client, id: str, as_json: bool) -> None:  # noqa: A002
+    """Past incidents that look like it, and how each of them ended."""
+    rows = client.get(f"incidents/{id}/similar")
+    columns = {"ID": "id", "ALIKE": "score", "WHEN": "since_ms", "TITLE": "title", "HOW IT ENDED": "says"}
+    show(rows, columns, as_json, "nothing like it is remembered")
 
 
 @incidents.command("acknowledge")

@@ -19,14 +19,15 @@ def alerts() -> None:
 
 @alerts.command("list")
 @click.option("--status", type=click.Choice(["firing", "resolved"]))
+@click.option("--sort", type=click.Choice(["newest", "priority"]), default="newest", show_default=True)
 @click.option("--limit", default=50)
 @as_json
 @with_client
-def list_alerts(client: Client, status: str | None, limit: int, as_json: bool) -> None:
-    """Newest first."""
-    rows = client.get("alerts", status=status, limit=limit)
-    columns = {"ID": "id", "SEVERITY": "severity", "STATUS": "status", "SINCE": "since_ms", "SAYS": "summary",
-               "BY": "decided_by"}  # fmt: skip
+def list_alerts(client: Client, status: str | None, sort: str, limit: int, as_json: bool) -> None:
+    """Newest first, or by priority: P1 first."""
+    rows = client.get("alerts", status=status, sort=sort, limit=limit)
+    columns = {"ID": "id", "PRIORITY": "priority", "SEVERITY": "severity", "STATUS": "status", "SINCE": "since_ms",
+               "OWNER": "owner", "SAYS": "summary", "BY": "decided_by"}  # fmt: skip
     show(rows, columns, as_json, "no alerts")
 
 
@@ -46,7 +47,9 @@ def show_alert(client: Client, id: str, as_json: bool) -> None:  # noqa: A002  t
             "how rare": words["rarity"], "channel": words["channel"], "decided by": words["decided_by"],
             "not paged": words["held_back"] or (alert["withheld"] or {}).get("why", ""),
             "learned": words["learned_says"]}  # fmt: skip
-    said |= {"grouped": alert.get("grouped", ""), "owner": alert.get("owner") or ""}
+    said |= {"grouped": alert.get("grouped", ""), "owner": alert.get("owner") or "not known",
+             "environment": alert.get("environment", ""), "tier": str(alert.get("tier") or "not known"),
+             "priority": " ".join([alert.get("priority") or "", "; ".join(alert.get("priority_why", []))])}  # fmt: skip
     for name, text in said.items():
         if text:
             click.echo(f"  {name:<11} {text}")

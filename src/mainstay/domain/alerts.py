@@ -12,6 +12,7 @@ from mainstay.domain.silences import Withheld
 
 Severity = Literal["critical", "major", "minor", "info"]
 AlertStatus = Literal["firing", "resolved"]
+Priority = Literal["P1", "P2", "P3", "P4", "P5"]
 SuppressedBy = Literal["", "budget", "flapping", "verdict", "floor"]
 SEVERITIES: tuple[Severity, ...] = ("critical", "major", "minor", "info")
 
@@ -57,7 +58,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
             the team's page budget, flapping, an earlier verdict, or a floor of the settings.
         withheld: Why it pages nobody at this moment although it may: a silence, a maintenance window, or the
             suppression of symptoms; None when nothing holds it.
-        tier, owner: Of the entity that it is about, as the topology had them then.
+        tier, owner, environment: Of the entity that it is about, as the topology had them then.
+        priority: P1 is looked at first; `priority_why` gives the points that it is made of.
     """
 
     id: str
@@ -85,6 +87,9 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     generator_url: str = ""
     tier: int | None = None
     owner: str | None = None
+    environment: str = ""
+    priority: Priority | None = None
+    priority_why: tuple[str, ...] = ()
     withheld: Withheld | None = None
 
     @property

@@ -29,6 +29,7 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         id: `kind:environment/name`, readable and stable, e.g. `service:prod/payments`.
         tier: 1 is the most critical; None is not known.
+        objective: Percent of requests that must not fail (its SLO); None where the catalog names none.
         attributes: What senders said of it (version, region, host), newest value.
     """
 
@@ -39,6 +40,7 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str = DEFAULT_TENANT
     tier: int | None = None
     owner: str | None = None
+    objective: float | None = None
     attributes: dict[str, str] = {}
 
 

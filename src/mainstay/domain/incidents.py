@@ -10,6 +10,7 @@ from mainstay.domain.alerts import Evidence, Severity
 from mainstay.domain.entities import DEFAULT_TENANT
 from mainstay.domain.models import VersionRef
 from mainstay.domain.silences import Withheld
+from mainstay.domain.similar import SimilarIncident
 
 IncidentStatus = Literal["open", "acknowledged", "resolved", "merged"]
 Cause = Literal[
@@ -75,6 +76,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         critical_failure: The worst symptom in words. `impact`: entity ids that suffer, the cause not among them.
         groupings: Of the first 500 alerts; `more_alerts` counts those beyond, whose groupings stand in the ledger.
         evidence: What suspects and summary cite by id.
+        similar: Past incidents that look like it, the most alike first.
         withheld: Why the page that it has to tell is held back; None when none is.
     """
 
@@ -100,4 +102,5 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged_by: str = ""
     merged_into: str = ""
     more_alerts: int = 0
+    similar: tuple[SimilarIncident, ...] = ()
     withheld: Withheld | None = None

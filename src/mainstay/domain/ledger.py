@@ -10,7 +10,7 @@ EntryKind = Literal[
     "alert", "alert-resolved", "grouping", "incident", "suppression", "diagnosis", "plan", "approval", "step",
     "verification", "verdict", "label", "page", "version", "deployment", "batch", "user", "policy", "resolution",
     "experiment", "training", "silence",
-    "finding", "recall", "inventory", "gate", "rollout", "impact", "change-forecast", "prediction",
+    "finding", "recall", "inventory", "gate", "rollout", "impact", "change-forecast", "prediction", "similarity",
 ]  # fmt: skip
 
 

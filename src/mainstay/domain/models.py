@@ -9,7 +9,7 @@ import msgspec
 Role = Literal["live", "shadow", "canary", "retired"]
 ModelKind = Literal[
     "metrics", "logs", "edges", "entities", "predictions", "correlator", "diagnoser", "suppressor", "planner",
-    "forecaster", "impact", "change-risk", "predictor",
+    "forecaster", "impact", "change-risk", "predictor", "similarity",
 ]  # fmt: skip
 
 

@@ -15,8 +15,9 @@ from mainstay.domain.signals import F64, I64, U32, Normal
 StreamKind = Literal["metrics", "logs", "edges", "entities", "predictions"]
 """Kinds of models that judge what streams by."""
 JudgeKind = Literal[
-    "correlator", "diagnoser", "suppressor", "planner", "forecaster", "impact", "change-risk", "predictor"
-]
+    "correlator", "diagnoser", "suppressor", "planner", "forecaster", "impact", "change-risk", "predictor",
+    "similarity",
+]  # fmt: skip
 """Kinds of models that decide about few, big things."""
 Signal = Literal["latency", "errors", "traffic", "saturation", "logs", "availability", "other"]
 

@@ -38,7 +38,7 @@ class Record:
 
 CommandKind = Literal[
     "acknowledge", "resolve", "merge", "split", "verdict", "deploy", "rollback", "plan-outcome", "suppress",
-    "request-plan", "govern", "rollout", "assess-change", "silence", "maintenance", "suppression",
+    "remember", "request-plan", "govern", "rollout", "assess-change", "silence", "maintenance", "suppression",
 ]  # fmt: skip
 
 
@@ -52,6 +52,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         arguments: `merge`: into · `split`: alert · `deploy`: kind, live, shadow · `verdict`: the Verdict as a mapping
             · `plan-outcome`: status, says · `request-plan`: plan, whole, as JSON
             · `govern`: what is written down of a model, each value as JSON.
+            · `remember`: tickets of the time before us, as JSON.
             · `assess-change`: change, whole, as JSON; the subject is the forecast's id.
             · `silence`, `maintenance`: put, whole, as JSON; or ends_ms (extended, or ended by now)
             · `suppression`: mode, why; the subject is the team

@@ -13,8 +13,8 @@ from typing import Any
 
 import msgspec
 
+from mainstay.domain.similar import Ticket
 from mainstay.history.decided import Decided, Opened, Raised
-from mainstay.history.tickets import Ticket
 
 HOUR_MS = 3_600_000
 BEFORE_MS, WITHOUT_END_MS, LATEST_MS = HOUR_MS, HOUR_MS, 4 * HOUR_MS

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from mainstay.domain.errors import BadFile, BadInput, MainstayError
+from mainstay.domain.similar import Ticket
 from mainstay.history.plan import private_folder
 from mainstay.history.ticket_mapping import TicketMapping, fitting, moment_ms, shipped
 from mainstay.normalize.masking import mask
@@ -22,17 +23,6 @@ FILE = "tickets.json"
 DELIMITERS = ",;\t|"
 MOST_BYTES = 256 << 20
 MOST_TEXT = 500
-
-
-class Ticket(msgspec.Struct, frozen=True, kw_only=True):
-    """What people wrote down about one incident. `resolved_ms` None: not resolved, or not said."""
-
-    id: str
-    opened_ms: int
-    resolved_ms: int | None = None
-    title: str = ""
-    service: str = ""
-    severity: str = ""
 
 
 @dataclass(slots=True)

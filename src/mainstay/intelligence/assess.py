@@ -10,7 +10,7 @@ from mainstay.domain.alerts import SEVERITIES, Alert, Severity
 from mainstay.domain.changes import Change
 from mainstay.domain.entities import Topology
 from mainstay.domain.incidents import Incident
-from mainstay.intelligence.risk import Situation, risk_of
+from mainstay.intelligence.risk import Burns, Situation, risk_of
 from mainstay.intelligence.summary import summary, title
 from mainstay.intelligence.symptoms import FELT, is_user_facing, says, worst
 
@@ -19,7 +19,12 @@ SURE = 0.3
 
 
 def assess(
-    incident: Incident, topology: Topology, alerts: Sequence[Alert], changes: Sequence[Change], at_ms: int
+    incident: Incident,
+    topology: Topology,
+    alerts: Sequence[Alert],
+    changes: Sequence[Change],
+    at_ms: int,
+    burns: Burns | None = None,
 ) -> Incident:
     """The incident with severity, risk, impact, critical failure, title and summary.
 
@@ -29,12 +34,13 @@ def assess(
         alerts: Those of the incident in their newest state (others are not looked at).
         changes: Recent ones, to name the version that is blamed.
         at_ms: The record's time; nothing else tells the time.
+        burns: How fast a service spends its error budget; without it that part of the risk is not known.
     """
     grouped = {grouping.alert for grouping in incident.groupings}
     mine = sorted((a for a in alerts if a.id in grouped), key=lambda a: (a.since_ms, a.id))
     if not mine:
         return incident
-    situation = Situation(incident, topology, mine, at_ms)
+    situation = Situation(incident, topology, mine, at_ms, burns)
     tiers = {name: entity.tier for name, entity in topology.entities.items()}
     worst_alert = worst(situation.firing or mine, tiers)
     assert worst_alert is not None

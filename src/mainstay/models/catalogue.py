@@ -23,6 +23,7 @@ from mainstay.models.planning import Planner
 from mainstay.models.prediction import Predictor
 from mainstay.models.predictions import PredictionWatch
 from mainstay.models.rca import Diagnoser
+from mainstay.models.similarity import Resemblance
 from mainstay.models.suppression import Dependency
 from mainstay.models.traces.edges import EdgeShift
 
@@ -31,7 +32,7 @@ DETECTORS: dict[str, type[Streaming]] = {
 }
 JUDGES: dict[str, type[Pure]] = {
     cls.ALGORITHM: cls
-    for cls in (Correlator, Diagnoser, Dependency, Planner, Forecaster, ImpactJudge, ChangeRisk, Predictor)
+    for cls in (Correlator, Diagnoser, Dependency, Planner, Forecaster, ImpactJudge, ChangeRisk, Predictor, Resemblance)
 }
 SHIPPED: dict[ModelKind, str] = {
     "metrics": RobustSeason.ALGORITHM,
@@ -47,6 +48,7 @@ SHIPPED: dict[ModelKind, str] = {
     "impact": ImpactJudge.ALGORITHM,
     "change-risk": ChangeRisk.ALGORITHM,
     "predictor": Predictor.ALGORITHM,
+    "similarity": Resemblance.ALGORITHM,
 }
 """Which algorithm decides at first start, per kind."""
 

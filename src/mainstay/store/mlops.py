@@ -13,6 +13,7 @@ from mainstay.domain.effects import Effects
 from mainstay.domain.ledger import Entry
 from mainstay.domain.rollouts import GatePolicyRecord, Rollout
 from mainstay.domain.silences import Silence, Suppression, Window, Withholding
+from mainstay.domain.similar import PastIncident
 from mainstay.domain.training import Experiment, TrainingRequest, TrainingRun
 from mainstay.domain.watching import Finding, Governance, RecallMark
 from mainstay.store import documents as doc
@@ -63,6 +64,7 @@ RECORDS: dict[type[Any], RecordKind[Any]] = {
         RecordKind[Any]("maintenance", Window, lambda w: (w.by, w.ended_by, w.ends_ms)),
         RecordKind[Any]("suppression", Suppression, lambda s: (s.id, s.mode, s.at_ms)),
         RecordKind[Any]("withholding", Withholding, lambda w: (w.ref, w.status, w.at_ms)),
+        RecordKind[Any]("past-incident", PastIncident, lambda p: (p.ending.entity, p.ending.judged, p.since_ms)),
         RecordKind[Any]("recall-mark", RecallMark, lambda m: (str(m.version), m.status, m.at_ms)),
     )
 }

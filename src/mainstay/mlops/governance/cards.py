@@ -46,6 +46,7 @@ LIMITS: Mapping[str, tuple[str, ...]] = {
         "What comes without a sign it cannot foretell; the shipped weights are priors, not learned.",
         "It is in shadow: it is counted what it would have told, and nobody is paged.",
     ),
+    "similarity": ("It sees what alerts and suspects say; what people did by hand is known only where it was told.",),
 }
 PIPELINES: Mapping[ModelKind, str] = {"metrics": "time-series-forecasting", "entities": "time-series-forecasting"}
 """Only where the hub has a name for it that is true."""

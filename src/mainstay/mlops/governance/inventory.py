@@ -26,6 +26,7 @@ PURPOSES: Mapping[str, str] = {
     "impact": "says what a change did, against unchanged peers and placebo changes",
     "change-risk": "says how likely a change does harm, and to whom, before it is made",
     "predictor": "says how likely each service has an incident soon; it pages nobody",
+    "similarity": "finds past incidents that look like the one at hand",
 }
 """What each kind is for, until somebody writes down something better."""
 

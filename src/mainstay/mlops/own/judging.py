@@ -43,6 +43,12 @@ INPUTS: dict[str, dict[str, Any]] = {
     "correlator": {"at_ms": 9_000, "alert": _ALERT, "edges": [["service:lab/a", "service:lab/b"]]},
     "forecaster": {"values": [float(v % 7) for v in range(60)], "horizon": 7, "season": 7},
     "predictor": {"features": ["odd", "again"], "services": ["service:lab/b"], "rows": [[2.0, 0.7]]},
+    "similarity": {
+        "incident": {"id": "INC-2", "words": ["slow"], "facts": ["cause:deploy"]},
+        "past": [{"id": "INC-1", "words": ["slow"], "facts": ["cause:deploy"]}],
+        "known": 1,
+        "frequency": {"slow": 1},
+    },
     "planner": {
         "suspects": [{"entity": "service:lab/b", "cause": "memory-leak", "probability": 0.8}],
         "runbooks": [{"name": "restart", "causes": ["memory-leak"]}, {"name": "scale", "causes": ["overload"]}],

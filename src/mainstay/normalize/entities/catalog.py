@@ -15,7 +15,7 @@ class CatalogItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """One entry. `aliases` are other names of it; `depends_on` names, `kind:name`, or full ids.
 
     Without an `environment` the entry speaks of this name in every environment. `said_ms`: when whoever keeps it last
-    said so; its dependencies are as old.
+    said so; its dependencies are as old. `objective`: percent of requests that must not fail within 30 days.
     """
 
     name: str
@@ -23,6 +23,7 @@ class CatalogItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     environment: str = ""
     tier: Annotated[int, msgspec.Meta(ge=1, le=9)] | None = None
     owner: str | None = None
+    objective: Annotated[float, msgspec.Meta(gt=0, lt=100)] | None = None
     aliases: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
     said_ms: int = 0

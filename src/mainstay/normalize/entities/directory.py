@@ -159,9 +159,9 @@ class Directory:
         if len(self.entities) >= MAX_ENTITIES:
             return self._without_place((("name", name),), environment)
         item = self.catalog.find(kind, environment, name)
-        tier, owner = (item.tier, item.owner) if item else (None, None)
+        said: dict[str, Any] = {"tier": item.tier, "owner": item.owner, "objective": item.objective} if item else {}
         entity = Entity(id=identity, kind=kind, name=name, environment=environment, tenant=self.tenant)
-        self._add(msgspec.structs.replace(entity, tier=tier, owner=owner))
+        self._add(msgspec.structs.replace(entity, **said))
         for word in item.depends_on if item else ():
             self.static_edges[identity, self.catalog.dependency(word, environment)] = item.said_ms if item else 0
         return identity
