@@ -49,6 +49,12 @@ def test_a_leak_is_told_before_memory_has_grown_by_half(a_day, within, shape):
 
 
 @pytest.mark.parametrize("shape", SHAPES)
+def test_a_leak_of_a_twentieth_a_day_is_told_before_memory_has_doubled(shape):
+    found = leaking(0.05, 16, **shape)
+    assert [(t.channel, t.output["event"]) for t in found][:1] == [("drift", "started")]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize(("a_day", "days"), [(10.0, 1.5), (2.0, 2.0), (0.5, 2.0)])
 def test_a_leak_that_goes_on_is_not_taken_for_normal(a_day, days, shape):
     assert [t.output["event"] for t in leaking(a_day, days, **shape)] == ["started"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mainstay.models.anomaly.rules import Parameters, Rule
 
 MIB = 2.0**20
-WEEK_S = 604_800.0  # what creeps by less than about a sixteenth a day is followed, not told
+FORTNIGHT_S = 1_209_600.0  # what creeps by less than about a thirtieth a day is followed, not told
 
 
 def shipped() -> Parameters:
@@ -117,7 +117,7 @@ _RESOURCES = (
         direction="up",
         persist_s=12,
         drift_rel=3.0,
-        slow_s=WEEK_S,
+        slow_s=FORTNIGHT_S,
         near=0.8,
         exhausts=True,
     ),
@@ -149,7 +149,7 @@ _RESOURCES = (
         direction="up",
         persist_s=12,
         drift_rel=0.4,
-        slow_s=WEEK_S,
+        slow_s=FORTNIGHT_S,
         near=0.88,
         exhausts=True,
     ),
@@ -193,7 +193,7 @@ _REST = (
         persist_s=30,
         min_s=120,
         drift_rel=3.0,
-        slow_s=WEEK_S,
+        slow_s=FORTNIGHT_S,
     ),
     Rule(
         name="other",
