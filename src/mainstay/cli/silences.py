@@ -201,8 +201,12 @@ def suppression() -> None:
 @with_client
 def list_suppressions(client: Client, as_json: bool) -> None:
     """Per team: the switch, and what it did or would have done in fourteen days."""
-    columns = {"TEAM": "team", "MODE": "mode", "REPLAY": "says"}
-    show(client.get("suppressions"), columns, as_json)
+    rows = client.get("suppressions")
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        return
+    for row in rows:
+        click.echo(f"{row['team']}  {row['mode']}\n  {row['says']}")
 
 
 @suppression.command("show")
