@@ -208,7 +208,8 @@ def _listed(decision: Decision, services: list[str], usual: list[float]) -> tupl
             probability=output["probability"][service],
             usual=baseline,
             reasons=tuple(
-                RiskReason(name=name, odds=odds, says=SAYS.get(name, name)) for name, odds in output["reasons"][service]
+                RiskReason(name=name, odds=odds, says=SAYS.get(name, name))
+                for name, odds in output["reasons"].get(service, ())
             ),
             is_flagged=service in flagged,
         )

@@ -12,6 +12,7 @@ from mainstay.domain.signals import F64
 
 Weight = Annotated[float, msgspec.Meta(ge=-50, le=50)]
 REASONS = 3
+MOST_REASONS = 200
 PRIORS = {
     "odd": 0.25,
     "alerts": 0.8,
@@ -68,7 +69,7 @@ class Predictor:
         """The probability of each service.
 
         Returns:
-            `probability` by service, `reasons` by service (the features that raise it most, each with the factor that
+            `probability` by service, `reasons` of the likeliest 200 (the features that raise it most, each with the factor that
             the odds are multiplied by), `flagged`: those above the threshold.
         """
         asked = msgspec.convert(inputs, Asked)
@@ -76,13 +77,14 @@ class Predictor:
         rows = np.array(asked.rows, np.float64).reshape(len(asked.services), len(asked.features))
         adds = np.where(np.isfinite(rows), rows, 0.0) * weights
         probability = chance(adds.sum(axis=1) + self._parameters.bias)
+        most = np.sort(np.argsort(-probability, kind="stable")[:MOST_REASONS])
         reasons = {
             service: [
                 [asked.features[at], round(float(np.exp(min(one[at], 50.0))), 4)]
                 for at in np.argsort(-one, kind="stable")[:REASONS].tolist()
                 if one[at] > 0
             ]
-            for service, one in zip(asked.services, adds, strict=True)
+            for service, one in ((asked.services[at], adds[at]) for at in most.tolist())
         }
         listed = probability.tolist()
         flagged = [s for s, p in zip(asked.services, listed, strict=True) if p >= self._parameters.threshold]

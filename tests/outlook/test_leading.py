@@ -1,0 +1,157 @@
+"""Leading indicators: what happened to a service, as numbers, the same however it was cut; and what fades."""
+
+import math
+
+import msgspec
+import numpy as np
+import pytest
+from tests.outlook.estate import T0_MS, services
+
+from mainstay.domain.alerts import Alert
+from mainstay.domain.changes import Change
+from mainstay.domain.incidents import Incident, Suspect
+from mainstay.domain.models import VersionRef
+from mainstay.domain.outlook import Outlook
+from mainstay.domain.signals import EdgeWindow, MetricBatch, Series
+from mainstay.outlook.leading import FEATURES, SAYS, Leading, State, belongs_to
+
+SHOP, PAY = "service:prod/shop", "service:prod/pay"
+TOWN = services("shop", "pay")  # the shop calls pay
+BY = VersionRef("metrics", 1)
+
+
+def fresh():
+    leading = Leading(3600.0)
+    leading.hear([Series(0, 10, SHOP, "a"), Series(1, 11, PAY, "b")])
+    leading.rows([], TOWN, (), T0_MS)
+    return leading
+
+
+def row(leading, service=SHOP, at_ms=T0_MS, outlooks=()):
+    return dict(zip(FEATURES, leading.rows([service], TOWN, outlooks, at_ms)[0].tolist(), strict=True))
+
+
+def alert(status="firing", severity="minor"):
+    return Alert(
+        id="a",
+        fingerprint="f",
+        entity=SHOP,
+        name="n",
+        severity=severity,
+        status=status,
+        since_ms=0,
+        at_ms=0,
+        decided_by=BY,
+    )
+
+
+def window(errors, count=100, callee=SHOP):
+    return EdgeWindow("", callee, 0, 5_000_000_000, count, errors, np.empty(0), np.empty(0))
+
+
+def incident(**how):
+    return Incident(
+        id="INC-1",
+        status="open",
+        severity="major",
+        title="",
+        since_ms=0,
+        opened_ms=0,
+        updated_ms=0,
+        decided_by=BY,
+        **how,
+    )
+
+
+def test_nothing_known_is_nothing():
+    assert set(row(fresh()).values()) == {0.0}
+    assert set(SAYS) == set(FEATURES)
+
+
+def test_values_that_are_nearly_anomalies_count_for_their_service_and_its_callers_and_fade():
+    leading = fresh()
+    leading.samples(
+        MetricBatch(np.array([0, 1, 1], np.uint32), np.zeros(3, np.int64), np.zeros(3)), np.array([0.5, 1e-4, 1e-2])
+    )
+    assert row(leading, PAY)["odd"] == pytest.approx(4.0)
+    shop = row(leading)
+    assert (shop["odd"], shop["callee_odd"]) == (0.0, pytest.approx(4.0))
+    assert row(leading, PAY, T0_MS + 450_000)["odd"] == pytest.approx(4 * math.exp(-1))
+    assert row(leading, PAY, T0_MS + 36_000_000)["odd"] < 0.01
+
+
+def test_scores_that_are_not_of_these_samples_are_not_taken():
+    leading = fresh()
+    leading.samples(MetricBatch(np.array([0], np.uint32), np.zeros(1, np.int64), np.zeros(1)), np.empty(0))
+    leading.samples(MetricBatch(np.array([0], np.uint32), np.zeros(1, np.int64), np.zeros(1)), np.array([np.nan]))
+    assert row(leading)["odd"] == 0.0
+
+
+def test_an_alert_counts_while_it_fires():
+    leading = fresh()
+    leading.alerts([alert()])
+    leading.alerts([alert(severity="major")])
+    assert row(leading)["alerts"] == pytest.approx(math.log1p(2.0))
+    leading.alerts([alert("resolved")])
+    assert row(leading)["alerts"] == 0.0
+
+
+def test_a_change_fades_and_our_own_is_none():
+    leading = fresh()
+    leading.changes([Change(id="c", kind="deploy", subject="pay", entity=PAY, at_ms=T0_MS)])
+    leading.changes([Change(id="d", kind="deploy", subject="shop", entity=SHOP, at_ms=T0_MS, by_mainstay=True)])
+    assert row(leading, PAY)["change"] == 1.0
+    assert row(leading)["change"] == 0.0
+    assert row(leading)["callee_change"] == 1.0
+    assert row(leading, PAY, T0_MS + 1_800_000)["change"] == pytest.approx(math.exp(-1))
+
+
+def test_errors_are_measured_against_the_objective_and_smoothed():
+    leading = fresh()
+    leading.calls([window(1)] * 400)
+    assert row(leading)["burn"] == pytest.approx(math.log1p(10.0), rel=0.02)
+    leading.calls([window(0)] * 800)
+    assert row(leading)["burn"] < 0.1
+    leading.calls([window(5, count=0)])
+
+
+def test_what_runs_out_counts_when_it_is_believed():
+    one = Outlook(
+        id="x", entity=SHOP, resource="disk", metric="m", series=1, at_ms=0, value=1.0, says="", expected_s=3600.0
+    )
+    assert row(fresh(), outlooks=[one])["runs_out"] == 0.0
+    sure = msgspec.structs.replace(one, is_believed=True)
+    assert row(fresh(), outlooks=[sure])["runs_out"] == pytest.approx(math.exp(-1))
+
+
+def test_past_incidents_count_less_the_older_they_are_and_give_the_baseline():
+    leading = fresh()
+    week = 7 * 86_400_000
+    for back in (0, week):
+        leading.incident(SHOP, T0_MS + week - back)
+    assert leading.past(SHOP, T0_MS + week) == pytest.approx(1 + math.exp(-1))
+    often = leading.usual(SHOP, T0_MS + week)
+    assert often == pytest.approx(1 - math.exp(-(1 + math.exp(-1)) / (168 * (1 - math.exp(-1)))))
+    assert leading.usual(PAY, T0_MS + week) == 0.0
+
+
+def test_the_state_comes_back():
+    leading = fresh()
+    leading.samples(MetricBatch(np.array([1], np.uint32), np.zeros(1, np.int64), np.zeros(1)), np.array([1e-3]))
+    leading.alerts([alert()])
+    leading.incident(SHOP, T0_MS)
+    kept = msgspec.msgpack.encode(leading.saved())
+    other = Leading(3600.0, msgspec.msgpack.decode(kept, type=State))
+    names = [SHOP, PAY]
+    later = T0_MS + 60_000
+    assert other.rows(names, TOWN, (), later).tolist() == leading.rows(names, TOWN, (), later).tolist()
+    other.hear([Series(2, 12, "service:prod/new", "c")])
+    other.samples(MetricBatch(np.array([2], np.uint32), np.zeros(1, np.int64), np.zeros(1)), np.array([1e-3]))
+    assert other.rows(["service:prod/new"], TOWN, (), later)[0, 0] == pytest.approx(3.0)
+
+
+def test_an_incident_belongs_to_its_first_suspect_or_to_where_it_was_seen():
+    suspects = (Suspect(entity=PAY, cause="deploy", probability=0.6, decided_by=BY),)
+    assert belongs_to(incident(entities=(SHOP,), suspects=suspects)) == PAY
+    assert belongs_to(incident(entities=(SHOP,))) == SHOP
+    assert belongs_to(incident()) == ""
