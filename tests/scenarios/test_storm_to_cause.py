@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.scenarios.drill import Drill, Fault, deploy, failing, metric, slow, storm
 from tests.scenarios.shops import DEEP, SHOPS, WIDE, Shop, entity
@@ -65,6 +67,16 @@ def test_a_caller_whose_new_timeout_is_too_short_is_not_blamed_on_its_callee(
     change = deploy(caller, 117, kind="config", version="r7", previous="r6")
     found = run(SHOPS[shop], fault, [(117, change), *storm(SHOPS[shop], fault, errors=True)])
     assert blamed(found) == (entity(caller), "config")
+
+
+def test_a_wrong_address_is_not_blamed_on_who_lives_at_the_right_one() -> None:
+    shop = replace(WIDE, calls={**WIDE.calls, "profile": ("db:main", "pricing")})
+    lines = (("cart", "GET /price failed: pricing at 10.0.0.9:80: [Errno 111] Connection refused"),)
+    fault = Fault("pricing", errors=1.0, only_from="cart", lines=lines)
+    change = deploy("cart", 122, kind="config", version="r7", previous="r6")
+    fewer = slow("profile", "pricing", 125, 150, signal="traffic", severity="minor")  # users gave up before that step
+    found = run(shop, fault, [(122, change), *storm(shop, fault, errors=True), (150, fewer)])
+    assert blamed(found) == (entity("cart"), "config")
 
 
 @pytest.mark.parametrize(("shop", "where"), PLACES)

@@ -85,8 +85,9 @@ class Picture:
             return 1.0
         others = [c for c in self.calls_to(callee) if c.caller != caller and c.rate_now > 0]
         seconded = any(self.is_bad(call) for call in others) or any(
-            alert.callee == callee and alert.caller != caller for alert in self.case.alerts
-        )
+            alert.callee == callee and alert.caller != caller and alert.signal != "traffic"
+            for alert in self.case.alerts
+        )  # who calls less says nothing of whom it called
         if seconded:
             return 1.0
         if self._was_changed(caller) and not self._was_changed(callee):
