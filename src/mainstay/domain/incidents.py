@@ -14,7 +14,8 @@ from mainstay.domain.similar import SimilarIncident
 
 IncidentStatus = Literal["open", "acknowledged", "resolved", "merged"]
 Cause = Literal[
-    "deploy", "config", "memory", "cpu", "host", "database", "dependency", "queue", "disk", "traffic", "unknown"
+    "deploy", "config", "memory", "cpu", "host", "database", "dependency", "queue", "disk", "traffic", "model",
+    "unknown",
 ]  # fmt: skip
 
 

@@ -18,6 +18,7 @@ CAUSES = {
     "queue": "{}, which does not keep up with its queue",
     "disk": "a full disk of {}",
     "traffic": "more traffic than usual at {}",
+    "model": "the model {}, which is not what it was",
     "unknown": "{}, though nothing says yet what is wrong there",
 }
 """What stands behind "the cause is very likely …"."""
@@ -31,6 +32,7 @@ _TITLES = {
     "queue": "{} does not keep up",
     "disk": "disk of {} full",
     "traffic": "more traffic at {}",
+    "model": "model {} is not what it was",
     "unknown": "begins at {}, cause unknown",
 }
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from mainstay.models.rca.blame import Charge, change_charges
 from mainstay.models.rca.case import short
 from mainstay.models.rca.clue import Clue
+from mainstay.models.rca.misled import wrong_model
 from mainstay.models.rca.phrases import heard
 from mainstay.models.rca.picture import Picture
 from mainstay.models.rca.resources import cpu, disk, memory, of_alert, queue, strongest
@@ -71,4 +72,5 @@ _COLLECT: Mapping[str, Callable[[Picture, str], list[Clue]]] = {
     "database": _database,
     "dependency": _dependency,
     "traffic": _traffic,
+    "model": wrong_model,
 }

@@ -62,6 +62,8 @@ class Diagnoser:
         "one_caller": 0.6,
         "outage": 2.6,
         "traffic": 0.9,
+        "model": 2.8,
+        "model_window_s": 900.0,  # what has drifted for longer than this before the onset did not cause it today
         "log": 1.6,
         # how sure
         "not_enough": 3.6,

@@ -7,6 +7,7 @@ import re
 
 from mainstay.models.rca.case import short
 from mainstay.models.rca.clue import Clue
+from mainstay.models.rca.misled import misled
 from mainstay.models.rca.picture import Picture
 
 
@@ -15,8 +16,8 @@ def place_clues(picture: Picture, entity: str) -> list[Clue]:
     weights, clues = picture.weights, _symptoms(picture, entity)
     covers = picture.covers(entity)
     clues.append(Clue(f"{short(entity)} would explain {covers:.0%} of the trouble", weights["covers"] * covers))
-    clues += _own(picture, entity)
-    clues += _victim(picture, entity)
+    wrong = misled(picture, entity)
+    clues += [wrong] if wrong else [*_own(picture, entity), *_victim(picture, entity)]
     clues += _early(picture, entity)
     clues += _silence(picture, entity)
     clues += _named(picture, entity)
