@@ -11,8 +11,8 @@ import numpy as np
 from mainstay.domain.similar import PastIncident, Portrait
 
 MOST = 5_000
-ROOM = MOST // 10
-"""So many of the oldest leave together, so that the index is made anew seldom."""
+ROOM = 0.1
+"""Such a share of the oldest leaves together, so that the index is made anew seldom."""
 
 
 class Memory:
@@ -36,7 +36,7 @@ class Memory:
         if known is not None and known.portrait == one.portrait:
             return
         if known is not None or len(self.past) > self._most:
-            for name in list(self.past)[: ROOM if len(self.past) > self._most else 0]:
+            for name in list(self.past)[: self._room() if len(self.past) > self._most else 0]:
                 del self.past[name]
             self._index()
         else:
@@ -56,6 +56,9 @@ class Memory:
     def frequency(self, words: Sequence[str]) -> dict[str, int]:
         """In how many past incidents each of these words stands; those in none are left out."""
         return {word: len(held) for word in words if (held := self._postings.get(f"w:{word}")) is not None}
+
+    def _room(self) -> int:
+        return max(1, int(ROOM * self._most))
 
     def _index(self) -> None:
         self._slots: list[str] = []
