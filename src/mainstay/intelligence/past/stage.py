@@ -83,7 +83,8 @@ class Past:
         if incident.status == "merged" or compared is None:
             return
         first = incident.suspects[0] if incident.suspects else None
-        said = self._said.pop(incident.id, Ending())
+        before = self.memory.past.get(incident.id)
+        said = self._said.pop(incident.id, before.ending if before else Ending())
         over_ms = incident.resolved_ms or incident.updated_ms
         ending = msgspec.structs.replace(
             said,
