@@ -12,7 +12,7 @@ import pytest
 from mainstay.lab.folder import Folder, read_json, write_json
 from mainstay.lab.opening import Destinations, prepare
 from mainstay.lab.service.broker import Broker
-from mainstay.lab.service.door import Bucket
+from mainstay.lab.service.bucket import Bucket
 from mainstay.lab.service.noise import SLOW_START_S, Noise
 from mainstay.lab.service.storage import RECORD, Storage
 from mainstay.lab.shop import Queue

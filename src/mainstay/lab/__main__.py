@@ -13,6 +13,7 @@ from mainstay.lab.campaign import Pace
 from mainstay.lab.fault import KINDS, FaultImpossible
 from mainstay.lab.lab import Lab
 from mainstay.lab.operate.instance import OperationFailed
+from mainstay.lab.scoring.onnx import RuntimeMissing
 from mainstay.lab.shop import ShopFileError
 
 FOLDER = "lab-shop"
@@ -24,7 +25,7 @@ def main(words: Sequence[str] | None = None) -> int:
     arguments = parser().parse_args(words)
     try:
         _carry_out(arguments)
-    except (ShopFileError, FaultImpossible, FileExistsError, FileNotFoundError) as error:
+    except (ShopFileError, RuntimeMissing, FaultImpossible, FileExistsError, FileNotFoundError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     except OperationFailed as error:

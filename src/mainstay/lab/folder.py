@@ -61,6 +61,14 @@ class Folder:
     def data(self, service: str) -> Path:
         return self.root / "data" / service
 
+    def released_model(self, service: str) -> Path:
+        """The model file that was released for a service to serve."""
+        return self.root / "models" / f"{service}.onnx"
+
+    def served_model(self, service: str) -> Path:
+        """The one that it serves: fetched when a process starts, read again when it changes."""
+        return self.data(service) / "model.onnx"
+
     def database(self, name: str) -> Path:
         return self.root / "data" / f"{name}.db"
 

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mainstay.lab.folder import Folder, write_json
+from mainstay.lab.scoring.applicants import GOOD
+from mainstay.lab.scoring.onnx import require_runtime, write_model
 from mainstay.lab.shop import Shop, read_shop
 from mainstay.lab.shop.file import resolve
 from mainstay.lab.shop.release import Configuration, Release, write_configuration
@@ -34,6 +36,8 @@ class Destinations:
 def prepare(folder: Folder, shop_file: Path | str, destinations: Destinations, seed: int) -> Shop:
     """Lay out the folder of a lab; what an earlier lab left in it is removed."""
     shop = read_shop(shop_file)
+    if any(service.serves for service in shop.services):
+        require_runtime(shop.name)
     if folder.root.exists():
         _remove_remains(folder)
     folder.root.mkdir(parents=True, exist_ok=True)
@@ -54,7 +58,7 @@ def prepare(folder: Folder, shop_file: Path | str, destinations: Destinations, s
 def _remove_remains(folder: Folder) -> None:
     if any(folder.root.iterdir()) and not folder.settings.exists():
         raise FileExistsError(f"{folder.root}: expected an empty folder or the folder of a lab")
-    for name in ("releases", "config", "data", "logs", "slots"):
+    for name in ("releases", "config", "data", "logs", "slots", "models"):
         shutil.rmtree(folder.root / name, ignore_errors=True)
     for path in (folder.users, folder.changes, folder.endpoints, folder.traffic, folder.control, folder.token):
         path.unlink(missing_ok=True)
@@ -71,6 +75,8 @@ def _lay_out(folder: Folder, shop: Shop, draw: random.Random) -> None:
         folder.data(service.name).mkdir(parents=True, exist_ok=True)
         archive = bytes(int(service.quota_mb * 2**20 * ARCHIVE_SHARE))
         (folder.data(service.name) / "archive.tar").write_bytes(archive)
+        if service.serves:
+            write_model(folder.released_model(service.name), GOOD)
 
 
 def create_database(path: Path, tables: tuple[str, ...]) -> None:

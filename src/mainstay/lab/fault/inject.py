@@ -12,6 +12,7 @@ from typing import Any
 from mainstay.lab.fault.cause import Place
 from mainstay.lab.fault.inside import draw_of
 from mainstay.lab.fault.kinds import KINDS
+from mainstay.lab.fault.model import is_overwritten
 from mainstay.lab.fault.truth import Fault, Truth
 from mainstay.lab.folder import Folder, read_json
 from mainstay.lab.operate.changes import utc_text
@@ -81,6 +82,8 @@ def is_present(lab_dir: Path | str, fault: Fault) -> bool:
         return bool(strangers(folder, signs["slot"]))
     if "full" in signs:
         return bool(strangers(folder, signs["full"])) or _used_share(folder, signs["full"]) > FULL
+    if "model" in signs:
+        return is_overwritten(folder, signs["model"])
     status = ask(folder, "status", service=fault.service)["services"][0]
     if "queue" in signs:
         is_held = bool(strangers(folder, fault.service)) and status["replicas"] <= signs["replicas"]

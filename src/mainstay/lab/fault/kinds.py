@@ -9,6 +9,7 @@ from mainstay.lab.fault.inside import (
     leaking_release,
     slow_release,
 )
+from mainstay.lab.fault.model import degraded_model
 from mainstay.lab.fault.outside import (
     filled_disk,
     halted_consumer,
@@ -48,6 +49,11 @@ def consumers(shop: Shop) -> list[str]:
     return [service.name for service in shop.services if service.consumes and rates[service.name] > 0]
 
 
+def models(shop: Shop) -> list[str]:
+    """Needed services that serve a model."""
+    return [name for name in needed(shop) if shop.service(name).serves]
+
+
 KINDS: dict[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -60,5 +66,6 @@ KINDS: dict[str, Kind] = {
         Kind("dependency-outage", dependencies, lost_dependency, is_from_outside=True),
         Kind("queue-backlog", consumers, halted_consumer, is_from_outside=True),
         Kind("disk-full", keepers, filled_disk, is_from_outside=True),
+        Kind("model-degrades", models, degraded_model, is_from_outside=True),
     )
 }

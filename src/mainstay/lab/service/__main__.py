@@ -12,6 +12,7 @@ from pathlib import Path
 
 from mainstay.lab.folder import Folder, read_json
 from mainstay.lab.parentage import die_with, take_name
+from mainstay.lab.scoring.opening import desk_of, serving_of
 from mainstay.lab.service.broker import Broker
 from mainstay.lab.service.consumer import Consumer
 from mainstay.lab.service.database import Database
@@ -84,12 +85,15 @@ def _open(
     meters, journal = Meters(telemetry.meter), telemetry.journal(service.name)
     instruments = Instruments(telemetry.tracer, meters, journal, Noise(f"{seed}{arguments.instance}"))
     settings, addresses = Settings(folder, service.name), Addresses(folder)
+    outbound = Outbound(addresses, settings.configuration, instruments)
     means = Means(
         instruments=instruments,
-        outbound=Outbound(addresses, settings.configuration, instruments),
+        outbound=outbound,
         databases={name: Database(name, folder.database(name), instruments) for name in service.databases},
         broker_of=shop.broker_of,
         storage=_storage(folder, service, meters),
+        serving=serving_of(folder, shop, service),
+        desk=desk_of(folder, shop, service, outbound, arguments.instance),
     )
     work = Work(means, Release.read(folder.release(service.name, arguments.version)))
     identity = {

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from opentelemetry.trace import Span, SpanKind, StatusCode
 
+from mainstay.lab.service.bucket import Bucket
 from mainstay.lab.service.failure import Failure, Overloaded
 from mainstay.lab.service.instruments import Instruments
 from mainstay.lab.service.outbound import PROPAGATOR
@@ -60,7 +60,7 @@ class Door:
         route = next((r for pattern, r in self._routes if r.method == method and pattern.fullmatch(path)), None)
         if route is None:
             return NOT_FOUND
-        return self._traced(method, route.path, path, headers, lambda span: self._attempt(route, path, span))
+        return self._traced(method, route.path, path, headers, lambda span: self._attempt(route, path, span, body))
 
     def _traced(
         self, method: str, pattern: str, path: str, headers: dict[str, str], attempt: Callable[[Span], Answer]
@@ -89,7 +89,7 @@ class Door:
             self._instruments.meters.errors.add(1, labels)
         return status, answer
 
-    def _attempt(self, route: Route, path: str, span: Span) -> Answer:
+    def _attempt(self, route: Route, path: str, span: Span, body: bytes) -> Answer:
         noise, journal = self._instruments.noise, self._instruments.journal
         try:
             if not self._bucket.admits(self._settings.configuration().rate_limit_per_s):
@@ -97,7 +97,7 @@ class Door:
             time.sleep(noise.delay_s())
             if "{id}" in route.path and noise.is_not_found():
                 return NOT_FOUND
-            self._work.do(route)
+            answer = self._work.do(route, body)
         except Failure as error:
             journal.warning("%s %s failed: %s", route.method, path, error)
             return self._failed(span, error, error.status)
@@ -108,31 +108,10 @@ class Door:
             journal.exception("%s %s failed: %r", route.method, path, error)
             span.record_exception(error)
             return self._failed(span, error, 500)
-        return 200, {"ok": True}
+        return 200, answer
 
     def _failed(self, span: Span, error: Exception, status: int) -> Answer:
         if status >= 500:
             span.set_status(StatusCode.ERROR, str(error))
             span.set_attribute("error.type", error.kind if isinstance(error, Failure) else type(error).__name__)
         return status, {"error": str(error)}
-
-
-class Bucket:
-    """Admits so many requests a second, saved up for at most a second."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._tokens = 0.0
-        self._at = 0.0
-
-    def admits(self, per_s: float) -> bool:
-        if per_s <= 0:
-            return True
-        with self._lock:
-            now = time.monotonic()
-            self._tokens = min(max(per_s, 1.0), self._tokens + (now - self._at) * per_s)
-            self._at = now
-            if self._tokens < 1:
-                return False
-            self._tokens -= 1
-            return True

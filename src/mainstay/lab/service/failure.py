@@ -3,7 +3,8 @@
 Failure            the request ends with `status`
 ├── CallFailed     another service refused, failed or did not answer in time
 ├── Overloaded     the service takes no more requests for now
-└── QueueRefused   the queue takes no more messages
+├── QueueRefused   the queue takes no more messages
+└── NotReviewed    more was declined than people can look at
 """
 
 from __future__ import annotations
@@ -40,5 +41,11 @@ class Overloaded(Failure):
 
 class QueueRefused(Failure):
     """The queue is full."""
+
+    status = 503
+
+
+class NotReviewed(Failure):
+    """A declined case that nobody has the time to look at."""
 
     status = 503

@@ -6,9 +6,12 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from opentelemetry.trace import SpanKind
 
+from mainstay.lab.scoring.desk import Desk
+from mainstay.lab.scoring.serving import Serving
 from mainstay.lab.service.database import Database
 from mainstay.lab.service.failure import CallFailed, QueueRefused
 from mainstay.lab.service.instruments import Instruments
@@ -29,6 +32,8 @@ class Means:
     databases: dict[str, Database]
     broker_of: Callable[[str], str]
     storage: Storage | None
+    serving: Serving | None = None
+    desk: Desk | None = None
 
 
 class Work:
@@ -39,7 +44,7 @@ class Work:
         self._release = release
         self._retained: list[list[str]] = []
 
-    def do(self, route: Route) -> None:
+    def do(self, route: Route, body: bytes = b"") -> dict[str, Any]:
         """Answer one request; any exception is the request's failure."""
         started = time.perf_counter()
         noise = self._means.instruments.noise
@@ -49,7 +54,9 @@ class Work:
             self._take(step)
         if noise.is_stray_error():
             raise RuntimeError("unexpected end of input")
+        said = {"score": self._means.serving.score(body)} if self._means.serving else {}
         self._say(route, (time.perf_counter() - started) * 1000)
+        return {"ok": True, **said}
 
     def _behave_as_released(self) -> None:
         release, noise = self._release, self._means.instruments.noise
@@ -63,7 +70,9 @@ class Work:
 
     def _take(self, step: Step) -> None:
         means = self._means
-        if step.is_call:
+        if step.kind == "score" and means.desk is not None:
+            means.desk.decide(step)
+        elif step.is_call:
             self._call(step)
         elif step.kind == "read":
             means.databases[step.database].read(step.target.partition(".")[2])

@@ -28,6 +28,8 @@ def _check_service(shop: Shop, service: Service, entry: Entry) -> None:
         raise entry.wrong("routes, a queue to consume, or a queue that it holds")
     if service.consumes and service.consumes not in queues:
         raise entry.get("consumes").wrong(f"a queue of this shop ({', '.join(queues) or 'none'})")
+    if service.serves and len(service.routes) != 1:
+        raise entry.get("serves").wrong(f"exactly one route of {service.name}: the one that answers with a score")
     places = entry.list("routes")
     for route, place in zip(service.routes, places, strict=True):
         for step, step_entry in zip(route.steps, place.list("steps"), strict=True):
@@ -45,6 +47,8 @@ def _check_step(shop: Shop, service: Service, step: Step, entry: Entry) -> None:
         answers = [f"{route.method} {route.path}" for route in called.routes]
         if f"{step.method} {step.path}" not in answers:
             raise entry.wrong(f"a route of {step.target} ({', '.join(answers) or 'it has none'})")
+        if step.kind == "score" and called.serves is None:
+            raise entry.wrong(f"a service that serves a model; {step.target} has no 'serves'")
     elif step.database:
         tables = [f"{database.name}.{table}" for database in shop.databases for table in database.tables]
         if step.target not in tables:

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from mainstay.lab.shop.check import check
 from mainstay.lab.shop.document import Entry, ShopFileError, open_document
-from mainstay.lab.shop.model import Database, Journey, Queue, Route, Service, Shop, Step, Traffic
+from mainstay.lab.shop.model import Database, Journey, Model, Queue, Route, Service, Shop, Step, StepKind, Traffic
 
 SHOPS = Path(__file__).parent.parent / "shops"
 NAME = re.compile(r"[a-z][a-z0-9-]{0,40}")
 REQUEST = re.compile(r"(GET|POST|PUT|DELETE) (/[\w/{}.-]*)")
-CALL = re.compile(r"(call|try) ([a-z][a-z0-9-]*) (GET|POST|PUT|DELETE) (/[\w/{}.-]*)")
+CALL = re.compile(r"(call|try|score) ([a-z][a-z0-9-]*) (GET|POST|PUT|DELETE) (/[\w/{}.-]*)")
 OTHER = re.compile(r"(read|write|publish|keep) ([a-z][a-z0-9_.-]*)")
 STEPS = (
-    "'call SERVICE METHOD /path', 'try SERVICE METHOD /path', 'read DB.TABLE', 'write DB.TABLE', 'publish QUEUE'"
-    " or 'keep FILE'"
+    "'call SERVICE METHOD /path', 'try SERVICE METHOD /path', 'score SERVICE METHOD /path', 'read DB.TABLE',"
+    " 'write DB.TABLE', 'publish QUEUE' or 'keep FILE'"
 )
 
 
@@ -66,7 +66,7 @@ def _number(entry: Entry, name: str, default: float, lowest: float, highest: flo
 def _service(entry: Entry, host: str) -> Service:
     entry.fields(
         "name", "tier", "owner", "host", "entry", "routes", "consumes", "on_message",
-        "quota_mb", "memory_limit_mb", "replicas",
+        "quota_mb", "memory_limit_mb", "replicas", "serves",
     )  # fmt: skip
     is_entry, at_host = entry.find("entry"), entry.find("host")
     consumes, on_message = entry.find("consumes"), entry.find("on_message")
@@ -84,6 +84,17 @@ def _service(entry: Entry, host: str) -> Service:
         quota_mb=_number(entry, "quota_mb", 0, 4, 4096),
         memory_limit_mb=_number(entry, "memory_limit_mb", 220, 96, 4096),
         replicas=int(_number(entry, "replicas", 1, 1, 8)),
+        serves=_model(served) if (served := entry.find("serves")) else None,
+    )
+
+
+def _model(entry: Entry) -> Model:
+    entry.fields("name", "version", "decline_above", "reviews_per_s")
+    return Model(
+        name=_name(entry.get("name")),
+        version=entry.get("version").text(),
+        decline_above=entry.get("decline_above").number(0, 1),
+        reviews_per_s=entry.get("reviews_per_s").number(0.1, 1000),
     )
 
 
@@ -112,7 +123,8 @@ def _steps(entry: Entry) -> tuple[Step, ...]:
 def _step(entry: Entry) -> Step:
     text = entry.text()
     if match := CALL.fullmatch(text):
-        return Step("try" if match[1] == "try" else "call", match[2], match[3], match[4])
+        asked: dict[str, StepKind] = {"call": "call", "try": "try", "score": "score"}
+        return Step(asked[match[1]], match[2], match[3], match[4])
     match = OTHER.fullmatch(text)
     if not match:
         raise entry.wrong(STEPS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-StepKind = Literal["call", "try", "read", "write", "publish", "keep"]
+StepKind = Literal["call", "try", "score", "read", "write", "publish", "keep"]
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Step:
     """One thing a route does: call a service, read or write a table, publish a message, keep a file.
 
     `target` is a service, a `database.table`, a queue or a file, by kind; a `try` is a call that may fail
-    without failing the request.
+    without failing the request, a `score` one that asks a served model and decides by its answer.
     """
 
     kind: StepKind
@@ -27,7 +27,7 @@ class Step:
 
     @property
     def is_call(self) -> bool:
-        return self.kind in ("call", "try")
+        return self.kind in ("call", "try", "score")
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,21 @@ class Route:
     work_ms: float
     steps: tuple[Step, ...]
     says: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model that a service serves, and what those who ask it do with its score.
+
+    Args:
+        decline_above: A score beyond it is declined, and people look at the case again …
+        reviews_per_s: … so many a second at most; more cannot be answered at all.
+    """
+
+    name: str
+    version: str
+    decline_above: float
+    reviews_per_s: float
 
 
 @dataclass(frozen=True)
@@ -56,6 +71,7 @@ class Service:
     quota_mb: float = 0.0
     memory_limit_mb: float = 220.0
     replicas: int = 1
+    serves: Model | None = None
 
     @property
     def work(self) -> tuple[Route, ...]:
@@ -136,6 +152,14 @@ class Shop:
 
     def queues_held_by(self, service: str) -> tuple[Queue, ...]:
         return tuple(queue for queue in self.queues if queue.broker == service)
+
+    def askers_of(self, service: str) -> tuple[str, ...]:
+        """The services that ask the model which a service serves."""
+        return tuple(
+            asker.name
+            for asker in self.services
+            if any(step.kind == "score" and step.target == service for route in asker.work for step in route.steps)
+        )
 
     def slots_of(self, name: str) -> tuple[str, ...]:
         """The places where a stranger can disturb a service: its own and those of its databases."""

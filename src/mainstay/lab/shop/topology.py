@@ -19,7 +19,7 @@ def walk(shop: Shop, service: Service, route: Route, felt: bool = True) -> Itera
     for step in route.steps:
         if step.is_call:
             called = shop.service(step.target)
-            yield from walk(shop, called, _route_of(called, step.method, step.path), felt and step.kind == "call")
+            yield from walk(shop, called, _route_of(called, step.method, step.path), felt and step.kind != "try")
         elif step.kind == "publish":
             broker = shop.service(shop.broker_of(step.target))
             yield broker, Route("POST", f"/queues/{step.target}", 1.0, ()), felt
