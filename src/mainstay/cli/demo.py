@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from mainstay.demo.run import Options
 
 FAULTS = (
     "bad-deploy-slow",
@@ -19,7 +23,7 @@ FAULTS = (
     "disk-full",
 )
 
-SCENARIOS = ("bad-model", "drift")
+SCENARIOS = ("bad-model", "drift", "served-model")
 VARIANTS = ("deaf", "trigger-happy", "missing", "noisy")
 
 
@@ -43,15 +47,25 @@ def demo(scenario: str | None, variant: str, **options: object) -> None:
     from mainstay.demo.run import Options, run
 
     chosen = Options(**options)  # type: ignore[arg-type]
-    if scenario is not None:
-        from mainstay.demo.scenario import run_bad_model, run_drift
-
-        untrue = (run_drift(chosen) if scenario == "drift" else run_bad_model(chosen, variant)).untrue()
-    else:
-        untrue = run(chosen).untrue()
+    untrue = _untrue(scenario, variant, chosen) if scenario is not None else run(chosen).untrue()
     if not chosen.check:
         return
     for name in untrue:
         click.echo(f"NOT TRUE: {name}")
     click.echo("all of it was true" if not untrue else f"{len(untrue)} not true")
     sys.exit(1 if untrue else 0)
+
+
+def _untrue(scenario: str, variant: str, chosen: Options) -> list[str]:
+    """Tell a story of models; what of it was not so."""
+    from mainstay.demo.scenario import run_bad_model, run_drift, run_served_model
+    from mainstay.lab.scoring.onnx import RuntimeMissing
+
+    if scenario == "drift":
+        return run_drift(chosen).untrue()
+    if scenario == "bad-model":
+        return run_bad_model(chosen, variant).untrue()
+    try:
+        return run_served_model(chosen).untrue()
+    except RuntimeMissing as error:
+        raise click.ClickException(str(error)) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 import time
 from collections.abc import Callable
@@ -11,11 +12,14 @@ from typing import Any
 import msgspec
 
 from mainstay.client import Client
+from mainstay.demo import served_model
 from mainstay.demo.bad_model import BadModel, BadModelReport
 from mainstay.demo.drift import SETTINGS, SPAN_S, Drift, DriftReport
 from mainstay.demo.pager import Pager
 from mainstay.demo.run import Options, approver, lab_of, settings_of
+from mainstay.demo.served_model import ServedModel, ServedModelReport
 from mainstay.lab.lab import Lab
+from mainstay.lab.scoring.onnx import require_runtime
 from mainstay.process import PlatformProcess
 
 NORMAL_S = 630.0
@@ -43,6 +47,25 @@ def run_drift(options: Options) -> DriftReport:
         Drift(client, approver(client), lab, pager, say).tell(report, _seconds(options, 1.1 * SPAN_S))
 
     _run(options, report, tell, SETTINGS)
+    return report
+
+
+def run_served_model(options: Options) -> ServedModelReport:
+    """A model of the shop goes wrong on purpose.
+
+    Raises:
+        RuntimeMissing: Nothing here can run an ONNX model.
+    """
+    require_runtime(served_model.SHOP)
+    report = ServedModelReport(seed=options.seed)
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="mainstay-demo-"))
+    mine = dataclasses.replace(options, shop=Path(served_model.SHOP), folder=folder)
+
+    def tell(client: Client, lab: Lab, _: Pager, say: Say) -> None:
+        data = PlatformProcess(folder, {}).data
+        ServedModel(client, lab, data, say).tell(report, _seconds(options, served_model.NORMAL_S))
+
+    _run(mine, report, tell, {})
     return report
 
 
