@@ -11,6 +11,7 @@ import pytest
 import mainstay.console
 from mainstay.api.series import SeriesView
 from mainstay.domain import alerts, changes, entities, incidents, ledger, models, runbooks, users, verdicts, views
+from mainstay.domain.similar import Ending, SimilarIncident
 from mainstay.feedback import scores
 
 TEXT = (Path(mainstay.console.__file__).parent / "types.d.ts").read_text()
@@ -20,7 +21,7 @@ STRUCTS = {
     for module in (alerts, changes, entities, incidents, ledger, models, runbooks, users, verdicts, views, scores)
     for name, struct in vars(module).items()
     if isinstance(struct, type) and issubclass(struct, msgspec.Struct)
-} | {"SeriesView": SeriesView}
+} | {one.__name__: one for one in (SeriesView, Ending, SimilarIncident)}
 
 
 @pytest.mark.parametrize("name", sorted(INTERFACES))

@@ -13,7 +13,8 @@ export interface Withheld {
   until_ms: number | null;
 }
 export interface Alert {
-  withheld: Withheld | null; tier: number | null; owner: string | null;
+  withheld: Withheld | null; tier: number | null; owner: string | null; environment: string;
+  priority: 'P1' | 'P2' | 'P3' | 'P4' | 'P5' | null; priority_why: string[];
   id: string; fingerprint: string; entity: string; name: string; severity: Severity; status: 'firing' | 'resolved';
   since_ms: number; at_ms: number; decided_by: VersionRef; tenant: string; ended_ms: number | null; source: string;
   subject: string; signal: string; summary: string; channel: string; band: Band | null; p_value: number | null;
@@ -38,7 +39,15 @@ export interface TimelineEntry {
   says: string; ref: string; decided_by: VersionRef | null;
 }
 export interface Grouping { alert: string; at_ms: number; why: string; decided_by: VersionRef }
+export interface Ending {
+  cause: string; entity: string; judged: string; right: string; runbook: string; recovery_s: number | null;
+}
+export interface SimilarIncident {
+  id: string; title: string; since_ms: number; score: number; text: number; structure: number;
+  decided_by: VersionRef; shared: string[]; ending: Ending; says: string; entry: string;
+}
 export interface Incident {
+  similar: SimilarIncident[];
   withheld: Withheld | null;
   more_alerts: number;
   id: string; status: 'open' | 'acknowledged' | 'resolved' | 'merged'; severity: Severity; title: string;
@@ -48,10 +57,11 @@ export interface Incident {
   acknowledged_by: string; merged_into: string;
 }
 /** What a list holds: an incident without what only its own page shows. */
-export type IncidentLine = Omit<Incident, 'summary' | 'groupings' | 'evidence' | 'impact' | 'timeline'>;
+export type IncidentLine = Omit<Incident, 'summary' | 'groupings' | 'evidence' | 'impact' | 'timeline' | 'similar'>;
 export interface Change {
   id: string; at_ms: number; kind: string; subject: string; entity: string; tenant: string; environment: string;
   version: string; previous_version: string; author: string; summary: string; source: string; by_mainstay: boolean;
+  size: number; outcome: string;
 }
 export interface Step { name: string; action: string; with: Record<string, unknown>; timeout_s: number }
 export interface Verify { within_s: number; quiet_s: number; entity: string | null }
@@ -76,7 +86,7 @@ export interface StepResult {
 }
 export interface Entity {
   id: string; kind: string; name: string; environment: string; tenant: string; tier: number | null;
-  owner: string | null; attributes: Record<string, string>;
+  owner: string | null; objective: number | null; attributes: Record<string, string>;
 }
 export interface Edge { caller: string; callee: string; seen_ms: number }
 export interface ModelVersion {

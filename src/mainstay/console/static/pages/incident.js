@@ -11,6 +11,7 @@ import { calmSince, firstClause } from '../js/story.js';
 import { note } from '../parts/dialog.js';
 import { Ending } from '../parts/ending.js';
 import { EvidenceList, Cited } from '../parts/evidence.js';
+import { Past } from '../parts/past.js';
 import { PlanPanel, usePlanKeys } from '../parts/plan.js';
 import { Timeline } from '../parts/timeline.js';
 import { Given, openVerdicts, VerdictButtons } from '../parts/verdict.js';
@@ -120,6 +121,7 @@ function Body({ data, part }) {
       <div class="rest"><section class="section"><h2>Evidence</h2><${EvidenceList} incident=${incident} alerts=${alerts} changes=${changes} /></section></div>
       <div class="aside"><div class="plan-box">${plan ? html`<${PlanPanel} key=${plan.id} plan=${plan} results=${items(data.steps)} approvals=${items(data.approvals).filter((a) => a.plan === plan.id)} entities=${entities} />` : html`<${NoPlan} />`}</div>
         <div class="timeline-box"><section class="section"><h2>Timeline</h2><${Timeline} entries=${incident.timeline} alerts=${alerts} /></section>
+        <${Past} similar=${incident.similar} />
         ${older.length > 0 && html`<section class="section"><h2>Earlier plans</h2>${older.map((p) => html`<p><${State} is=${p.status} /> <${Text} value=${p.title} /></p>`)}</section>`}</div></div>
     </div></article>`;
 }
