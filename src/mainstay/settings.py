@@ -63,9 +63,11 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     Attributes:
         new_series_per_minute: Series that it did not bring before, a minute; those that are known always pass.
+        series_in_all: Of those that it brought since the start; beyond it nothing new comes in from it.
     """
 
     new_series_per_minute: Annotated[int, msgspec.Meta(ge=0)] = 500_000
+    series_in_all: Annotated[int, msgspec.Meta(ge=0, le=2_000_000)] = 2_000_000
 
 
 class Retraining(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

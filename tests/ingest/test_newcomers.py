@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import cramjam
@@ -22,13 +22,17 @@ from mainstay.domain.errors import BadInput
 from mainstay.domain.signals import Stream
 from mainstay.ingest import Newcomers, decode, withheld
 from mainstay.ingest.columnar.ready import READY
-from mainstay.ingest.newcomers import MINUTE_NS, Numbers
+from mainstay.ingest.newcomers import MINUTE_NS, MOST_SEEN, Flags, Numbers
 from mainstay.ingest.otlp import metrics
 from mainstay.normalize import Normalizer
 
 READY.wait()
 SENDER = ("default", "remote-write", "")
-NOTHING = set[Stream]()
+
+
+def nothing(streams: Sequence[Stream]) -> Flags:
+    """A pipeline that has seen no stream yet."""
+    return np.zeros(len(streams), np.bool_)
 
 
 class Clocked(Kept):
@@ -49,8 +53,8 @@ def names(first: int, last: int) -> list[str]:
     return [f"n{number}" for number in range(first, last)]
 
 
-def sender_of(most: int, known: set[Stream] = NOTHING) -> Sender:
-    return Sender(inbox=Clocked(), newcomers=Newcomers(known.__contains__, most))
+def sender_of(most: int, in_all: int = MOST_SEEN) -> Sender:
+    return Sender(inbox=Clocked(), newcomers=Newcomers(nothing, most, in_all))
 
 
 def write(sender: Sender, some: Iterable[str], **headers: str) -> Any:
@@ -90,6 +94,67 @@ def test_in_the_next_minute_more_come_in():
     assert write(sender, names(0, 20)).status == 204
     assert kept(sender)[-1] == set(names(0, 20))
     sender.close()
+
+
+def test_what_is_known_is_asked_for_only_when_the_share_runs_low():
+    """Half a minute's share comes in unasked; beyond it those that the pipeline has pass, and cost nothing."""
+    asked = list[int]()
+
+    def knows(streams: Sequence[Stream]) -> Flags:
+        asked.append(len(streams))
+        return np.array([dict(stream.labels)["id"] in names(0, 100) for stream in streams])
+
+    sender = Sender(inbox=Clocked(), newcomers=Newcomers(knows, 10))
+    assert write(sender, names(0, 5)).status == 204
+    assert asked == []
+    assert write(sender, names(0, 50)).status == 204
+    assert asked == [45]
+    answer = write(sender, names(100, 106))
+    assert b"refused 1 in all" in answer.body, "never more than ten of which nobody looked"
+    sender.kept.at_ns += MINUTE_NS
+    assert write(sender, names(105, 106)).status == 204
+    assert asked == [45, 6]
+    sender.close()
+
+
+def test_in_all_a_sender_brings_no_more_however_long_it_takes():
+    sender = sender_of(10, in_all=15)
+    assert write(sender, names(0, 10)).status == 204
+    sender.kept.at_ns += MINUTE_NS
+    answer = write(sender, names(5, 20))
+    assert b"refused 5 in all: 5: new series beyond 10 a minute or 15 in all from one sender" in answer.body
+    sender.kept.at_ns += MINUTE_NS
+    assert write(sender, names(14, 16)).status == 400
+    assert write(sender, names(0, 15)).status == 204, "what it brought goes on"
+    assert write(sender, names(100, 110), authorization="Bearer acme").status == 204, "and others do"
+    assert kept(sender) == [set(names(0, 10)), set(names(5, 15)), {"n14"}, set(names(0, 15)), set(names(100, 110))]
+    sender.close()
+
+
+def test_those_that_the_pipeline_has_come_in_and_count():
+    """After a restart: 12 are known, and 15 are allowed in all."""
+    newcomers = Newcomers(lambda streams: np.array([dict(s.labels)["id"] in names(0, 12) for s in streams]), 10, 15)
+    sender = Sender(inbox=Clocked(), newcomers=newcomers)
+    assert write(sender, names(0, 12)).status == 204, "known ones pass, whatever is left"
+    assert write(sender, names(12, 20)).status == 400
+    assert write(sender, names(0, 15)).status == 204
+    assert kept(sender) == [set(names(0, 12)), set(names(12, 15)), set(names(0, 15))]
+    sender.close()
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 12), st.booleans()), max_size=8), st.integers(0, 20))
+def test_never_more_than_in_all_unless_they_were_known(turns: list[tuple[int, int, bool]], in_all: int) -> None:
+    newcomers, let_in, now_ns = Newcomers(nothing, 9, in_all), set[int](), NOW
+    for first, count, is_later in turns:
+        now_ns += MINUTE_NS * is_later
+        some = range(first, first + count)
+        raw = decode("remote-write", bytes(cramjam.snappy.decompress_raw(samples(names(first, first + count)))), NOW)
+        refused = newcomers.refused(SENDER, raw.metrics, now_ns)
+        flags = [False] * count if refused is None else refused.tolist()
+        assert not any(flag and one in let_in for one, flag in zip(some, flags, strict=True)), "known ones always pass"
+        let_in |= {one for one, flag in zip(some, flags, strict=True) if not flag}
+        assert len(let_in) <= in_all
 
 
 def test_senders_do_not_disturb_each_other():
@@ -140,7 +205,7 @@ def test_otlp_says_it_as_a_partial_success(is_json):
 
 def test_a_flood_of_new_series_meets_the_limit_and_what_was_there_goes_on():
     """Bodies of 20,000 series each, a fifth of a million in a minute; a fifth of the default limit."""
-    newcomers = Newcomers(NOTHING.__contains__, 100_000)
+    newcomers = Newcomers(nothing, 100_000)
     sender = Sender(inbox=Clocked(), newcomers=newcomers)
     known = names(0, 1000)
     assert write(sender, known).status == 204

@@ -93,7 +93,9 @@ class Platform:
             inbox=self.inbox,
             authenticate=self.control.people.sender,
             current_alerts=lambda: self.line.correlate.marked([*self.line.detect.firing, *self.line.outlook.firing]),
-            newcomers=Newcomers(self.line.normalizer.knows, settings.limits.new_series_per_minute),
+            newcomers=Newcomers(
+                self.line.normalizer.knows, settings.limits.new_series_per_minute, settings.limits.series_in_all
+            ),
             secrets=Secrets.read(settings.webhooks.github_secret_file, settings.webhooks.gitlab_secret_file),
         )
         self.approvals = Approvals(

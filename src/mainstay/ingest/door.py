@@ -172,10 +172,10 @@ class IngestDoor:
         refused = self._newcomers.refused(sender, raw, now_ns) if self._newcomers and raw is not None else None
         if self._newcomers is None or refused is None:
             return source, body, decoded
-        series, most = int(refused.sum()), self._newcomers.most
+        series = int(refused.sum())
         self.counts[f"series_refused_{source}"] += series
         self.counts[f"series_refused_ms_{source}"] = now_ns // 1_000_000
-        less, left_out = withheld.without(decoded, refused, f"new series beyond {most} a minute from one sender")
+        less, left_out = withheld.without(decoded, refused, self._newcomers.says)
         return withheld.SOURCE, withheld.packed(source, body, now_ns, left_out), less
 
     def _count(self, source: Source, decoded: Decoded, size: int) -> None:

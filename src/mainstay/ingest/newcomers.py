@@ -1,9 +1,9 @@
-"""How many new series one sender may bring in a minute: the limit that a flood of label values meets at the door."""
+"""How many new series one sender may bring, a minute and in all: what a flood of label values meets at the door."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,11 +13,12 @@ from mainstay.domain.signals import U64, RawMetrics, Stream
 
 MINUTE_NS = 60 * 10**9
 MOST_NEW = 500_000  # a minute and sender; half of all the series that there may be
-MOST_SEEN = 2_000_000  # remembered of a sender: 16 MB
+MOST_SEEN = 2_000_000  # remembered of a sender: 16 MB; so many it may have in all
 LEAST_MERGED = 4096
 Sender = tuple[str, str, str]
 """Tenant, source, and what stands for the token."""
 Flags = npt.NDArray[np.bool_]
+Knows = Callable[[Sequence[Stream]], Flags]
 
 
 class Numbers:
@@ -74,20 +75,28 @@ class _Sender:
 
 
 class Newcomers:
-    """Lets at most so many new series a minute in from each sender; those that are known always pass. Thread-safe.
+    """Lets so many new series a minute, and so many in all, in from each sender; known ones always pass. Thread-safe.
 
     A series is new when this sender did not bring it since the start and `knows` does not know it either. It is told by
-    64 bits of a keyed hash: two that meet by chance would let one more in, and nothing else rests on it.
+    64 bits of a keyed hash: two that meet by chance would let one more in, and nothing else rests on it. In all are
+    those that it brought since the start, known or new; a bucket of a Prometheus histogram counts as one. `knows` is
+    asked in the second half of a minute's share only: in the first, what it would have known counts as new.
 
     Args:
-        knows: Whether the pipeline has a stream already (after a restart: from its last state).
+        knows: Which streams the pipeline has already (after a restart: from its last state). Asked of many at a time.
         most: New series a minute and sender.
+        most_in_all: Beyond so many a sender brings nothing new any more; at most what is remembered of one.
     """
 
-    def __init__(self, knows: Callable[[Stream], bool], most: int = MOST_NEW) -> None:
-        self._knows, self.most = knows, most
+    def __init__(self, knows: Knows, most: int = MOST_NEW, most_in_all: int = MOST_SEEN) -> None:
+        self._knows, self._most, self._most_in_all = knows, most, min(most_in_all, MOST_SEEN)
         self._lock = threading.Lock()
         self._senders: dict[Sender, _Sender] = {}
+
+    @property
+    def says(self) -> str:
+        """Why a series is refused."""
+        return f"new series beyond {self._most} a minute or {self._most_in_all} in all from one sender"
 
     def refused(self, sender: Sender, raw: RawMetrics, now_ns: int) -> Flags | None:
         """Which streams of a request are refused, bool[len(raw.streams)]; None when none is."""
@@ -96,22 +105,33 @@ class Newcomers:
         hashes = _hashes(raw)
         with one.lock:
             if one.minute != now_ns // MINUTE_NS:
-                one.minute, one.left = now_ns // MINUTE_NS, self.most
+                one.minute, one.left = now_ns // MINUTE_NS, self._most
                 one.turned_away.clear()
             fresh = np.flatnonzero(~one.seen.has(hashes))
             if not len(fresh):
                 return None
-            return self._judged(one, raw, hashes, fresh)
+            again = one.turned_away.has(hashes[fresh])
+            if self._has_much_room(one, len(fresh)) and not again.any():
+                one.left -= len(fresh)
+                one.seen.add(hashes[fresh])
+                return None
+            return self._judged(one, raw, hashes, fresh, again)
 
-    def _judged(self, one: _Sender, raw: RawMetrics, hashes: U64, fresh: npt.NDArray[np.intp]) -> Flags | None:
-        again = one.turned_away.has(hashes[fresh])
+    def _has_much_room(self, one: _Sender, count: int) -> bool:
+        """Whether so many would fit even if all were new: then nobody reads their labels here, which is dear."""
+        return count <= min(one.left - self._most // 2, self._most_in_all - len(one.seen))
+
+    def _judged(
+        self, one: _Sender, raw: RawMetrics, hashes: U64, fresh: npt.NDArray[np.intp], again: Flags
+    ) -> Flags | None:
         asked = fresh[~again]
-        is_new = np.array([not self._knows(raw.streams[at]) for at in asked.tolist()], np.bool_)
+        is_new = ~self._knows([raw.streams[at] for at in asked.tolist()])
         new = asked[is_new]
+        room = max(0, min(one.left, self._most_in_all - len(one.seen) - (len(asked) - len(new))))
         refused = np.zeros(len(hashes), np.bool_)
-        refused[fresh[again]] = refused[new[one.left :]] = True
-        one.turned_away.add(hashes[new[one.left :]])
-        one.left -= len(new[: one.left])
+        refused[fresh[again]] = refused[new[room:]] = True
+        one.turned_away.add(hashes[new[room:]])
+        one.left -= len(new[:room])
         one.seen.add(hashes[fresh[~refused[fresh]]])
         return refused if refused.any() else None
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from mainstay.domain.alerts import Alert
 from mainstay.domain.changes import Change
@@ -177,9 +179,9 @@ class Normalizer:
         heard = self._red.last_heard_ns(entity)
         return None if heard is None else heard // 1_000_000
 
-    def knows(self, stream: Stream) -> bool:
-        """Whether a sender's stream is known already; other threads may ask."""
-        return self._streams.knows(stream)
+    def knows(self, streams: Sequence[Stream]) -> npt.NDArray[np.bool_]:
+        """Which of a sender's streams are known already; other threads may ask."""
+        return self._streams.knows(streams)
 
     def explain(self, labels: Mapping[str, str]) -> Explanation:
         """Which rule places a label set, and why (`mainstay entities explain`)."""

@@ -75,9 +75,11 @@ class Streams:
         """The number of a stream; identified on first sight. -1 when there is no room for its series."""
         return int(self._of([stream], is_histogram=is_histogram)[0])
 
-    def knows(self, stream: Stream) -> bool:
-        """Whether a stream has been identified; other threads may ask."""
-        return bool(self._known.find(digests_of(_digest(stream), WORDS))[0] >= 0)
+    def knows(self, streams: Sequence[Stream]) -> npt.NDArray[np.bool_]:
+        """Which of these have been identified; other threads may ask."""
+        digests = digests_of(b"".join([_digest(stream) for stream in streams]), WORDS)
+        known: npt.NDArray[np.bool_] = self._known.find(digests) >= 0
+        return known
 
     def _of(self, streams: Sequence[Stream], *, is_histogram: bool = False) -> I64:
         keys = [_digest(stream) for stream in streams]
