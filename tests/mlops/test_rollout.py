@@ -285,6 +285,13 @@ def test_a_calmer_version_that_finds_the_replayed_faults_may_be_silent_where_not
     assert figures_of(calm, GatePolicy(replayed_faults_count=False))["missed"] == 30
 
 
+def test_faults_that_only_the_challenger_finds_in_a_replay_are_no_pages_too_many():
+    keener = Evidence(faults=40, champion_faults=20, challenger_faults=38, challenger_extra=1)
+    assert figures_of(keener, GatePolicy())["page_ratio"] == pytest.approx(39 / 38)
+    louder = Evidence(faults=40, champion_faults=20, challenger_faults=20, challenger_extra=20)
+    assert figures_of(louder, GatePolicy())["page_ratio"] == 2.0
+
+
 def test_a_policy_by_which_replays_do_not_count_does_not_fail_a_version_for_them():
     deaf = Evidence(faults=40, champion_faults=38)
     assert judge(ROLLOUT, deaf, GatePolicy()).verdict == "failed"

@@ -16,7 +16,7 @@ from mainstay.mlops.training.features import features_of
 from mainstay.mlops.training.knobs import KNOBS, drawn, is_standard, turned
 from mainstay.mlops.training.material import material_of
 from mainstay.mlops.training.quality import report
-from mainstay.mlops.training.trial import Start, judged, search, starts
+from mainstay.mlops.training.trial import Heard, Start, heard, pooled, search, starts, worth
 from mainstay.mlops.training.worker import Job, train
 from mainstay.models.catalogue import SHIPPED, build, defaults_of
 
@@ -81,6 +81,16 @@ def start(at_s, subject="metric:1", entity="service:a", note=False):
 
 def fault(since_s, until_s, **given):
     return Fault("injected", since_s * S_NS, until_s * S_NS, **given)
+
+
+def judged(told, faults, extent, pages, unknown=()):
+    return worth(heard(told, faults, extent, unknown), extent, pages)
+
+
+def test_rounds_over_the_same_data_add_their_faults_and_count_what_was_false_once():
+    rounds = [Heard(8, (5.0, 10.0), 3), Heard(8, (20.0,), 4)]
+    assert pooled(rounds) == Heard(16, (5.0, 10.0, 20.0), 3)
+    assert worth(pooled(rounds), (0, S_NS), 7.0)["delay_s"] == 10.0
 
 
 def test_a_trial_counts_found_missed_false_and_late():
@@ -167,13 +177,20 @@ def test_training_is_a_function_of_job_and_rows(tmp_path, kind):
     build(SHIPPED[kind], one.parameters)
 
 
+def test_few_subjects_are_validated_several_times_over(tmp_path):
+    snapshot, rows = data.taken(tmp_path, "edges")
+    found = train(job(snapshot, "edges", trials=0), rows).validation["champion"]
+    assert 40 <= found["faults"] < 60, "eight calls, of which each is troubled five times"
+
+
 def test_confirmed_incidents_are_faults_to_be_found(tmp_path):
     minute = 60_000
     span = Span(entity="service:lab/s1", since_ms=data.START_MS + 8 * minute, until_ms=data.START_MS + 10 * minute)
     snapshot, rows = data.taken(tmp_path, "metrics", faults=(span,))
     result = train(job(snapshot, "metrics", trials=0), rows)
     assert result.labels["verdict"] == 1
-    assert result.trials[0].metrics["faults"] == result.labels["injected"] // 2 + 1
+    assert result.trials[0].metrics["faults"] == 8 + 1
+    assert result.validation["champion"]["faults"] == result.labels["injected"] - 8, "people confirmed none there"
 
 
 def quality(rows, snapshot, incidents=()):

@@ -90,6 +90,7 @@ def figures_of(evidence: Evidence, policy: GatePolicy) -> dict[str, float]:
     found = evidence.both + missed
     told = evidence.both + evidence.challenger_only
     extra = evidence.challenger_only
+    gained = max(0, evidence.challenger_faults - evidence.champion_faults) if has_replay else 0
     if has_replay:
         missed += max(0, evidence.champion_faults - evidence.challenger_faults)
         found += evidence.champion_faults
@@ -102,7 +103,7 @@ def figures_of(evidence: Evidence, policy: GatePolicy) -> dict[str, float]:
         "missed": float(missed),
         "told": float(told),
         "extra": float(extra),
-        "page_ratio": told / found if found else float(told > 0),
+        "page_ratio": told / (found + gained) if found + gained else float(told > 0),
         "delay_s": evidence.delay_ms / evidence.both / 1000 if evidence.both else 0.0,
         "decisions": float(evidence.decisions),
         "agreement": evidence.same / evidence.decisions if evidence.decisions else 1.0,

@@ -86,39 +86,56 @@ def starts(algorithm: str, parameters: Mapping[str, Any], material: Material) ->
     return found
 
 
-def judged(
-    told: Sequence[Start],
-    faults: Sequence[Fault],
-    extent: tuple[int, int],
-    pages_per_week: float,
-    unknown: Sequence[Fault] = (),
-) -> dict[str, float]:
-    """What the starts are worth within a stretch of time. What is told of `unknown` trouble is neither right nor wrong:
-    its rows were left out, and a detector may find that somebody fell silent.
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a detector told of a stretch of time: how many faults there were, how late it found some, what was false."""
+
+    faults: int
+    delays_s: tuple[float, ...]
+    false_alarms: int
+
+
+def heard(
+    told: Sequence[Start], faults: Sequence[Fault], extent: tuple[int, int], unknown: Sequence[Fault] = ()
+) -> Heard:
+    """Hold what was told against the truth. What is told of `unknown` trouble is neither right nor wrong: its rows were
+    left out, and a detector may find that somebody fell silent."""  # noqa: D205, D209
+    since_ns, until_ns = extent
+    mine = [fault for fault in faults if since_ns <= fault.since_ns <= until_ns]
+    then = [one for one in told if since_ns <= one.at_ns <= until_ns]
+    delays = [delay / 1e9 for fault in mine if (delay := _delay(fault, then)) is not None]
+    trouble = [*faults, *unknown]
+    false = _bursts([one for one in then if not one.is_note and not _is_about_any(one, trouble)])
+    return Heard(len(mine), tuple(delays), false)
+
+
+def pooled(rounds: Sequence[Heard]) -> Heard:
+    """Several rounds over the same stretch, each with faults of its own. What was false is the same in each: once."""
+    delays = tuple(delay for one in rounds for delay in one.delays_s)
+    return Heard(sum(one.faults for one in rounds), delays, rounds[0].false_alarms)
+
+
+def worth(one: Heard, extent: tuple[int, int], pages_per_week: float) -> dict[str, float]:
+    """What it is worth.
 
     Returns:
         `faults`, `detected`, `missed_share`, `delay_s` (median of those detected), `false_alarms`, `allowed_alarms`,
         `precision`, `loss`.
-    """  # noqa: D205
-    since_ns, until_ns = extent
-    mine = [fault for fault in faults if since_ns <= fault.since_ns <= until_ns]
-    heard = [one for one in told if since_ns <= one.at_ns <= until_ns]
-    delays = [delay for fault in mine if (delay := _delay(fault, heard)) is not None]
-    trouble = [*faults, *unknown]
-    false = _bursts([one for one in heard if not one.is_note and not _is_about_any(one, trouble)])
-    allowed = max(1.0, pages_per_week * (until_ns - since_ns) / WEEK_NS)
-    missed = 1.0 - len(delays) / len(mine) if mine else 0.0
-    delay_s = float(np.median(delays)) / 1e9 if delays else 0.0
+    """
+    found, false = len(one.delays_s), one.false_alarms
+    allowed = max(1.0, pages_per_week * (extent[1] - extent[0]) / WEEK_NS)
+    missed = 1.0 - found / one.faults if one.faults else 0.0
+    delay_s = float(np.median(one.delays_s)) if one.delays_s else 0.0
     beyond = math.log2(1.0 + max(0.0, false - allowed) / allowed)
     loss = missed + OF_FALSE * beyond + OF_BUDGET * min(1.0, false / allowed) + OF_DELAY * min(2.0, delay_s / 60.0)
     return {
-        "faults": float(len(mine)),
-        "detected": float(len(delays)),
+        "faults": float(one.faults),
+        "detected": float(found),
         "missed_share": round(missed, 4),
         "delay_s": round(delay_s, 1),
         "false_alarms": float(false),
         "allowed_alarms": round(allowed, 2),
-        "precision": round(len(delays) / (len(delays) + false), 4) if delays or false else 0.0,
+        "precision": round(found / (found + false), 4) if found or false else 0.0,
         "loss": round(loss, 6),
     }
 

@@ -25,7 +25,7 @@ from mainstay.mlops.training.features import features_of
 from mainstay.mlops.training.knobs import turned
 from mainstay.mlops.training.material import TABLES, Material, material_of
 from mainstay.mlops.training.quality import report
-from mainstay.mlops.training.trial import RUNGS, Measure, judged, search, starts
+from mainstay.mlops.training.trial import RUNGS, Measure, heard, pooled, search, starts, worth
 from mainstay.written import write_whole
 
 JOB, ROWS, RESULT = "job.json", "rows.parquet", "result.json"
@@ -33,6 +33,8 @@ SETTLE, SPLIT = 0.3, 0.7
 """Detectors learn on the first part undisturbed; the search sees faults until the split, validation those after it."""
 LEAST_SUBJECTS = 40
 """A rung of the search looks at no fewer: too few faults would be among them to tell trials apart."""
+VALIDATED, MOST_ROUNDS = 40, 10
+"""So many injected faults are wanted for a validation: a gate asks for twenty cases, and a share of eight is little."""
 NICE = 10
 
 
@@ -88,22 +90,23 @@ def _detector(job: Job, rows: pa.Table) -> Result:
     settled, split = first + int(SETTLE * (last - first)), first + int(SPLIT * (last - first))
     past = material.before(split)
     to_find = [*known, *injected(past, job.seed, settled, split, [*known, *unknown])]
-    to_keep = [*known, *injected(material, job.seed + 1, split, last, [*known, *unknown])]
     subjects = past.subjects
-    seen, unseen = put_in(past, to_find), put_in(material, to_keep)
+    seen = put_in(past, to_find)
 
     def measure(knobs: dict[str, float], share: float) -> dict[str, float]:
         part = seen.share(max(share, LEAST_SUBJECTS / max(len(subjects), 1)))
         told = starts(job.algorithm, turned(job.kind, job.parameters, knobs), part)
-        return judged(told, _in(to_find, part), (first, split), job.pages_per_week, unknown)
+        found = heard(told, _in(to_find, part), (first, split), unknown)
+        return worth(found, (first, split), job.pages_per_week)
 
     trials = _trials(job, measure)
     parameters = turned(job.kind, job.parameters, trials[0].knobs)
+    rounds = _rounds(job, material, (split, last), [*known, *unknown])
     validation = {
-        name: judged(starts(job.algorithm, given, unseen), to_keep, (split, last), job.pages_per_week, unknown)
+        name: _validated(job, given, material, rounds, (split, last), known, unknown)
         for name, given in (("champion", job.parameters), ("challenger", parameters))
     }
-    used = [*to_find, *(fault for fault in to_keep if fault not in known)]
+    used = [*to_find, *(fault for one in rounds for fault in one)]
     return Result(
         quality=quality,
         trials=tuple(trials),
@@ -112,6 +115,27 @@ def _detector(job: Job, rows: pa.Table) -> Result:
         validation=validation,
         labels={source: sum(f.source == source for f in used) for source in ("verdict", "injected")},
     )
+
+
+def _rounds(job: Job, material: Material, extent: tuple[int, int], trouble: list[Fault]) -> list[list[Fault]]:
+    """Faults that no trial saw, one at each of some subjects; where there are few subjects, several times over."""
+    rounds = [injected(material, job.seed + 1, *extent, trouble)]
+    while rounds[0] and len(rounds) < MOST_ROUNDS and sum(map(len, rounds)) < VALIDATED:
+        rounds.append(injected(material, job.seed + 1 + len(rounds), *extent, trouble))
+    return rounds
+
+
+def _validated(
+    job: Job, parameters: dict[str, Any], material: Material, rounds: list[list[Fault]], extent: tuple[int, int],
+    known: list[Fault], unknown: list[Fault],
+) -> dict[str, float]:  # fmt: skip
+    """What parameters are worth on data that no trial saw. What people confirmed counts in the first round."""
+    found = []
+    for number, faults in enumerate(rounds):
+        told = starts(job.algorithm, parameters, put_in(material, faults))
+        mine, other = ([*known, *faults], unknown) if not number else (faults, [*known, *unknown])
+        found.append(heard(told, mine, extent, other))
+    return worth(pooled(found), extent, job.pages_per_week)
 
 
 def _trials(job: Job, measure: Measure) -> list[Trial]:
