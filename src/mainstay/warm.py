@@ -15,7 +15,23 @@ def main() -> None:
     warm()
     Miner().learn("one line")
     _columns()
+    _ahead()
     sys.stdout.write(f"Kernels are ready ({time.monotonic() - began:.1f} s).\n")
+
+
+def _ahead() -> None:
+    """One sample into a history that is looked at."""
+    import numpy as np
+
+    from mainstay.domain.signals import MetricBatch
+    from mainstay.outlook.history import LEVELS, History
+
+    history = History()
+    history.follow(0)
+    history.observe(MetricBatch(np.zeros(1, np.uint32), np.zeros(1, np.int64), np.ones(1)), 1)
+    history.condense()
+    for level in range(LEVELS):
+        history.thirds(level)
 
 
 def _columns() -> None:
