@@ -15,16 +15,19 @@ from mainstay.bench.load import SAMPLES_PER_REQUEST, Load, headers_of
 from mainstay.client import Client
 
 QUERIES_PER_S = 10
+TRAINED = "metrics"
+"""The model that is trained beside it, one training after the other."""
 PACE_S = 15.0  # between two samples of a series: what most Prometheus servers are set to
 
 
 def beside(client: Client, token: str, load: Load, seconds: float) -> dict[str, Any]:
-    """Every series once in 15 s for `seconds`, ten questions of the console a second beside it."""
+    """Every series once in 15 s for `seconds`, ten questions of the console a second and trainings beside it."""
     stop = threading.Event()
-    asked, lags = list[float](), list[float]()
+    asked, lags, trainings = list[float](), list[float](), list[str]()
     threads = [
         threading.Thread(target=_ask, args=(client, stop, asked), daemon=True),
         threading.Thread(target=_watch, args=(client, stop, lags), daemon=True),
+        threading.Thread(target=_train, args=(client, stop, trainings), daemon=True),
     ]
     for thread in threads:
         thread.start()
@@ -42,6 +45,7 @@ def beside(client: Client, token: str, load: Load, seconds: float) -> dict[str, 
         "query_p50_ms": share(asked, 0.50),
         "query_p95_ms": share(asked, 0.95),
         "scoring_lag_max_s": max(lags, default=0.0),
+        "trainings": trainings,
     }
 
 
@@ -94,6 +98,15 @@ def _ask(client: Client, stop: threading.Event, asked: list[float]) -> None:
         asked.append((time.monotonic() - began) * 1000)
         if stop.wait(max(0.0, 1 / QUERIES_PER_S - (time.monotonic() - began))):
             return
+
+
+def _train(client: Client, stop: threading.Event, trainings: list[str]) -> None:
+    """One training always runs; how each ended, or how far it came, is told."""
+    while not stop.is_set():
+        run = client.post(f"models/{TRAINED}/train", {"rollout": False, "why": "bench"})
+        while not stop.wait(0.5) and (run := client.get(f"training/{run['id']}"))["status"] == "running":
+            pass
+        trainings.append(f"{run['status']}, {run['stage']}: {run['says']}".removesuffix(": "))
 
 
 def _watch(client: Client, stop: threading.Event, lags: list[float]) -> None:

@@ -29,7 +29,7 @@ def ingest(load: Load, beside_s: float = 0.0) -> dict[str, Any]:
     """Run the load into Mainstay, then into Prometheus when it is installed; figures with units in their names.
 
     The first sample of each series is measured by itself (`…_new_series`): to meet a series costs more than to know it.
-    With `beside_s` the load comes at its own pace as well, with questions of the console beside it.
+    With `beside_s` the load comes at its own pace as well, with questions of the console and trainings beside it.
     """
     start_ms = int(time.time() * 1000) - load.rounds * load.step_ms
     bodies = list(load.bodies(start_ms))

@@ -18,7 +18,7 @@ def bench() -> None:
 @bench.command()
 @click.option("--series", default=100_000, show_default=True)
 @click.option("--rounds", default=20, show_default=True, help="Samples per series.")
-@click.option("--beside", default=20.0, show_default=True, help="Seconds at its own pace, with ten queries a second.")
+@click.option("--beside", default=20.0, show_default=True, help="Seconds at its own pace, queries and training beside.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path))
 def ingest(series: int, rounds: int, beside: float, json_file: Path | None) -> None:
     """Remote write into Mainstay and into Debian's Prometheus: HTTP, fsync, stored, scored."""
