@@ -40,8 +40,9 @@ def scene(alert: Alert, moment: Moment) -> dict[str, Any]:
     changes, under = _changes(named, moment)
     pairs = {pair: None for end in ends for entity in named for pair in chart.path(end, entity)}
     pairs.update((pair, None) for one, other in combinations(agreeing, 2) for pair in chart.path(one, other))
-    for members in shown.values():  # what explains whom within each
-        pairs.update((pair, None) for one, other in combinations(members, 2) for pair in chart.path(one, other))
+    for members in shown.values():  # what explains the victims within each
+        victims = [one for one in members if any(chart.depends(one, end) for end in ends)]
+        pairs.update((pair, None) for one in victims for other in members for pair in chart.path(one, other))
     pairs.update((pair, None) for entity, changed in under for pair in chart.path(entity, changed))
     return {
         "at_ms": at_ms,

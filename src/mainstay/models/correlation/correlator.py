@@ -123,6 +123,8 @@ class Correlator:
         if not link.is_victim:
             return False
         alert = scene.alert
+        if not any(near.to_alert(alert, a).score > link.score for a in scene.pending if a.id != alert.id):
+            return False
         linked = self._linked(scene, near, self._weights["agree_within_s"] * 1000)
         apart = [a for a in linked if near.to_incident(a, incident).score < self._weights["join_at"]]
         best = max((near.to_alert(alert, other).score for other in apart), default=0.0)

@@ -105,7 +105,8 @@ class Nearness:
             return Link(0.0, NO_LINK.why, gap)
         if alert.is_rule and self._is_over(member, alert.since_ms):
             return Link(0.0, f"the flood at {_short(member.entity)} was over", gap)
-        explains = () if member.entity == cause else self._explaining(member, alert, company)
+        is_above = member.entity in self.graph.above(alert.entity)  # itself, or it depends on it
+        explains = self._explaining(member, alert, company) if is_above and member.entity != cause else ()
         links = [self._link(place, alert, member, gap, explains) for place in alert.places]
         if member.entity != alert.told_by and self.graph.depends(alert.told_by, member.entity):
             links.append(self._noticed(alert.told_by, gap))
@@ -116,11 +117,13 @@ class Nearness:
 
         Then it is no evidence for what else it calls: two troubles below one caller are two.
         """
-        depends, here = self.graph.depends, alert.entity
-        below = [other for other in company if other.is_about and self._is_below(other.entity, member.entity)]
-        if here == member.entity:
+        here, graph = alert.entity, self.graph
+        under = graph.below(member.entity)
+        below = [o for o in company if o.is_about and o.entity in under and self._is_below(o.entity, member.entity)]
+        if here == member.entity or not below:
             return tuple(below)
-        return tuple(o for o in below if not depends(o.entity, here) and not depends(here, o.entity))
+        related = (graph.above(here), graph.below(here))
+        return tuple(o for o in below if o.entity not in related[0] and o.entity not in related[1])
 
     def _noticed(self, witness: str, gap_ms: int) -> Link:
         """One caller notices two troubles: if at one moment, it may be its own, or something that nobody tells of."""
