@@ -75,7 +75,7 @@ KNOBS: dict[ModelKind, tuple[Knob, ...]] = {
     "diagnoser": _DIAGNOSER,
     "planner": _PLANNER,
 }
-MOST_P, MOST_SHARE = 0.05, 0.95
+MOST_P, MOST_SHARE = 0.5, 0.95
 _SHARES = frozenset(
     {"join_at", "merge_at", "per_hop", "shared_callee", "shared_caller", "shared_change", "min_success"}
 )
