@@ -15,7 +15,7 @@ from tests.store.control_samples import plan as some_plan
 
 from mainstay.api.platform import PlatformApi, Receive, Scope, Send
 from mainstay.app.changes import ChangeDesk
-from mainstay.app.rollouts import RolloutDesk
+from mainstay.app.mlops.rollouts import RolloutDesk
 from mainstay.app.silences import SilenceDesk
 from mainstay.correlate import Correlate
 from mainstay.domain.budget import BudgetState
@@ -40,10 +40,10 @@ from mainstay.domain.views import (
     Reperformed,
     SourceHealth,
     SpanLine,
-    TemplateCount,
-    ValueCount,
     StageHealth,
     Status,
+    TemplateCount,
+    ValueCount,
     Watching,
 )
 from mainstay.domain.watching import BiasReport, InventoryRow, RecallMark, RiskScore, Standing

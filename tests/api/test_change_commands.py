@@ -18,8 +18,8 @@ from tests.api.test_changes import LOST, PLACED, forecast, impact
 from tests.store.control_samples import T0
 
 from mainstay.api import create_app
-from mainstay.cli.changes import changes
 from mainstay.cli.import_ import import_
+from mainstay.cli.insight.changes import changes
 from mainstay.domain.changes import AtRisk, PlaceboTally, Reason, SignalEffect
 from mainstay.domain.effects import Effects
 from mainstay.domain.errors import BadFile

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from tests.api.test_outlook import STATE
 
-from mainstay.cli import outlook as commands
+from mainstay.cli.insight import outlook as commands
 
 
 class Answers:

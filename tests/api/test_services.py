@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from tests.store.control_samples import T0
 
-from mainstay.api.services import by_priority
-from mainstay.cli import services as commands
+from mainstay.api.insight.services import by_priority
+from mainstay.cli.insight import services as commands
 from mainstay.domain.effects import Effects
 from mainstay.domain.models import VersionRef
 from mainstay.domain.services import Burn, HealthReason, ServiceHealth

@@ -23,7 +23,7 @@ SURVIVES = {  # the loops that must outlive a failure: each logs and counts it
     "outbox/delivery.py",
 }
 LARGE = {
-    "domain": 30,  # the words that all rooms share: cutting them up would hide them
+    "domain": 34,  # the words that all rooms share: cutting them up would hide them
     "bench": 24,  # a file for each suite
 }
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mainstay.correlate.chart import Map
-from mainstay.correlate.hosts import hosts_of
-from mainstay.correlate.recent import RecentCalls
-from mainstay.correlate.vitals import EVERY_MS, Vitals
+from mainstay.correlate.evidence.chart import Map
+from mainstay.correlate.evidence.hosts import hosts_of
+from mainstay.correlate.evidence.recent import RecentCalls
+from mainstay.correlate.evidence.vitals import EVERY_MS, Vitals
 from mainstay.domain.entities import Entity, Topology
 from mainstay.domain.resources import kind_of_series
 from mainstay.domain.signals import MetricBatch, Series

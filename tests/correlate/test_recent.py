@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mainstay.correlate.chart import Map
-from mainstay.correlate.recent import KEEP, RecentCalls, RecentLines
-from mainstay.correlate.vitals import Vitals
+from mainstay.correlate.evidence.chart import Map
+from mainstay.correlate.evidence.recent import KEEP, RecentCalls, RecentLines
+from mainstay.correlate.evidence.vitals import Vitals
 from mainstay.domain.entities import Edge, Entity, Topology
 from mainstay.domain.resources import kind_of
 from mainstay.domain.signals import EdgeWindow, MetricBatch, Series, TemplateWindow

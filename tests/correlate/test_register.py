@@ -10,8 +10,8 @@ from tests.scenarios.drill import Drill, ms, slow
 from tests.scenarios.shops import WIDE
 
 from mainstay.correlate import Correlate
-from mainstay.correlate.chart import Map
-from mainstay.correlate.recent import RecentCalls
+from mainstay.correlate.evidence.chart import Map
+from mainstay.correlate.evidence.recent import RecentCalls
 from mainstay.domain.alerts import Alert
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Edge, Entity, Topology

@@ -7,7 +7,7 @@ import pytest
 from tests.scenarios.drill import Drill, Fault, deploy, storm
 from tests.scenarios.shops import WIDE
 
-from mainstay.app.deployed import deployed
+from mainstay.app.mlops.deployed import deployed
 from mainstay.domain.effects import Effects
 from mainstay.domain.incidents import Incident
 from mainstay.domain.ledger import Entry

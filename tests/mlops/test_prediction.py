@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mainstay.app.deployed import deployed
+from mainstay.app.mlops.deployed import deployed
 from mainstay.mlops.prediction import Looks, Seen, judged, register, scores_of
 
 HOUR = 3_600_000

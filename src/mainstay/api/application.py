@@ -13,20 +13,18 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from mainstay import __version__, console
 from mainstay.api import (
     budget,
-    changes,
     errors,
     health,
     incidents,
     ledger,
     live,
-    outlook,
     people,
     plans,
     series,
-    services,
     silences,
 )
 from mainstay.api.gate import Gate
+from mainstay.api.insight import changes, outlook, services
 from mainstay.api.mlops import models, own, production, rollouts, training, watching
 from mainstay.api.platform import Asgi, PlatformApi
 from mainstay.api.shell import Shell

@@ -8,10 +8,10 @@ import msgspec
 from litestar import get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
+from mainstay.api.insight.services import by_priority
 from mainstay.api.parameters import Asking, Limit, Platform, Words, found, now_ms
 from mainstay.api.platform import PlatformApi
 from mainstay.api.series import SeriesView
-from mainstay.api.services import by_priority
 from mainstay.domain.alerts import Alert, AlertStatus
 from mainstay.domain.changes import Change
 from mainstay.domain.errors import BadInput

@@ -101,7 +101,7 @@ class PlatformApi(Protocol):
 
     @property
     def changes(self) -> Any:
-        """What is said and asked of changes; `api.changes.Desk` says what."""
+        """What is said and asked of changes; `api.insight.changes.Desk` says what."""
         ...
 
     @property

@@ -13,12 +13,12 @@ from mainstay.app.changes import ChangeDesk
 from mainstay.app.clock import SystemClock
 from mainstay.app.health import Health, Heartbeat
 from mainstay.app.lines import log_lines, span_lines
+from mainstay.app.mlops.rollouts import RolloutDesk
+from mainstay.app.mlops.training import Training
+from mainstay.app.mlops.watching import Watching
 from mainstay.app.recorded import Recorded
-from mainstay.app.rollouts import RolloutDesk
 from mainstay.app.silences import SilenceDesk
 from mainstay.app.tickets import untold
-from mainstay.app.training import Training
-from mainstay.app.watching import Watching
 from mainstay.app.wiring import wire
 from mainstay.automation import Approvals, Executor, Policy, Requests, SignalVerifier, actions_of
 from mainstay.domain.budget import BudgetState

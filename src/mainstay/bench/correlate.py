@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from mainstay.app.deployed import deployed
+from mainstay.app.mlops.deployed import deployed
 from mainstay.correlate import Correlate
 from mainstay.domain.alerts import Alert, Severity
 from mainstay.domain.effects import Effects

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mainstay.app.deployed import deployed
+from mainstay.app.mlops.deployed import deployed
 from mainstay.bench.reach import reach
 from mainstay.domain.signals import F64
 from mainstay.mlops.serving import Serving

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from mainstay.app.deployed import deployed
+from mainstay.app.mlops.deployed import deployed
 from mainstay.domain.alerts import Alert
 from mainstay.domain.changes import Change
 from mainstay.domain.entities import Edge, Topology

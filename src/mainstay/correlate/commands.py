@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mainstay.correlate import entries
-from mainstay.correlate.grouping import add, merge, worst
+from mainstay.correlate.evidence.symptoms import symptom_of
+from mainstay.correlate.grouping import Because, add, merge, worst
 from mainstay.correlate.register import Register
 from mainstay.correlate.state import Held
-from mainstay.correlate.symptoms import symptom_of
 from mainstay.correlate.together import BY_PERSON
 from mainstay.correlate.views import in_order
 from mainstay.domain.effects import Effects
@@ -61,7 +61,7 @@ def _merge(held: Held, command: Command, register: Register, effects: Effects) -
         return f"{held.incident.id} and {target or 'nothing'} are not two open incidents"
     register.state.together.joined(held.symptoms, into.symptoms, BY_PERSON, command.at_ms)
     into.apart = [name for name in into.apart if name != held.incident.id]
-    merge(register, held, into, effects, command.at_ms, actor=_actor(command))
+    merge(register, held, into, effects, command.at_ms, Because(_actor(command)))
     return f"merged into {target}"
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from mainstay.correlate import entries
+from mainstay.correlate.evidence.scene import scene
 from mainstay.correlate.moment import Moment
 from mainstay.correlate.register import Register
-from mainstay.correlate.scene import scene
 from mainstay.correlate.state import Held, Kept
 from mainstay.domain.alerts import SEVERITIES, Alert, Severity
 from mainstay.domain.effects import Effects
@@ -48,17 +49,8 @@ def carry_out(kept: Kept, decision: Decision, moment: Moment) -> None:
     for name in said["merge"]:
         other = state.held.get(name)
         if other is not None and other.is_open and other is not held:
-            actor = str(decision.decided_by)
-            merge(
-                moment.register,
-                other,
-                held,
-                moment.effects,
-                moment.at_ms,
-                actor=actor,
-                rests_on=[entry],
-                why=said["why"],
-            )
+            because = Because(str(decision.decided_by), said["why"], (entry,))
+            merge(moment.register, other, held, moment.effects, moment.at_ms, because)
 
 
 def _bring_in(held: Held, kept: Kept, along: list[Kept], decision: Decision, moment: Moment) -> None:
@@ -94,17 +86,16 @@ def line_of(alert: Alert) -> TimelineEntry:
     return TimelineEntry(at_ms=alert.since_ms, kind="alert", says=says[:300], ref=alert.id, decided_by=alert.decided_by)
 
 
-def merge(
-    register: Register,
-    source: Held,
-    into: Held,
-    effects: Effects,
-    at_ms: int,
-    *,
-    actor: str,
-    rests_on: Iterable[str] = (),
-    why: str = "",
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Because:
+    """Who had two incidents merged, why, and on which entries that rests."""
+
+    actor: str
+    why: str = ""
+    rests_on: tuple[str, ...] = ()
+
+
+def merge(register: Register, source: Held, into: Held, effects: Effects, at_ms: int, because: Because) -> None:
     """One incident becomes part of another; nothing of it is lost."""
     source.settle()  # it keeps what it had
     for kept in list(source.alerts.values()):
@@ -116,16 +107,16 @@ def merge(
     if source.incident.status == "acknowledged" and into.incident.status == "open":
         into.change(at_ms, status="acknowledged", acknowledged_by=source.incident.acknowledged_by)
     into.change(at_ms, opened_ms=min(into.incident.opened_ms, source.incident.opened_ms))
-    into.tell(_decided(at_ms, f"{name} merged into this incident" + (f": {why}" if why else ""), name))
+    why = f": {because.why}" if because.why else ""
+    into.tell(_decided(at_ms, f"{name} merged into this incident{why}", name))
     source.tell(_decided(at_ms, f"merged into {target}", target))
     source.change(at_ms, status="merged", merged_into=target)
     source.alerts, source.closed_ms = {}, at_ms
     register.touch(source)
     into.is_news = True  # its evidence changed: diagnose again
+    rests_on = [*because.rests_on, source.entry, into.entry]
     effects.entries.append(
-        entries.incident(
-            name, "merged", actor, [*rests_on, source.entry, into.entry], at_ms, effects.decided_seq, into=target
-        )
+        entries.incident(name, "merged", because.actor, rests_on, at_ms, effects.decided_seq, into=target)
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mainstay.correlate.chart import Map
+from mainstay.correlate.evidence.chart import Map
 from mainstay.correlate.register import Register
 from mainstay.correlate.state import State
 from mainstay.domain.effects import Effects

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import msgspec
 
 from mainstay.correlate import entries
-from mainstay.correlate.chart import Map
 from mainstay.correlate.commands import obey
 from mainstay.correlate.diagnosis import diagnose, is_due, next_due
+from mainstay.correlate.evidence.chart import Map
 from mainstay.correlate.grouping import take, worst
 from mainstay.correlate.moment import Moment
 from mainstay.correlate.register import Register

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import msgspec
 
-from mainstay.correlate.recent import RecentCalls, RecentLines
-from mainstay.correlate.symptoms import is_hint, symptom_of
+from mainstay.correlate.evidence.recent import RecentCalls, RecentLines
+from mainstay.correlate.evidence.symptoms import is_hint, symptom_of
+from mainstay.correlate.evidence.vitals import Vitals
 from mainstay.correlate.together import CONFIRMED, SEEN, UNSEEN, Together
-from mainstay.correlate.vitals import Vitals
 from mainstay.correlate.withhold.state import WithheldState
 from mainstay.domain.alerts import Alert
 from mainstay.domain.changes import Change

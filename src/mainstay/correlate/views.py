@@ -5,11 +5,11 @@ from __future__ import annotations
 import heapq
 from typing import Any
 
-from mainstay.correlate.chart import Map
-from mainstay.correlate.hosts import hosts_of
+from mainstay.correlate.evidence.chart import Map
+from mainstay.correlate.evidence.hosts import hosts_of
+from mainstay.correlate.evidence.symptoms import resource_of, symptom_of
+from mainstay.correlate.evidence.vitals import owner
 from mainstay.correlate.state import Held, Kept, State
-from mainstay.correlate.symptoms import resource_of, symptom_of
-from mainstay.correlate.vitals import owner
 from mainstay.domain.alerts import Alert
 from mainstay.domain.resources import kind_of
 

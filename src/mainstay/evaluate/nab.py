@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mainstay.app.deployed import Deployed, deployed
+from mainstay.app.mlops.deployed import Deployed, deployed
 from mainstay.domain.errors import BadInput
 from mainstay.domain.signals import F64, MetricBatch, Normal, Series
 from mainstay.evaluate.curves import auc_pr, event_recall

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from mainstay.app.deployed import deployed
+from mainstay.app.mlops.deployed import deployed
 from mainstay.app.wiring import Line, wire
 from mainstay.domain.errors import BadInput
 from mainstay.domain.outlook import OutlookPolicy

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mainstay.app.deployed import Deployed, Still, deployed
+from mainstay.app.mlops.deployed import Deployed, Still, deployed
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Topology
 from mainstay.domain.errors import BadInput

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from tests.scenarios.recording import Recording
 
+from mainstay.app.mlops.watching import Watching
 from mainstay.app.platform import Platform
-from mainstay.app.watching import Watching
 from mainstay.app.wiring import wire
 from mainstay.domain.errors import BadInput, NotFound
 from mainstay.domain.models import VersionRef

@@ -20,7 +20,7 @@ Stage = Annotated[RolloutStage | None, QueryParameter(description="Only those in
 
 
 class Rolls(Protocol):
-    """What of the running platform is asked (`app.rollouts.RolloutDesk`)."""
+    """What of the running platform is asked (`app.mlops.rollouts.RolloutDesk`)."""
 
     def rollouts(self, stage: str | None = None, limit: int = 100) -> list[Rollout]: ...
     def rollout(self, name: str) -> Rollout: ...

@@ -17,7 +17,7 @@ Kind = Annotated[str | None, QueryParameter(max_length=40, description="Of this 
 
 
 class Trainer(Protocol):
-    """What of the running platform is asked (`app.training.Training`)."""
+    """What of the running platform is asked (`app.mlops.training.Training`)."""
 
     async def request(self, name: str, asked: TrainingRequest) -> TrainingRun: ...
     def runs(self, kind: str | None = None, limit: int = 100) -> list[TrainingRun]: ...

@@ -24,7 +24,7 @@ Days = Annotated[float, QueryParameter(gt=0, le=400, description="How far to loo
 
 
 class Watches(Protocol):
-    """What of the running platform is asked (`app.watching.Watching`)."""
+    """What of the running platform is asked (`app.mlops.watching.Watching`)."""
 
     def drift(self, status: Literal["open", "over"] | None = None, limit: int = 200) -> dict[str, Any]: ...
     def standing(self, ref: VersionRef, scope: str = "*") -> Standing: ...

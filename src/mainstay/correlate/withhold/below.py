@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mainstay.correlate.chart import Map
+from mainstay.correlate.evidence.chart import Map
 from mainstay.correlate.moment import Moment
 from mainstay.correlate.state import Held, Kept
 from mainstay.correlate.withhold.state import WithheldState

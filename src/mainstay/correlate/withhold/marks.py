@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mainstay.correlate.chart import Map
+from mainstay.correlate.evidence.chart import Map
 from mainstay.correlate.withhold.state import WithheldState
 from mainstay.domain.alerts import Alert
 from mainstay.domain.entities import Entity

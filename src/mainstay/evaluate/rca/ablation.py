@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mainstay.app.deployed import deployed
+from mainstay.app.mlops.deployed import deployed
 from mainstay.evaluate.rca import nezha, petshop
 from mainstay.evaluate.rca.incidents import Answer, Question, answered
 from mainstay.evaluate.rca.ranks import figures, rank

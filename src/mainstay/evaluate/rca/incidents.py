@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mainstay.app.deployed import Deployed
+from mainstay.app.mlops.deployed import Deployed
 from mainstay.domain.errors import BadInput
 from mainstay.evaluate.rca.ranks import figures, rank
 from mainstay.evaluate.rca.sketches import WINDOW_MS, Sketch

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from mainstay.app.deployed import deployed
+from mainstay.app.mlops.deployed import deployed
 from mainstay.domain.signals import F64
 from mainstay.evaluate.rca.incidents import PREFIX, Question, answered, paces, ranked, reported, works
 from mainstay.evaluate.rca.plain import robust_z, traversal

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from mainstay.app.deployed import deployed
+from mainstay.app.mlops.deployed import deployed
 from mainstay.domain.errors import BadInput
 from mainstay.domain.signals import F64
 from mainstay.evaluate.rca.incidents import PREFIX, Question, answered, ranked, reported

@@ -69,8 +69,8 @@ class Predictor:
         """The probability of each service.
 
         Returns:
-            `probability` by service, `reasons` of the likeliest 200 (the features that raise it most, each with the factor that
-            the odds are multiplied by), `flagged`: those above the threshold.
+            `probability` by service, `reasons` of the likeliest 200 (the features that raise it most, each with the
+            factor that the odds are multiplied by), `flagged`: those above the threshold.
         """
         asked = msgspec.convert(inputs, Asked)
         weights = np.array([self._parameters.weights.get(name, 0.0) for name in asked.features])

@@ -1,0 +1,1 @@
+"""What is ahead, what changed, and how a service fares, over HTTP."""

@@ -1,0 +1,1 @@
+"""The models in the running platform: trained, rolled out, watched."""

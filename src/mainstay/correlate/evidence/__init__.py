@@ -1,0 +1,1 @@
+"""What a diagnosis sees: who calls whom, what was recent, how things fare."""

@@ -1,0 +1,25 @@
+"""What an alert is a symptom of: which trouble it would be if it came again."""
+
+from __future__ import annotations
+
+from mainstay.domain.alerts import Alert
+from mainstay.domain.resources import kind_of
+
+
+def resource_of(alert: Alert) -> str:
+    """Which resource an alert is about; "" for none."""
+    kind = kind_of(alert.labels.get("metric", "")) if "metric" in alert.labels else ""
+    if not kind and alert.signal == "saturation":
+        kind = kind_of(alert.name.replace(" ", "."))
+    return "" if kind in ("limit", "presence") else kind
+
+
+def symptom_of(alert: Alert) -> str:
+    """`entity|signal`, and what of it: a full disk is not the leak of before come back, nor one log line another."""
+    what = {"saturation": resource_of(alert), "logs": alert.subject.partition("#")[2]}.get(alert.signal, "")
+    return f"{alert.about}|{alert.signal}" + (f"|{what}" if what else "")
+
+
+def is_hint(alert: Alert) -> bool:
+    """Whether it only informs: it may belong to an incident, but neither keeps it open nor reaches for more."""
+    return alert.severity == "info"
