@@ -22,6 +22,7 @@ from mainstay.domain.budget import BudgetState
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Labels, Topology
 from mainstay.domain.errors import NotFound, Overloaded, Refused
+from mainstay.domain.ledger import EntryKind
 from mainstay.domain.models import VersionRef
 from mainstay.domain.outlook import OutlookState
 from mainstay.domain.predictions import InProduction
@@ -273,8 +274,8 @@ class FakePlatform:
     def rotate_key(self, by: User) -> str:
         return self.keys.rotate(lambda before, now: None)
 
-    def recall(self, ref: VersionRef, limit: int) -> Recall:
-        return recall(self.control.ledger_stream(), ref, limit)
+    def recall(self, ref: VersionRef, limit: int, kind: EntryKind | None = None) -> Recall:
+        return recall(self.control.ledger_stream(), ref, limit, kind)
 
     async def command(self, command: Command) -> int:
         if self.is_full:
