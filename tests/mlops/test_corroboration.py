@@ -60,6 +60,14 @@ def test_a_verdict_is_the_last_word(is_true):
     assert told(MINE, raised("2", "logs"), labels=[label]).is_confirmed(KEY, "metrics") is is_true
 
 
+def test_an_incident_of_nothing_but_what_one_version_found():
+    other = raised("2", "metrics")
+    seen = told(MINE, other)
+    assert seen.is_of("INC-1", {KEY, "metric:2|level"})
+    assert not seen.is_of("INC-1", {KEY})
+    assert not seen.is_of("INC-2", {KEY})
+
+
 def test_what_nobody_knows_is_not_confirmed():
     assert not told(MINE).is_confirmed("metric:9|level", "metrics")
 

@@ -292,6 +292,13 @@ def test_faults_that_only_the_challenger_finds_in_a_replay_are_no_pages_too_many
     assert figures_of(louder, GatePolicy())["page_ratio"] == 2.0
 
 
+def test_pages_that_are_its_alone_send_it_back_though_most_of_its_findings_are_shared():
+    loud = Evidence(both=60, challenger_only=12, pages=12, extra_pages=9)
+    found = judge(ROLLOUT, loud, GatePolicy())
+    assert (found.verdict, found.reasons) == ("failed", ("9 of 12 pages are its alone; 20% may be",))
+    assert judge(ROLLOUT, msgspec.structs.replace(loud, extra_pages=1), GatePolicy()).verdict == "passed"
+
+
 def test_a_policy_by_which_replays_do_not_count_does_not_fail_a_version_for_them():
     deaf = Evidence(faults=40, champion_faults=38)
     assert judge(ROLLOUT, deaf, GatePolicy()).verdict == "failed"

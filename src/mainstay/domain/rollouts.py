@@ -25,7 +25,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         most_windows: Evidence that is too thin after so many ends the rollout: it is refused. 0 waits for ever.
         cases: Conditions found by champion or challenger, live or replayed, needed for any comparison.
         missed_share: Of what the champion found, the challenger may miss so much.
-        extra_share: Of all that is found, so much may be the challenger's alone.
+        extra_share: Of all that is found, and of all pages, so much may be the challenger's alone.
         page_ratio: Alerts that may page, challenger to champion.
         precision_loss: How far below the champion's its precision from verdicts may lie; both need `verdicts`.
         verdicts: About each version before its precision is compared; fewer are no reason to wait.
@@ -93,6 +93,8 @@ class Evidence(msgspec.Struct, kw_only=True):
         corroborated: Of `champion_only`, those whose incident something else confirms (another kind of model, a rule
             of the user's, a verdict).
         champion_pages, challenger_pages: Alerts about the share that were free to page.
+        pages, extra_pages: Incidents opened since the stage began, and those of them in which there is nothing but what
+            the challenger alone found and nobody confirmed; `opened`, `alone`: which, while they are counted.
         delay_ms: Sum over `both` of how much later the challenger was.
         champion_true, champion_false, challenger_true, challenger_false: Verdicts about their alerts in the share.
         same, decisions: Of judges.
@@ -122,6 +124,10 @@ class Evidence(msgspec.Struct, kw_only=True):
     champion_cpu_s: float = 0.0
     challenger_cpu_s: float = 0.0
     errors: int = 0
+    pages: int = 0
+    extra_pages: int = 0
+    opened: list[str] = []
+    alone: list[str] = []
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
 from mainstay.domain.alerts import Alert
@@ -26,13 +28,15 @@ class Corroboration(msgspec.Struct):
 
     Attributes:
         alert_of: Id of the last alert of a condition. said: By alert.
-        incident_of: By alert. voices: What an incident holds, each once.
+        condition_of, incident_of: By alert. voices: What an incident holds, each once; holds: its alerts.
         right: Alerts that a verdict called real, or not.
     """
 
     alert_of: dict[str, str] = {}
     said: dict[str, Said] = {}
+    condition_of: dict[str, str] = {}
     incident_of: dict[str, str] = {}
+    holds: dict[str, list[str]] = {}
     voices: dict[str, list[Said]] = {}
     right: dict[str, bool] = {}
 
@@ -41,6 +45,7 @@ class Corroboration(msgspec.Struct):
         for alert in effects.alerts.values():
             self._alert(alert)
         for incident in effects.incidents.values():
+            self.holds[incident.id] = [grouping.alert for grouping in incident.groupings]
             for grouping in incident.groupings:
                 self.incident_of[grouping.alert] = incident.id
                 said = self.said.get(grouping.alert)
@@ -50,7 +55,9 @@ class Corroboration(msgspec.Struct):
         for label in effects.labels.values():
             if label.kind == "alert":
                 self.right[label.subject] = label.is_true
-        for kept in (self.alert_of, self.said, self.incident_of, self.voices, self.right):
+        for kept in (
+            self.alert_of, self.said, self.condition_of, self.incident_of, self.holds, self.voices, self.right
+        ):  # fmt: skip
             while len(kept) > MOST:
                 kept.pop(next(iter(kept)))
 
@@ -62,7 +69,13 @@ class Corroboration(msgspec.Struct):
         said, voices = self.said.get(alert), self.voices.get(self.incident_of.get(alert, ""), ())
         return said is not None and any(one.about == said.about and one.model != model for one in voices)
 
+    def is_of(self, incident: str, conditions: Collection[str]) -> bool:
+        """Whether nothing but these conditions is in an incident."""
+        alerts = self.holds.get(incident, ())
+        return bool(alerts) and all(self.condition_of.get(alert) in conditions for alert in alerts)
+
     def _alert(self, alert: Alert) -> None:
         if alert.status == "firing":
-            self.alert_of[key_of(alert.subject, alert.channel)] = alert.id
+            condition = key_of(alert.subject, alert.channel)
+            self.alert_of[condition], self.condition_of[alert.id] = alert.id, condition
             self.said[alert.id] = Said(alert.decided_by.model, alert.about)

@@ -111,14 +111,16 @@ def figures_of(evidence: Evidence, policy: GatePolicy) -> dict[str, float]:
 
 
 def _broken(evidence: Evidence, figures: dict[str, float], gate: Gate, alpha: float) -> list[str]:
-    """Limits that it breaks for sure. The rollout's α is shared by the three tests."""
-    each = alpha / 3
+    """Limits that it breaks for sure. The rollout's α is shared by the four tests."""
+    each = alpha / 4
     wrong = [f"it failed {evidence.errors} times"] if evidence.errors else []
     missed, found, extra, told = (int(figures[name]) for name in ("missed", "found", "extra", "told"))
     if is_beyond(missed, found, gate.missed_share, each):
         wrong.append(f"it missed {missed} of {found} that the champion found; {gate.missed_share:.0%} may be")
     if is_beyond(extra, told, gate.extra_share, each):
         wrong.append(f"{extra} of {told} that it told are its alone; {gate.extra_share:.0%} may be")
+    if is_beyond(evidence.extra_pages, evidence.pages, gate.extra_share, each):
+        wrong.append(f"{evidence.extra_pages} of {evidence.pages} pages are its alone; {gate.extra_share:.0%} may be")
     if figures["replayed"]:
         wrong += _broken_in_replay(evidence, gate, each)
     differing = evidence.decisions - evidence.same
@@ -157,6 +159,7 @@ def _outside(evidence: Evidence, figures: dict[str, float], gate: Gate) -> list[
     shares = (
         ("missed_share", figures["missed"] / found if found else 0.0, gate.missed_share),
         ("extra_share", figures["extra"] / told if told else 0.0, gate.extra_share),
+        ("extra_pages", evidence.extra_pages / evidence.pages if evidence.pages else 0.0, gate.extra_share),
         ("page_ratio", figures["page_ratio"], gate.page_ratio),
         ("delay_s", figures["delay_s"], gate.delay_s),
     )

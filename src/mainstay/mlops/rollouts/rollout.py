@@ -31,6 +31,8 @@ from mainstay.mlops.scopes import EVERYWHERE, checked
 from mainstay.mlops.seat import Second
 
 log = logging.getLogger(__name__)
+MOST = 2_000
+"""Pages, and findings that are one's alone, which a stage remembers."""
 ONLY_EVERYWHERE = frozenset(
     {
         "predictions", "correlator", "suppressor", "diagnoser", "planner", "forecaster", "entities", "impact",
@@ -187,16 +189,15 @@ class Rollouts:
         seen = self.state.seen[rollout.id]
         for condition, is_challengers in second.agreement.take():
             is_confirmed = self.state.corroboration.is_confirmed(condition, rollout.challenger.model)
-            if is_challengers:
-                seen.challenger_only += not is_confirmed
-                seen.both += is_confirmed  # real, and the champion's to have missed
-            else:
+            if not is_challengers:
                 seen.champion_only += 1
                 seen.corroborated += is_confirmed
-        for alert in effects.alerts.values():
-            if alert.status == "firing" and not alert.suppressed and alert.at_ms >= rollout.stage_since_ms:
-                seen.champion_pages += alert.decided_by == rollout.champion
-                seen.challenger_pages += alert.decided_by == rollout.challenger
+            elif is_confirmed:
+                seen.both += 1  # real, and the champion's to have missed
+            else:
+                seen.challenger_only += 1
+                seen.alone = [*seen.alone[-MOST:], condition]
+        _pages(rollout, seen, effects)
         for label in effects.labels.values():
             ref = VersionRef(label.model, label.version)
             if ref == rollout.champion:
@@ -209,7 +210,11 @@ class Rollouts:
     def _step(self, rollout: Rollout, second: Second, moment: tuple[int, Effects], *, is_whole: bool) -> None:
         at_ms, effects = moment
         policy, agreed = self.state.policy, second.agreement
-        evidence = with_replay(live_evidence(self.state.seen[rollout.id], second), rollout.given)
+        seen, is_of = self.state.seen[rollout.id], self.state.corroboration.is_of
+        alone = frozenset(seen.alone)
+        extra = sum(is_of(name, alone) for name in seen.opened)
+        seen = msgspec.structs.replace(seen, pages=len(seen.opened), extra_pages=extra, opened=[], alone=[])
+        evidence = with_replay(live_evidence(seen, second), rollout.given)
         rollout = msgspec.structs.replace(rollout, windows=rollout.windows + is_whole, evidence=evidence)
         result = judge(rollout, evidence, policy)
         if agreed.error:
@@ -297,3 +302,15 @@ class Rollouts:
     def _policy(self, record: GatePolicyRecord, effects: Effects, command: Command) -> None:
         effects.records[f"gate-policy:{record.id}"] = record
         effects.entries.append(policy_entry(record, command))
+
+
+def _pages(rollout: Rollout, seen: Evidence, effects: Effects) -> None:
+    """Alerts that are free to page, by version; incidents that opened since the stage began."""
+    since_ms = rollout.stage_since_ms
+    for alert in effects.alerts.values():
+        if alert.status == "firing" and not alert.suppressed and alert.at_ms >= since_ms:
+            seen.champion_pages += alert.decided_by == rollout.champion
+            seen.challenger_pages += alert.decided_by == rollout.challenger
+    for incident in effects.incidents.values():
+        if incident.opened_ms >= since_ms and incident.id not in seen.opened:
+            seen.opened = [*seen.opened[-MOST:], incident.id]
