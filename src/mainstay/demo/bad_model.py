@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -20,7 +20,7 @@ from mainstay.lab.lab import Lab
 from mainstay.lab.operate.changes import utc_text
 from mainstay.mlops.training.knobs import turned
 
-MODEL = "metrics"
+MODEL: Final = "metrics"
 WORSE: dict[str, dict[str, float]] = {
     "deaf": {"rel": 1e6},
     "trigger-happy": {"p_fire": 1e5, "rel": 1e-4, "persist_s": 1e-3, "tau_s": 0.25},
@@ -43,7 +43,7 @@ MOST_WINDOWS = 10
 TRAIN_S = 300.0
 KINDS = ("bad-deploy-errors", "bad-config", "dependency-outage", "bad-deploy-slow")
 LASTS_S, CALM_S, QUIET_S = 50.0, 40.0, 130.0
-"""A fault, and the time after it; who pages for nothing shows it when nothing is wrong, so loud ones get more of that."""
+"""A fault, and the time after it: who pages for nothing shows it when nothing is wrong, so loud ones get more of it."""
 PAGES_S = 90.0
 """Pages leave behind the decisions; after so long none of them is under way."""
 Say = Callable[[str], None]
