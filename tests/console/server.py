@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
-from tests.console import fixture, mlops
+from tests.console import ahead, fixture, mlops
 from tests.console.fixture import World
 
 from mainstay.api.budget import BudgetPage, Held, Learned, TeamPage
@@ -55,6 +55,8 @@ class Answers:
             case ["series", series, "points"]:
                 about = {"id": series, "entity": fixture.service("payments"), "metric": fixture.LATENCY, "unit": "s"}
                 return about | fixture.points(self.world.now_ms)
+            case ["changes", "calibration"]:
+                return ahead.calibration()
             case ["traces", trace]:
                 return self.world.traces[trace]
             case ["models", name, *rest]:
@@ -77,6 +79,7 @@ class Answers:
             "ledger": lambda: list(reversed(world.ledger)),
             "budget": self.budget,
             **mlops.listed(world.now_ms, is_calm=not world.deployments),
+            **ahead.listed(world.now_ms, is_calm=not world.deployments),
         }
         return made[name]() if name in made else vars(world)[name]
 

@@ -12,9 +12,10 @@ setInterval(() => { now.value = Date.now(); }, 5000);
 
 /** Which paths show a kind of thing. */
 const SHOWS = /** @type {Record<string, string[]>} */ ({
-  incident: ['/incidents', '/status', '/approvals'], alert: ['/alerts', '/budget', '/status', '/incidents/', '/entities'],
+  incident: ['/incidents', '/status', '/approvals'], alert: ['/alerts', '/budget', '/status', '/incidents/', '/entities', '/services'],
   plan: ['/plans', '/approvals', '/incidents/'], change: ['/changes', '/incidents/'], model: ['/models', '/rollouts'],
-  verdict: ['/feedback', '/models', '/incidents/', '/alerts', '/budget'], status: ['/status'],
+  verdict: ['/feedback', '/models', '/incidents/', '/alerts', '/budget'], status: ['/status', '/services'],
+  silence: ['/silences', '/maintenance', '/suppressions', '/withheld', '/alerts', '/incidents'],
 });
 /** Every decision adds to the ledger. */
 const ALWAYS = ['/ledger?'];

@@ -17,11 +17,12 @@ import { IncidentPage } from '../pages/incident.js';
 import { Incidents } from '../pages/incidents.js';
 import { EntryPage, Ledger } from '../pages/ledger.js';
 import { Login } from '../pages/login.js';
-import { Runbooks } from '../pages/runbooks.js';
 import { ServicePage, Services } from '../pages/services.js';
 import { Settings } from '../pages/settings.js';
 
 const MODELS = async () => (await import('../pages/models.js')).Models;
+const SILENCES = async () => (await import('../pages/silences.js')).Silences;
+const RUNBOOKS = async () => (await import('../pages/runbooks.js')).Runbooks;
 const ONE_MODEL = async () => (await import('../pages/model.js')).ModelPage;
 
 /** A page that is fetched when somebody first opens it. @param {{from: () => Promise<any>, name?: string}} props */
@@ -30,7 +31,7 @@ function Late({ from, name }) {
   const fetch = () => { from().then((page) => setGot({ page }), (error) => setGot({ error })); };
   useEffect(fetch, [from]);
   if (got.error) return html`<${Failure} error=${got.error} retry=${fetch} />`;
-  return got.page ? html`<${got.page} name=${name} />` : html`<${Loading} what="models" />`;
+  return got.page ? html`<${got.page} name=${name} />` : html`<${Loading} what="the page" />`;
 }
 
 /** @type {Record<string, any>} */
@@ -41,8 +42,9 @@ const PAGES = {
   changes: () => html`<${Changes} />`,
   services: (/** @type {string} */ id) => (id ? html`<${ServicePage} key=${id} id=${id} />` : html`<${Services} />`),
   models: (/** @type {string} */ id) => (id ? html`<${Late} key=${id} from=${ONE_MODEL} name=${id} />` : html`<${Late} key="" from=${MODELS} />`),
-  runbooks: () => html`<${Runbooks} />`,
+  runbooks: () => html`<${Late} key="runbooks" from=${RUNBOOKS} />`,
   ledger: (/** @type {string} */ id) => (id ? html`<${EntryPage} key=${id} id=${id} />` : html`<${Ledger} />`),
+  silences: () => html`<${Late} key="silences" from=${SILENCES} />`,
   settings: () => html`<${Settings} />`,
 };
 

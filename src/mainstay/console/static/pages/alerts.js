@@ -5,6 +5,7 @@ import { html } from '../js/html.js';
 import { to } from '../js/router.js';
 import { items, refresh, useData } from '../js/store.js';
 import { note } from '../parts/dialog.js';
+import { Held as Withheld, ofAlert, SilenceButton } from '../parts/withheld.js';
 import { Ago, At, EntityLink, PageHead, Shown, State, Text, Version } from '../parts/words.js';
 import { AlertTable } from './services.js';
 
@@ -52,7 +53,7 @@ function Budget({ page }) {
 /** What was held back, and why: suppression must never be silent. */
 export function Alerts() {
   const held = useData('/budget'), told = useData('/alerts?suppressed=false&limit=500');
-  return html`<${Shown} held=${held} what="alerts">${(/** @type {any} */ page) => html`<${PageHead} title="Alerts" sentence=${html`<b>${plural(page.held_count, 'alert was', 'alerts were')} held back</b> since <${At} ms=${page.since_ms} />, and <b>${page.missed_count ? `${page.missed_count} of them should have told you` : 'none of them is known as a miss'}</b>. Each says why.${page.is_cut ? ' There was more than is looked through: what was observed and missed is at least this.' : ''}`} />
+  return html`<${Shown} held=${held} what="alerts">${(/** @type {any} */ page) => html`<${PageHead} title="Alerts" sentence=${html`<b>${plural(page.held_count, 'alert was', 'alerts were')} held back</b> since <${At} ms=${page.since_ms} />, and <b>${page.missed_count ? `${page.missed_count} of them should have told you` : 'none of them is known as a miss'}</b>. Each says why.${page.is_cut ? ' There was more than is looked through: what was observed and missed is at least this.' : ''}`}><a class="button" href=${to('silences')}>Silences</a><//>
     <${Budget} page=${page} /><section class="section"><h2>Part of an incident, or free to page</h2><${AlertTable} alerts=${/** @type {Alert[]} */ (items(told.data))} /></section>`}<//>`;
 }
 
@@ -62,10 +63,10 @@ export function AlertPage({ id }) {
   return html`<p><a href=${to('alerts')}>Alerts</a></p><${Shown} held=${held} what="alert">${(/** @type {any} */ a) => {
     const words = /** @type {import('../../types.d.ts').Explanation} */ (a.explanation);
     const verdict = (/** @type {string} */ kind, /** @type {string} */ done) => html`<button class="button small" disabled=${!may('responder')} data-verdict=${kind} onClick=${() => tell('/verdicts', { kind, subject: a.id }, done)}>${kind === 'anomaly' ? 'Right' : 'Not an anomaly'}</button>`;
-    return html`<${PageHead} title=${html`<${Text} value=${a.name} max=${120} />`} sentence=${html`<${State} is=${a.status === 'firing' ? a.severity : 'resolved'} word=${`${a.severity}, ${a.status}`} /> on <${EntityLink} id=${a.entity} />: <${Text} value=${a.summary} max=${300} />`} />
+    return html`<${PageHead} title=${html`<${Text} value=${a.name} max=${120} />`} sentence=${html`<${State} is=${a.status === 'firing' ? a.severity : 'resolved'} word=${`${a.severity}, ${a.status}`} /> on <${EntityLink} id=${a.entity} />: <${Text} value=${a.summary} max=${300} />`}><${SilenceButton} matchers=${ofAlert(a)} /><//><${Withheld} mark=${a.withheld} />
       <div class="panel"><div class="body"><dl class="facts"><dt>Expected</dt><dd><${Text} value=${words.expected || 'no band: it is counted, not measured'} /></dd><dt>Came</dt><dd><${Text} value=${words.came} /></dd>
       <dt>Since</dt><dd title=${absolute(a.since_ms)}><${At} ms=${a.since_ms} seconds=${true} />, <${Ago} ms=${a.since_ms} /></dd><dt>How rare</dt><dd><${Text} value=${words.rarity} /></dd><dt>Channel</dt><dd><${Text} value=${words.channel} /></dd><dt>Decided by</dt><dd><${Version} of=${a.decided_by} /></dd>
-      ${words.held_back && html`<dt>Not paged</dt><dd><${Text} value=${words.held_back} max=${400} /></dd>`}${words.learned && html`<dt>Learned</dt><dd><${Text} value=${words.learned_says} /> <${Undo} bar=${words.learned} /></dd>`}
+      ${a.priority && html`<dt>Priority</dt><dd><b>${a.priority}</b>${a.priority_why?.length > 0 && html` <span class="muted"><${Text} value=${a.priority_why.join('; ')} max=${300} /></span>`}</dd>`}${a.owner && html`<dt>Owner</dt><dd><${Text} value=${a.owner} max=${60} /></dd>`}${words.held_back && html`<dt>Not paged</dt><dd><${Text} value=${words.held_back} max=${400} /></dd>`}${words.learned && html`<dt>Learned</dt><dd><${Text} value=${words.learned_says} /> <${Undo} bar=${words.learned} /></dd>`}
       <dt>Is it wrong?</dt><dd>${a.source === 'detector' ? html`<span class="buttons">${verdict('not-anomaly', 'Recorded: the same condition must be stronger to be told again.')}${verdict('anomaly', 'Recorded: it was right.')}</span>` : words.if_wrong}</dd></dl></div></div>
       <p><a href=${to('ledger')}>All of it is in the ledger.</a></p>`;
   }}<//>`;

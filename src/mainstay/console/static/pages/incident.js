@@ -15,6 +15,7 @@ import { Past } from '../parts/past.js';
 import { PlanPanel, usePlanKeys } from '../parts/plan.js';
 import { Timeline } from '../parts/timeline.js';
 import { Given, openVerdicts, VerdictButtons } from '../parts/verdict.js';
+import { Held, ofEntities, SilenceButton } from '../parts/withheld.js';
 import { At, Confidence, EntityLink, plain, Shown, State, Text, Version } from '../parts/words.js';
 
 /** @typedef {import('../../types.d.ts').Incident} Incident */
@@ -49,10 +50,10 @@ function Head({ incident, alerts, children }) {
     <div class="top"><a href=${to('incidents')}>Incidents</a><span class="muted">${incident.id}</span><${State} is=${incident.severity} /><${State} is=${incident.status} word=${incident.acknowledged_by && open ? `acknowledged by ${incident.acknowledged_by.slice(0, 40)}` : incident.status} />
       <span class="grow"></span>
       ${open && may('responder') && html`<span class="buttons">${incident.status === 'open' && html`<button class="button" onClick=${() => tell(incident.id, 'acknowledge', 'Acknowledged: it is yours.')}>Acknowledge</button>`}
-        <button class="button" onClick=${() => tell(incident.id, 'resolve', 'Marked as resolved.')}>Resolve</button></span>`}</div>
+        <button class="button" onClick=${() => tell(incident.id, 'resolve', 'Marked as resolved.')}>Resolve</button><${SilenceButton} matchers=${ofEntities(incident.entities)} /></span>`}</div>
     <h1><${Text} value=${incident.title} max=${200} /></h1>
     <div class="meta"><span title=${absolute(incident.since_ms)}>since <${At} ms=${incident.since_ms} /> · ${open ? 'for' : 'lasted'} ${duration(over - incident.since_ms)}</span>${alerts.length > 0 && html`<span>${open ? `${firing} of ${plural(alerts.length, 'alert')} firing` : plural(alerts.length, 'alert')}</span>`}<${RiskSum} incident=${incident} /><${Version} of=${incident.decided_by} />
-      ${incident.merged_into && html`<span>merged into <a href=${to('incidents', incident.merged_into)}>${incident.merged_into}</a></span>`}</div>${children}</header>`;
+      ${incident.merged_into && html`<span>merged into <a href=${to('incidents', incident.merged_into)}>${incident.merged_into}</a></span>`}</div><${Held} mark=${incident.withheld} />${children}</header>`;
 }
 
 /** The change that is thought to have done it. @param {{change: Change | undefined, id: string}} props */

@@ -26,9 +26,17 @@ function worst(alerts) {
 /** @param {{alert: Alert | undefined}} props */
 const Health = ({ alert }) => (alert ? html`<${State} is=${alert.severity} word=${plain(alert.name).slice(0, 60)} />` : html`<${State} is="ok" word="well" />`);
 
-/** @param {{entity: Entity, alert: Alert | undefined}} props */
-const Row = ({ entity, alert }) => html`<tr data-row tabindex="-1"><td><a class="open" href=${to('services', entity.id)}><${Text} value=${entity.name || entityName(entity.id)} max=${80} expand=${false} /></a></td>
-  <td><${Health} alert=${alert} /></td><td class="nowrap" data-label="kind">${entity.kind}</td><td class="nowrap" data-label="environment"><${Text} value=${entity.environment} max=${40} /></td><td data-label="tier">${entity.tier ?? html`<span class="muted">–</span>`}</td><td data-label="owner"><${Text} value=${entity.owner ?? ''} max=${40} /></td></tr>`;
+const TONE = /** @type {Record<string, string>} */ ({ healthy: 'ok', degraded: 'warn', unhealthy: 'bad', unknown: 'unknown' });
+
+/** 0 to 100, and what takes points from it. @param {{of: any, alert: Alert | undefined}} props */
+function Points({ of, alert }) {
+  if (!of) return html`<${Health} alert=${alert} />`;
+  return html`<${State} is=${TONE[of.status]} word=${`${of.health === null ? '' : `${of.health} · `}${of.status}`} />${of.reasons.length > 0 && html`<div class="small muted"><${Text} value=${of.reasons.map((/** @type {any} */ r) => `${r.points ? `−${Math.abs(r.points)} ` : ''}${r.says}`).join('; ')} max=${160} /></div>`}`;
+}
+
+/** @param {{entity: Entity, alert: Alert | undefined, of: any}} props */
+const Row = ({ entity, alert, of }) => html`<tr data-row tabindex="-1"><td><a class="open" href=${to('services', entity.id)}><${Text} value=${entity.name || entityName(entity.id)} max=${80} expand=${false} /></a></td>
+  <td><${Points} of=${of} alert=${alert} /></td><td class="nowrap" data-label="kind">${entity.kind}</td><td class="nowrap" data-label="environment"><${Text} value=${entity.environment} max=${40} /></td><td data-label="tier">${entity.tier ?? html`<span class="muted">–</span>`}</td><td data-label="owner"><${Text} value=${entity.owner ?? ''} max=${40} /></td></tr>`;
 
 /** @param {any} row @returns {[string, string][]} */
 const pairs = (row) => (Array.isArray(row) ? row : Object.entries(row.labels ?? row));
@@ -43,11 +51,12 @@ function Unplaced() {
 
 export function Services() {
   const held = useData('/entities'), alerts = useData('/alerts?status=firing&limit=1000');
+  const health = new Map(items(useData('/services?limit=1000').data).map((one) => [one.entity, one]));
   return html`<${Shown} held=${held} what="services">${(/** @type {any} */ data) => {
     const bad = worst(items(alerts.data));
-    const rows = [...items(data)].sort((a, b) => Number(bad.has(b.id)) - Number(bad.has(a.id)) || (a.tier ?? 9) - (b.tier ?? 9) || a.name.localeCompare(b.name));
+    const rows = [...items(data)].sort((a, b) => Number(bad.has(b.id)) - Number(bad.has(a.id)) || (health.get(a.id)?.health ?? 100) - (health.get(b.id)?.health ?? 100) || (a.tier ?? 9) - (b.tier ?? 9) || a.name.localeCompare(b.name));
     return html`<${PageHead} title="Services" sentence=${html`<b>${plural(rows.length, 'entity', 'entities')}</b> known; <b>${bad.size ? `${bad.size} with an alert` : 'all of them well'}</b>.`} />
-      ${rows.length ? html`<div class="table-scroll"><table class="stack"><thead><tr><th>Name</th><th>Health</th><th>Kind</th><th>Environment</th><th>Tier</th><th>Owner</th></tr></thead><tbody>${rows.slice(0, 500).map((e) => html`<${Row} key=${e.id} entity=${e} alert=${bad.get(e.id)} />`)}</tbody></table></div>${rows.length > 500 && html`<p class="muted">${rows.length - 500} more are not shown.</p>`}`
+      ${rows.length ? html`<div class="table-scroll"><table class="stack"><thead><tr><th>Name</th><th>Health</th><th>Kind</th><th>Environment</th><th>Tier</th><th>Owner</th></tr></thead><tbody>${rows.slice(0, 500).map((e) => html`<${Row} key=${e.id} entity=${e} alert=${bad.get(e.id)} of=${health.get(e.id)} />`)}</tbody></table></div>${rows.length > 500 && html`<p class="muted">${rows.length - 500} more are not shown.</p>`}`
         : html`<div class="panel"><${Empty} title="Nothing has been heard of yet"><p>Entities appear with their first signal. <code>mainstay connect otel</code> prints what to paste.</p><//></div>`}
       <${Unplaced} />`;
   }}<//>`;
