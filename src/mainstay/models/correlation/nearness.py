@@ -38,33 +38,36 @@ class Graph:
         for caller, callee in edges:
             self._callees.setdefault(caller, []).append(callee)
             self._callers.setdefault(callee, []).append(caller)
-        self._reached: dict[tuple[str, bool], dict[str, int]] = {}
+        self._below: dict[str, dict[str, int]] = {}
+        self._above: dict[str, dict[str, int]] = {}
 
     def below(self, entity: str) -> dict[str, int]:
         """What it depends on, with the hops there; itself is 0."""
-        return self._reach(entity, down=True)
+        known = self._below.get(entity)
+        if known is None:
+            known = self._below[entity] = _reached(entity, self._callees)
+        return known
 
     def above(self, entity: str) -> dict[str, int]:
         """Who depends on it, with the hops from there; itself is 0."""
-        return self._reach(entity, down=False)
+        known = self._above.get(entity)
+        if known is None:
+            known = self._above[entity] = _reached(entity, self._callers)
+        return known
 
     def depends(self, entity: str, other: str) -> bool:
         """Whether it depends on the other, over however many calls."""
         return other in self.below(entity)
 
-    def _reach(self, entity: str, *, down: bool) -> dict[str, int]:
-        known = self._reached.get((entity, down))
-        if known is not None:
-            return known
-        steps = self._callees if down else self._callers
-        reached, border = {entity: 0}, [entity]
-        for hops in range(1, FAR + 1):
-            border = [n for e in border for n in steps.get(e, ()) if n not in reached]
-            if not border:
-                break
-            reached.update(dict.fromkeys(border, hops))
-        self._reached[(entity, down)] = reached
-        return reached
+
+def _reached(entity: str, steps: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    reached, border = {entity: 0}, [entity]
+    for hops in range(1, FAR + 1):
+        border = [n for e in border if e in steps for n in steps[e] if n not in reached]
+        if not border:
+            break
+        reached.update(dict.fromkeys(border, hops))
+    return reached
 
 
 @dataclass(frozen=True)
@@ -117,10 +120,13 @@ class Nearness:
 
         Then it is no evidence for what else it calls: two troubles below one caller are two.
         """
-        here, graph = alert.entity, self.graph
-        under = graph.below(member.entity)
-        below = [o for o in company if o.is_about and o.entity in under and self._is_below(o.entity, member.entity)]
-        if here == member.entity or not below:
+        here, it, graph = alert.entity, member.entity, self.graph
+        under = graph.below(it)
+        if len(under) == 1:
+            return ()
+        below = [o for o in company if o.is_about and o.entity in under and o.entity != it]
+        below = [o for o in below if it not in graph.below(o.entity)]  # not the other way round as well
+        if here == it or not below:
             return tuple(below)
         related = (graph.above(here), graph.below(here))
         return tuple(o for o in below if o.entity not in related[0] and o.entity not in related[1])
