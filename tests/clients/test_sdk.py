@@ -65,7 +65,7 @@ def say(logs, name, body):
 
 
 def test_three_signals_arrive(platform, sdk):
-    client, token = platform(tick_s=1.0)
+    client, token = platform(tick_s=1.0, keep_traces=1.0)
     tracer, meter, logs, flush = sdk(client, token, "basket")
     entity = "service:test/basket"
     gauge = meter.create_gauge("basket.items")
@@ -85,7 +85,7 @@ def test_three_signals_arrive(platform, sdk):
 
 def test_a_full_inbox_loses_nothing(platform, sdk, caplog):
     """Every log line, span and count of a burst that meets 503 is there afterwards, once."""
-    client, token = platform(tick_s=1.0, quota={"signals": 20_000})
+    client, token = platform(tick_s=1.0, keep_traces=1.0, quota={"signals": 20_000})
     tracer, meter, logs, flush = sdk(client, token, "burst")
     gauge = meter.create_gauge("orders.failed")
     wanted = {f"order {n} of {'x' * 100} failed" for n in range(MANY)}
