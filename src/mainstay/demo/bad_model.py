@@ -34,11 +34,10 @@ POLICY = """\
 name: bad-model-scenario
 window_s: {window_s}
 canary_share: 1.0
-replayed_faults_count: false
 shadow: {{windows: 1, cases: 0, missed_share: 1.0, extra_share: 1.0, page_ratio: 1000000.0, cost_ratio: 1000.0}}
 """
-"""A shadow that lets everything pass: only so does a bad version get as far as the canary. The canary is judged by the
-shipped limits, and by nothing but what it does there."""
+"""A shadow that lets everything pass: only so does a bad version get as far as the canary, which is judged by the shipped
+limits: by what it does there, and by the faults that its training replayed."""
 MOST_WINDOWS = 10
 TRAIN_S = 300.0
 KINDS = ("bad-deploy-errors", "bad-config", "dependency-outage", "bad-deploy-slow")
