@@ -36,8 +36,8 @@ window_s: {window_s}
 canary_share: 1.0
 shadow: {{windows: 1, cases: 0, missed_share: 1.0, extra_share: 1.0, page_ratio: 1000000.0, cost_ratio: 1000.0}}
 """
-"""A shadow that lets everything pass: only so does a bad version get as far as the canary, which is judged by the shipped
-limits: by what it does there, and by the faults that its training replayed."""
+"""A shadow that lets everything pass: only so does a bad version get as far as the canary, which is judged by the
+shipped limits: by what it does there, and by the faults that its training replayed."""
 MOST_WINDOWS = 10
 TRAIN_S = 300.0
 KINDS = ("bad-deploy-errors", "bad-config", "dependency-outage", "bad-deploy-slow")
