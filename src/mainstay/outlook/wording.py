@@ -25,7 +25,7 @@ def between(low_s: float, high_s: float | None) -> str:
     """An interval of times.
 
     >>> between(3 * 3600, 9 * 3600), between(60, None), between(100, 7200)
-    ('3–9 h', '60 s or more', '100 s – 2 h')
+    ('3–9 h', '60 s or more', '1.7 min – 2 h')
     """
     first = lasting(low_s)
     if high_s is None:
