@@ -50,7 +50,8 @@ def test_a_page_that_left_before_the_version_had_a_part_in_the_incident_is_not_i
     rows = list(ledger(*STORY))
     rows[6] = msgspec.structs.replace(rows[6], output={"decided_by": ["correlator@1", "edges@1"]})
     rows[7] = msgspec.structs.replace(rows[7], output={"decided_by": ["correlator@1", "metrics@7"]})
-    assert "page" not in recall(rows, BAD).counts
+    found = recall(rows, BAD)
+    assert [one.entry for one in found.entries if one.kind == "page"] == ["page:k2"], "it had joined that one"
 
 
 def test_all_are_counted_when_only_some_are_listed():

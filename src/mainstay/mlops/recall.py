@@ -68,9 +68,7 @@ def _caused(ledger: Iterable[LedgerEntry], version: VersionRef) -> Iterator[Reca
     actor, touched = str(version), set[str]()
     for entry in ledger:
         is_its_own = entry.actor == actor
-        via = (
-            "" if is_its_own or _is_not_behind(actor, entry) else next((n for n in entry.rests_on if n in touched), "")
-        )
+        via = "" if is_its_own else _via(actor, entry, touched)
         if not (is_its_own or via):
             continue
         touched.add(entry.id)
@@ -88,7 +86,10 @@ def _caused(ledger: Iterable[LedgerEntry], version: VersionRef) -> Iterator[Reca
             )
 
 
-def _is_not_behind(version: str, entry: LedgerEntry) -> bool:
-    """A page names every version that was behind it when it was written; what joined the incident later did not."""
+def _via(version: str, entry: LedgerEntry, touched: set[str]) -> str:
+    """By what an entry rests on the version; "" when it does not. A page names every version that was behind it when
+    it was written: what joined the incident later was not, and what had joined it was."""  # noqa: D205, D209
     named: tuple[str, ...] = entry.output.get("decided_by", ()) if entry.kind == "page" else ()
-    return bool(named) and version not in named
+    if named:
+        return version if version in named else ""
+    return next((name for name in entry.rests_on if name in touched), "")
