@@ -18,18 +18,19 @@ from mainstay.domain.errors import Refused
 from mainstay.lab.fault import Fault
 from mainstay.lab.lab import Lab
 from mainstay.lab.operate.changes import utc_text
-from mainstay.mlops.training.knobs import turned
 
 MODEL: Final = "metrics"
 WORSE: dict[str, dict[str, float]] = {
     "deaf": {"rel": 1e6},
-    "trigger-happy": {"p_fire": 1e5, "rel": 1e-4, "persist_s": 1e-3, "tau_s": 0.25},
+    "trigger-happy": {"p_fire": 1e5, "rel": 1e-4, "persist_s": 1e-2, "tau_s": 0.02},
     "missing": {"rel": 2.0},
-    "noisy": {"p_fire": 1e5, "rel": 1e-3, "persist_s": 1e-2},
+    "noisy": {"p_fire": 1e5, "rel": 0.1, "persist_s": 1e-2, "tau_s": 0.1},
 }
-"""By variant: what is set by hand; each run prints what it measured of it."""
+"""By variant: what is set by hand; each run prints what it measured of it. Deafness is floors that nothing reaches;
+noise is a level that forgets within a minute and believes what it sees next."""
 LOUD = ("trigger-happy", "noisy")
-"""These call everything critical, too: no page budget holds back what is critical, so only the canary can."""
+"""Where these run, every trouble is critical, for champion and challenger: no page budget holds back what is critical,
+so only the canary can."""
 POLICY = """\
 name: bad-model-scenario
 window_s: {window_s}
@@ -121,7 +122,9 @@ class BadModel:
         self._say(f"normal traffic for {normal_s:.0f} s")
         time.sleep(normal_s)
         agree_on(POLICY.format(window_s=report.window_s), self._admin, self._approver)
-        rollout = self._by_hand(report) if report.variant in LOUD else self._train(report)
+        if report.variant in LOUD:
+            self._all_is_critical()
+        rollout = self._train(report)
         faults = self._watch(report, rollout)
         self._say(f"waiting {PAGES_S:.0f} s for the last pages")
         time.sleep(PAGES_S)
@@ -129,7 +132,7 @@ class BadModel:
         self._recall(report)
 
     def _train(self, report: BadModelReport) -> str:
-        """The version is made by a training like any other, with what was set by hand."""
+        """The version is made by a training like any other, but for what was set by hand."""
         asked = {"knobs": WORSE[report.variant], "seed": report.seed, "why": f"scenario: {report.variant}"}
         run = self._admin.post(f"models/{MODEL}/train", asked)
 
@@ -149,22 +152,25 @@ class BadModel:
         name: str = found["id"]
         return name
 
-    def _by_hand(self, report: BadModelReport) -> str:
-        """A version that somebody made of the one that serves, without a training."""
+    def _all_is_critical(self) -> None:
+        """A team that wants to be called for every trouble: what serves, and all that is trained from it, does so."""
         page = self._admin.get(f"models/{MODEL}")
         live = page["deployments"][0]["live"]["version"]
         parameters = next(one["parameters"] for one in page["versions"] if one["ref"]["version"] == live)
-        rules = turned(MODEL, parameters, WORSE[report.variant])["rules"]
-        loud = [rule if rule["ignore"] or rule["is_limit"] else {**rule, "severity": "critical"} for rule in rules]
-        change = {"version": live, "parameters": {"rules": loud}, "why": f"scenario: {report.variant}"}
+        rules = [
+            rule if rule["severity"] == "info" else {**rule, "severity": "critical", "strong": None}
+            for rule in parameters["rules"]
+        ]
+        change = {"version": live, "parameters": {"rules": rules}, "why": "call us for every trouble"}
         number = self._admin.post(f"models/{MODEL}/versions", change)["ref"]["version"]
-        report.challenger = f"{MODEL}@{number}"
-        self._admin.post(f"models/{MODEL}/rollout", {"version": number, "why": "scenario"})
-        found = wait_for(60.0, "the rollout", lambda: rollout_of(self._admin, report.challenger))
-        self._approver.post(f"rollouts/{found['id']}/validate")
-        self._say(f"{report.challenger} was made by hand and is in shadow, validated by grace: {found['id']}")
-        name: str = found["id"]
-        return name
+        self._admin.post(f"models/{MODEL}/deploy", {"version": number, "role": "live", "why": change["why"]})
+
+        def serves() -> dict[str, Any] | None:
+            now: dict[str, Any] = self._admin.get(f"models/{MODEL}")["deployments"][0]
+            return now if now["live"]["version"] == number else None
+
+        wait_for(60.0, f"{MODEL}@{number}", serves)
+        self._say(f"{MODEL}@{number} serves: every trouble is critical")
 
     def _watch(self, report: BadModelReport, name: str) -> list[Fault]:
         """Faults one after the other while it is in canary; nobody but the platform ends it."""

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from mainstay.client import Client
-from mainstay.demo.asking import agree_on, ended_by, wait_for
+from mainstay.demo.asking import agree_on, ended_by, rollout_of, wait_for
 from mainstay.demo.attribution import attribute
 from mainstay.demo.campaign import alerts_of, incidents_by_fault, incidents_of
 from mainstay.demo.pager import Pager
@@ -150,11 +150,10 @@ class Drift:
 
     def _live(self, report: DriftReport, changed_s: float) -> float:
         """When the challenger went live; now, when it did not."""
-        number = report.challenger.partition("@")[2]
-        mine = [one for one in self._admin.get("rollouts") if str(one["challenger"]["version"]) == number]
-        if not report.challenger or not mine:
+        mine = rollout_of(self._admin, report.challenger) if report.challenger else None
+        if mine is None:
             return time.time()
-        name = mine[0]["id"]
+        name = mine["id"]
 
         def over() -> dict[str, Any] | None:
             now: dict[str, Any] = self._admin.get(f"rollouts/{name}")

@@ -13,7 +13,7 @@ import msgspec
 
 from mainstay.client import Client
 from mainstay.demo import served_model
-from mainstay.demo.bad_model import LOUD, BadModel, BadModelReport
+from mainstay.demo.bad_model import BadModel, BadModelReport
 from mainstay.demo.drift import SETTINGS, SPAN_S, Drift, DriftReport
 from mainstay.demo.pager import Pager
 from mainstay.demo.run import Options, approver, lab_of, settings_of
@@ -22,8 +22,8 @@ from mainstay.lab.lab import Lab
 from mainstay.lab.scoring.onnx import require_runtime
 from mainstay.process import PlatformProcess
 
-NORMAL_S, BY_HAND_S = 630.0, 180.0
-"""A training refuses less than ten minutes of data; without one, models need only to know what is usual."""
+NORMAL_S = 630.0
+"""A training refuses less than ten minutes of data."""
 Say = Callable[[str], None]
 Tell = Callable[[Client, Lab, Pager, Say], None]
 
@@ -32,10 +32,8 @@ def run_bad_model(options: Options, variant: str, window_s: float = 60.0) -> Bad
     """A challenger that is worse on purpose."""
     report = BadModelReport(variant=variant, seed=options.seed, window_s=window_s)
 
-    normal_s = BY_HAND_S if variant in LOUD else NORMAL_S
-
     def tell(client: Client, lab: Lab, pager: Pager, say: Say) -> None:
-        BadModel(client, approver(client), lab, pager, say).tell(report, _seconds(options, normal_s))
+        BadModel(client, approver(client), lab, pager, say).tell(report, _seconds(options, NORMAL_S))
 
     _run(options, report, tell, {})
     return report
