@@ -14,6 +14,7 @@ from typing import Protocol
 
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Topology
+from mainstay.domain.errors import Corrupt
 from mainstay.domain.incidents import Incident
 from mainstay.domain.ledger import Entry
 from mainstay.domain.pages import Page
@@ -227,8 +228,15 @@ class Pipeline:
         )
 
     def restore(self, state: bytes) -> None:
-        """Take up a state written by `snapshot`; replay goes on at `seq` + 1."""
+        """Take up a state written by `snapshot`; replay goes on at `seq` + 1.
+
+        Raises:
+            Corrupt: It is of another release.
+        """
         saved = unpack("pipeline", 1, state, _Saved)
+        missing = [name for name in self._stages.stateful if name not in saved.stages]
+        if missing:
+            raise Corrupt(f"the saved state holds nothing of {', '.join(missing)}")
         self._telemetry.forget()
         self.taking = 0
         for name, stage in self._stages.stateful.items():

@@ -2,11 +2,14 @@
 
 from dataclasses import replace
 
+import msgspec
+import pytest
 from tests.engine.line import Rig
 from tests.keys import same_key
 from tests.scenarios.recording import Recording
 
 from mainstay.app.wiring import wire
+from mainstay.domain.errors import Corrupt
 from mainstay.domain.records import SET_ASIDE
 from mainstay.replay import RecordedClock
 from mainstay.settings import Settings
@@ -51,6 +54,15 @@ def test_a_state_restored_over_a_later_one_is_the_state(tmp_path):
     assert line.pipeline.snapshot() == state
     line.pipeline.run(RECORDS[half:])
     assert line.pipeline.snapshot() == later
+    line.close()
+
+
+def test_a_state_that_lacks_a_stage_is_of_another_release(tmp_path):
+    line = wire(tmp_path, Settings(), RecordedClock())
+    body = msgspec.msgpack.decode(line.pipeline.snapshot())
+    del body[2]["stages"]["past"]
+    with pytest.raises(Corrupt, match="holds nothing of past"):
+        line.pipeline.restore(msgspec.msgpack.encode(body))
     line.close()
 
 
