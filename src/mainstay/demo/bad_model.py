@@ -119,11 +119,11 @@ class BadModel:
 
     def tell(self, report: BadModelReport, normal_s: float) -> None:
         """Normal traffic, a training, its rollout, faults until it is sent back, and what the ledger says of it."""
+        if report.variant in LOUD:
+            self._all_is_critical()
         self._say(f"normal traffic for {normal_s:.0f} s")
         time.sleep(normal_s)
         agree_on(POLICY.format(window_s=report.window_s), self._admin, self._approver)
-        if report.variant in LOUD:
-            self._all_is_critical()
         rollout = self._train(report)
         faults = self._watch(report, rollout)
         self._say(f"waiting {PAGES_S:.0f} s for the last pages")
@@ -163,7 +163,7 @@ class BadModel:
         ]
         change = {"version": live, "parameters": {"rules": rules}, "why": "call us for every trouble"}
         number = self._admin.post(f"models/{MODEL}/versions", change)["ref"]["version"]
-        self._admin.post(f"models/{MODEL}/deploy", {"version": number, "role": "live", "why": change["why"]})
+        self._admin.post(f"models/{MODEL}/deploy", {"version": number, "role": "live"})
 
         def serves() -> dict[str, Any] | None:
             now: dict[str, Any] = self._admin.get(f"models/{MODEL}")["deployments"][0]
