@@ -17,6 +17,7 @@ from mainstay.domain.entities import Topology
 from mainstay.domain.errors import Corrupt
 from mainstay.domain.incidents import Incident
 from mainstay.domain.ledger import Entry
+from mainstay.domain.outlook import RiskLook
 from mainstay.domain.pages import Page
 from mainstay.domain.protocols import BandBatch
 from mainstay.domain.records import SET_ASIDE, Command, Record
@@ -51,6 +52,8 @@ class Detects(Stateful, Protocol):
 class LooksAhead(Stateful, Protocol):
     """Stage 3, of what is to come: what runs out to alerts, services to risks."""
 
+    @property
+    def look(self) -> RiskLook | None: ...
     def apply(self, normal: Normal, p_values: F64, at_ms: int, effects: Effects) -> None: ...
 
 
@@ -74,6 +77,7 @@ class Stores(Protocol):
     def write(self, normal: Normal, seq: int) -> None: ...
     def know(self, series: Sequence[Series]) -> None: ...
     def write_bands(self, bands: BandBatch, seq: int) -> None: ...
+    def write_look(self, look: RiskLook, seq: int) -> None: ...
     def forget(self) -> None: ...
     def commit(self, seq: int) -> None: ...
 
@@ -177,6 +181,8 @@ class Pipeline:
         for scores in stages.detect.scores:
             self.scores_digest = hashlib.sha256(self.scores_digest.encode() + scores).hexdigest()
         stages.outlook.apply(normal, stages.detect.p_values, at_ms, effects)
+        if stages.outlook.look is not None:
+            self._telemetry.write_look(stages.outlook.look, record.seq)
         stages.correlate.apply(normal, stages.normalize.topology, at_ms, effects)
         stages.changes.apply(normal, stages.normalize.topology, at_ms, effects)
         stages.services.apply(normal, stages.normalize.topology, at_ms, effects)

@@ -80,6 +80,82 @@ def test_values_that_are_nearly_anomalies_count_for_their_service_and_its_caller
     assert row(leading, PAY, T0_MS + 36_000_000)["odd"] < 0.01
 
 
+def say(leading, *p_values, slot=1):
+    count = len(p_values)
+    leading.samples(
+        MetricBatch(np.full(count, slot, np.uint32), np.zeros(count, np.int64), np.zeros(count)), np.array(p_values)
+    )
+
+
+def looked(leading, *p_values, looks=60, every_ms=60_000):
+    """The same p-values of the one service, look by look; its row and its caller's at the end."""
+    for number in range(looks):
+        say(leading, *p_values)
+        leading.rows([PAY], TOWN, (), T0_MS + (number + 1) * every_ms)
+    at_ms = T0_MS + looks * every_ms
+    return row(leading, PAY, at_ms), row(leading, SHOP, at_ms)
+
+
+def test_what_stays_odd_is_stranger_than_what_was_odd_once():
+    stays, caller = looked(fresh(), 1e-3)
+    once = fresh()
+    say(once, 1e-3)
+    was, _ = looked(once, 0.5)
+    assert stays["strange"] > 2
+    assert was["strange"] < 0.5
+    assert caller["callee_strange"] == stays["strange"]
+    assert caller["strange"] == 0.0
+
+
+def test_the_oddest_of_many_is_not_strange():
+    calm = np.random.default_rng(1).uniform(size=1000).tolist()
+    many, _ = looked(fresh(), *calm, looks=20)
+    assert many["odd"] > 2.5
+    assert many["strange"] < 1.5
+
+
+def test_many_values_that_are_a_little_unusual_are_a_drift():
+    calm, unusual = (np.random.default_rng(1).uniform(high=high, size=400).tolist() for high in (1.0, 0.3))
+    assert looked(fresh(), *calm)[0]["drift"] < 0.05
+    assert looked(fresh(), *unusual)[0]["drift"] > 0.15
+    assert looked(fresh(), *unusual)[0]["odd"] < 4
+
+
+def test_what_is_strange_after_a_change_counts_more():
+    leading = fresh()
+    leading.changes([Change(id="c", kind="deploy", subject="pay", entity=PAY, at_ms=T0_MS)])
+    found, _ = looked(leading, 1e-3, looks=10)
+    assert found["change_strange"] == pytest.approx(found["change"] * found["strange"])
+
+
+def test_what_fills_up_counts_before_its_end_is_in_sight():
+    one = Outlook(id="x", entity=SHOP, resource="disk", metric="m", series=1, at_ms=0, value=1.0, says="", share=0.85)
+    assert row(fresh(), outlooks=[one])["filling"] == pytest.approx(0.5)
+    assert row(fresh(), outlooks=[msgspec.structs.replace(one, share=0.6)])["filling"] == 0.0
+    assert row(fresh(), outlooks=[msgspec.structs.replace(one, share=7.0)])["filling"] == 1.0
+
+
+def test_errors_of_hours_are_remembered_when_the_last_minutes_are_calm():
+    leading = fresh()
+    leading.calls([window(1)] * 4000)
+    leading.calls([window(0)] * 400)
+    assert row(leading)["burn_slow"] > 0.5
+    assert row(leading)["burn"] < 0.2
+
+
+def test_how_samples_are_cut_changes_nothing():
+    p_values = np.random.default_rng(3).uniform(size=500)
+    p_values[::50] = np.nan
+    whole, parts = fresh(), fresh()
+    say(whole, *p_values)
+    for at in range(0, 500, 7):
+        say(parts, *p_values[at : at + 7])
+        if at == 210:
+            parts = Leading(3600.0, msgspec.msgpack.decode(msgspec.msgpack.encode(parts.saved()), type=State))
+    later = T0_MS + 60_000
+    assert parts.rows([PAY, SHOP], TOWN, (), later).tobytes() == whole.rows([PAY, SHOP], TOWN, (), later).tobytes()
+
+
 def test_scores_that_are_not_of_these_samples_are_not_taken():
     leading = fresh()
     leading.samples(MetricBatch(np.array([0], np.uint32), np.zeros(1, np.int64), np.zeros(1)), np.empty(0))

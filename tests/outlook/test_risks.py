@@ -9,7 +9,7 @@ from mainstay.domain.incidents import Incident
 from mainstay.domain.models import VersionRef
 from mainstay.domain.outlook import OutlookPolicy
 from mainstay.domain.signals import Series
-from mainstay.outlook.leading import FEATURES
+from mainstay.outlook.leading import FEATURES, VIEW
 
 PAY = "service:prod/pay"
 POLICY = OutlookPolicy(risk_every_s=60.0, horizon_s=3600.0)
@@ -34,12 +34,16 @@ def estate_alert(estate, number):
     )  # fmt: skip
 
 
-def began(estate, name="INC-1"):
-    effects = Effects()
-    effects.incidents[name] = Incident(
+def incident(estate, name):
+    return Incident(
         id=name, status="open", severity="major", title="", since_ms=estate.at_ms, opened_ms=estate.at_ms,
         updated_ms=estate.at_ms, decided_by=VersionRef("correlator", 1), entities=(PAY,),
     )  # fmt: skip
+
+
+def began(estate, name="INC-1"):
+    effects = Effects()
+    effects.incidents[name] = incident(estate, name)
     estate.stage.saw(effects)
     estate.stage.saw(effects)  # an incident is told again and again
 
@@ -123,6 +127,43 @@ def test_a_restart_changes_nothing():
         second.wait(60)
     assert second.stage.standing.risks == whole.stage.standing.risks
     assert second.stage.standing.tally == whole.stage.standing.tally
+
+
+def test_what_was_looked_at_is_kept_with_the_definition_that_it_was_seen_by():
+    estate = Estate(POLICY, services("shop", "pay"))
+    estate.say()
+    look = estate.stage.look
+    assert (look.at_ms, look.horizon_s, look.view) == (estate.at_ms, 3600.0, VIEW)
+    assert look.services == (PAY, "service:prod/shop")
+    assert [len(row) for row in look.rows] == [len(FEATURES)] * 2
+    assert look.in_trouble == (False, False)
+    estate.wait(1)
+    estate.say()
+    assert estate.stage.look is None, "no look, nothing to keep"
+
+
+def test_of_many_services_not_every_look_is_kept():
+    estate = Estate(POLICY, services(*(f"s{n}" for n in range(250))))
+    kept = []
+    for _ in range(9):
+        estate.say()
+        kept.append(estate.stage.look is not None)
+        estate.wait(60)
+    assert kept == [True, False, False] * 3
+
+
+def test_a_service_whose_incident_is_not_over_is_not_flagged_again():
+    estate = Estate(POLICY, services("shop", "pay"))
+    began(estate)
+    troubled(estate)
+    assert not [one for one in estate.effects.entries if one.kind == "prediction"]
+    assert estate.stage.look.in_trouble == (True, False)
+    over = Effects()
+    over.incidents["INC-1"] = msgspec.structs.replace(incident(estate, "INC-1"), status="resolved")
+    estate.stage.saw(over)
+    troubled(estate)
+    assert [one.subject for one in estate.effects.entries if one.kind == "prediction"] == [PAY]
+    assert estate.stage.look.in_trouble == (False, False)
 
 
 def test_without_services_nothing_is_asked():

@@ -99,6 +99,25 @@ class ServiceRisk(msgspec.Struct, frozen=True, kw_only=True):
     is_flagged: bool = False
 
 
+class RiskLook(msgspec.Struct, frozen=True):
+    """One look at the services as it was: what a predictor is trained on, and what evaluation reads.
+
+    Attributes:
+        view: Which leading indicators `rows` hold, by the number of their definition.
+        usual, probability: What the baseline and the predictor said, by service.
+        in_trouble: Whether an incident of the service was not over: such a look foretells nothing.
+    """
+
+    at_ms: int
+    horizon_s: float
+    view: int
+    services: tuple[str, ...]
+    rows: list[list[float]]
+    usual: list[float]
+    probability: list[float]
+    in_trouble: tuple[bool, ...]
+
+
 class RiskTally(msgspec.Struct, frozen=True, kw_only=True):
     """How flags came out so far, over `days` of watching: what decides whether the predictor is believed.
 

@@ -16,21 +16,37 @@ from mainstay.domain.outlook import Outlook
 from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import F64, EdgeWindow, MetricBatch, Series
 
-FEATURES = ("odd", "alerts", "change", "burn", "runs_out", "again", "callee_odd", "callee_change")
-"""What a row holds, in this order; `SAYS` has it in words."""
+FEATURES = (
+    "odd", "strange", "drift", "alerts", "change", "change_strange", "burn", "burn_slow", "runs_out", "filling",
+    "again", "callee_odd", "callee_strange", "callee_change",
+)  # fmt: skip
+"""What a row holds, in this order; `SAYS` has it in words. Another content is another `VIEW`."""
+VIEW = 2
 SAYS: Mapping[str, str] = {
     "odd": "values that are nearly anomalies",
+    "strange": "values that stay nearly anomalous",
+    "drift": "many values that are a little unusual",
     "alerts": "alerts that page nobody",
     "change": "a recent change",
+    "change_strange": "values that stay nearly anomalous after a change",
     "burn": "errors that use up its budget",
+    "burn_slow": "errors that have used up its budget for hours",
     "runs_out": "a resource that runs out",
+    "filling": "a resource that is nearly used up",
     "again": "past incidents",
     "callee_odd": "something that it calls is odd",
+    "callee_strange": "something that it calls stays odd",
     "callee_change": "something that it calls was changed",
 }
 ODD_P = 0.01
 """From this chance on a sample is nearly an anomaly."""
 MOST_ODD = 6.0
+USUAL = 1 / math.log(10)
+"""Mean of −log10 p when nothing is the matter: p is even between 0 and 1."""
+STRANGE, DRIFT, SLOW = 0.5, 2.0, 6.0
+"""Horizons over which strangeness, drift and slow burn are averaged."""
+USED = 0.7
+"""From this share on a resource is filling."""
 OBJECTIVE = 0.999
 """Of calls that shall succeed, where nobody has said another share: what errors are measured against."""
 WEIGHTS = {"critical": 3.0, "major": 2.0, "minor": 1.0, "info": 0.5}
@@ -44,12 +60,23 @@ class Watched(msgspec.Struct):
     """What is known of one service.
 
     Attributes:
-        odd: −log10 of the chance of the oddest samples lately, decayed. burn: errors against the objective, smoothed.
+        odd: −log10 of the chance of the oddest samples lately, decayed.
+        strange: The same of the oddest of each look, reckoned against how many were looked at, averaged over half a
+            horizon. drift: mean −log10 p of all samples, averaged over two.
+        peak, seen, surprise: Of samples since the last look: the oddest, how many, and their sum in thousandths (whole
+            numbers, so that no order of adding shows).
+        burn, burn_slow: errors against the objective, smoothed.
         changed_ms: The last change by somebody else. incidents: When its incidents began.
     """
 
     odd: float = 0.0
+    strange: float = 0.0
+    drift: float = USUAL
+    peak: float = 0.0
+    seen: int = 0
+    surprise: int = 0
     burn: float = 0.0
+    burn_slow: float = 0.0
     changed_ms: int = 0
     incidents: list[int] = []
 
@@ -77,7 +104,8 @@ class Leading:
         self.state = state or State()
         self._place = {entity: place for place, entity in enumerate(self.state.entities)}
         self._entity_of = np.frombuffer(self.state.entity_of, np.int32).copy()
-        self._odd = np.zeros(len(self.state.entities))
+        self._peak = np.zeros(len(self.state.entities))
+        self._seen, self._surprise = (np.zeros(len(self.state.entities), np.int64) for _ in range(2))
 
     def saved(self) -> State:
         """The state, complete."""
@@ -107,11 +135,14 @@ class Leading:
         """How odd each entity's samples were; `p_values` beside the samples."""
         if len(p_values) != len(batch):
             return
-        which = np.flatnonzero(p_values < ODD_P)
-        if len(which):
-            places = self._entity_of[batch.series[which]]
-            odd = np.minimum(-np.log10(np.maximum(p_values[which], 1e-12)), MOST_ODD)
-            np.maximum.at(self._odd, places[places >= 0], odd[places >= 0])
+        places = self._entity_of[batch.series]
+        which = (places >= 0) & (p_values <= 1)  # what was not judged is NaN
+        places, odd = places[which], np.minimum(-np.log10(np.maximum(p_values[which], 1e-12)), MOST_ODD)
+        if len(places):
+            size = len(self._peak)
+            self._seen += np.bincount(places, minlength=size)
+            self._surprise += np.bincount(places, np.floor(odd * 1000), minlength=size).astype(np.int64)
+            np.maximum.at(self._peak, places, odd)
 
     def calls(self, edges: Iterable[EdgeWindow]) -> None:
         """Errors of calls into each service, against its objective."""
@@ -120,8 +151,9 @@ class Leading:
                 service = self._service(window.callee)
                 burn = window.errors / window.count / (1 - OBJECTIVE)
                 seconds = (window.until_ns - window.since_ns) / 1e9
-                weight = 1 - math.exp(-8 * seconds * 1000 / self.horizon_ms)
-                service.burn += weight * (burn - service.burn)
+                share = seconds * 1000 / self.horizon_ms
+                service.burn += (1 - math.exp(-8 * share)) * (burn - service.burn)
+                service.burn_slow += (1 - math.exp(-share / SLOW)) * (burn - service.burn_slow)
 
     def changes(self, changes: Iterable[Change]) -> None:
         """What was changed, by others than ourselves."""
@@ -148,15 +180,11 @@ class Leading:
 
     def rows(self, services: Iterable[str], topology: Topology, outlooks: Iterable[Outlook], at_ms: int) -> F64:
         """A row of `FEATURES` for each service, in their order; f64[services, features]. Oddness fades from here on."""
-        self._fold()
-        self._fade(at_ms)
+        self._look(at_ms)
         firing: dict[str, float] = {}
         for about, weight in self.state.alerts.values():
             firing[about] = firing.get(about, 0.0) + weight
-        ending: dict[str, float] = {}
-        for one in outlooks:
-            if one.is_believed and one.expected_s is not None:
-                ending[one.entity] = max(ending.get(one.entity, 0.0), math.exp(-one.expected_s / self._horizon_s))
+        ending, filling = self._ahead(outlooks)
         callees: dict[str, list[str]] = {}
         for edge in topology.edges:
             callees.setdefault(edge.caller, []).append(edge.callee)
@@ -164,17 +192,36 @@ class Leading:
         rows = np.zeros((len(listed), len(FEATURES)))
         for row, name in zip(rows, listed, strict=True):
             own, below = self._known(name), [self._known(callee) for callee in callees.get(name, ())]
+            changed = self._recent(own, at_ms)
             row[:] = (
                 own.odd,
+                own.strange,
+                max(own.drift - USUAL, 0.0),
                 math.log1p(firing.get(name, 0.0)),
-                self._recent(own, at_ms),
+                changed,
+                changed * own.strange,
                 math.log1p(own.burn),
+                math.log1p(own.burn_slow),
                 ending.get(name, 0.0),
+                filling.get(name, 0.0),
                 math.log1p(self.past(name, at_ms)),
                 max((one.odd for one in below), default=0.0),
+                max((one.strange for one in below), default=0.0),
                 max((self._recent(one, at_ms) for one in below), default=0.0),
             )
         return rows
+
+    def _ahead(self, outlooks: Iterable[Outlook]) -> tuple[dict[str, float], dict[str, float]]:
+        """By entity: how soon something is believed to run out, and how full the fullest is."""
+        ending: dict[str, float] = {}
+        filling: dict[str, float] = {}
+        for one in outlooks:
+            if one.is_believed and one.expected_s is not None:
+                ending[one.entity] = max(ending.get(one.entity, 0.0), math.exp(-one.expected_s / self._horizon_s))
+            if one.share is not None and one.share > USED:
+                full = (min(one.share, 1.0) - USED) / (1 - USED)
+                filling[one.entity] = max(filling.get(one.entity, 0.0), full)
+        return ending, filling
 
     def past(self, entity: str, at_ms: int) -> float:
         """Its past incidents, each counted less the older it is."""
@@ -197,18 +244,28 @@ class Leading:
         return math.exp(-max(at_ms - service.changed_ms, 0) / (self.horizon_ms / 2))
 
     def _fold(self) -> None:
-        for place in np.flatnonzero(self._odd).tolist():
+        for place in np.flatnonzero(self._seen).tolist():
             service = self._service(self.state.entities[place])
-            service.odd = max(service.odd, float(self._odd[place]))
-        self._odd[:] = 0.0
+            service.peak = max(service.peak, float(self._peak[place]))
+            service.seen += int(self._seen[place])
+            service.surprise += int(self._surprise[place])
+        self._peak[:], self._seen[:], self._surprise[:] = 0.0, 0, 0
 
-    def _fade(self, at_ms: int) -> None:
+    def _look(self, at_ms: int) -> None:
+        """What was fades, and what came since the last look is taken in."""
+        self._fold()
         state = self.state
         state.since_ms = state.since_ms or at_ms
-        keeps = math.exp(-8 * max(at_ms - state.look_ms, 0) / self.horizon_ms) if state.look_ms else 1.0
+        passed = max(at_ms - state.look_ms, 0) / self.horizon_ms if state.look_ms else 0.0
         state.look_ms = at_ms
+        fades, of_strange, of_drift = (math.exp(-passed * rate) for rate in (8, 1 / STRANGE, 1 / DRIFT))
         for service in state.services.values():
-            service.odd = service.odd * keeps if service.odd > 0.01 else 0.0
+            odd = service.odd * fades if service.odd > 0.01 else 0.0
+            service.odd = max(odd, service.peak if service.peak > -math.log10(ODD_P) else 0.0)
+            service.strange += (1 - of_strange) * (_among(service.peak, service.seen) - service.strange)
+            if service.seen:
+                service.drift += (1 - of_drift) * (service.surprise / 1000 / service.seen - service.drift)
+            service.peak, service.seen, service.surprise = 0.0, 0, 0
 
     def _known(self, entity: str) -> Watched:
         return self.state.services.get(entity, _NOTHING)
@@ -224,11 +281,26 @@ class Leading:
         if place is None:
             place = self._place[entity] = len(self.state.entities)
             self.state.entities.append(entity)
-            self._odd = np.append(self._odd, 0.0) if place >= len(self._odd) else self._odd
+            if place >= len(self._peak):
+                more = max(len(self._peak), 16)
+                self._peak = np.append(self._peak, np.zeros(more))
+                self._seen = np.append(self._seen, np.zeros(more, np.int64))
+                self._surprise = np.append(self._surprise, np.zeros(more, np.int64))
         return place
 
 
 _NOTHING = Watched()
+
+
+def _among(peak: float, seen: int) -> float:
+    """−log10 of the chance that the oddest of so many is as odd as that (Šidák), at most 6; 0 of none.
+
+    >>> round(_among(4.0, 1), 3), round(_among(4.0, 100), 3), _among(0.0, 0)
+    (4.0, 2.002, 0.0)
+    """
+    if not seen:
+        return 0.0
+    return min(-math.log10(max(-math.expm1(seen * math.log1p(-min(10**-peak, 1 - 1e-12))), 1e-12)), MOST_ODD)
 
 
 def belongs_to(incident: Incident) -> str:

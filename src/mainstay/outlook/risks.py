@@ -12,10 +12,18 @@ from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Topology
 from mainstay.domain.ledger import Entry
 from mainstay.domain.models import Decision, VersionRef
-from mainstay.domain.outlook import Outlook, OutlookPolicy, OutlookState, RiskReason, RiskTally, ServiceRisk
+from mainstay.domain.outlook import (
+    Outlook,
+    OutlookPolicy,
+    OutlookState,
+    RiskLook,
+    RiskReason,
+    RiskTally,
+    ServiceRisk,
+)  # fmt: skip
 from mainstay.domain.protocols import Models
 from mainstay.domain.signals import F64, Normal
-from mainstay.outlook.leading import FEATURES, SAYS, Leading, belongs_to
+from mainstay.outlook.leading import FEATURES, SAYS, VIEW, Leading, belongs_to
 from mainstay.outlook.leading import State as LeadingState
 
 WATCHED_KINDS = frozenset({"service", "database", "queue", "model"})
@@ -25,6 +33,8 @@ DAY_MS = 86_400_000
 NEEDED = 20
 """Incidents that must have come before a predictor may be believed."""
 MOST_FLAGS = 2_000
+KEPT_AT_ONCE = 100
+"""Of more services every second look is kept, or every third, …: so many rows a look on the average."""
 LEADS = 500
 
 
@@ -36,10 +46,16 @@ class Flag(msgspec.Struct):
 
 
 class State(msgspec.Struct):
-    """What risks are made of, and how flags came out."""
+    """What risks are made of, and how flags came out.
+
+    Attributes:
+        open: By incident that is not over, the service that it counts for. looked: How often services were looked at.
+    """
 
     leading: LeadingState = msgspec.field(default_factory=LeadingState)
     begun: dict[str, tuple[str, int]] = {}
+    open: dict[str, str] = {}
+    looked: int = 0
     flags: list[Flag] = []
     came_true: int = 0
     false: int = 0
@@ -51,26 +67,18 @@ class State(msgspec.Struct):
     by: VersionRef | None = None
 
 
-class Looked(msgspec.Struct, frozen=True):
-    """One look as it was: what evaluation reads, so that it sees what runs."""
-
-    at_ms: int
-    services: tuple[str, ...]
-    rows: list[list[float]]
-    usual: list[float]
-    probability: list[float]
-
-
 class Risks:
     """Asks the predictor about every service, and counts what came of its flags. Nobody is paged by it.
 
     Attributes:
         looks: The last ones, for evaluation; not part of the state.
+        kept: What the last call of `look` saw, to be learned from one day; None when it was no look.
     """
 
     def __init__(self, models: Models, policy: OutlookPolicy, topology: Callable[[], Topology]) -> None:
         self._models, self._policy, self._topology = models, policy, topology
-        self.looks: deque[Looked] = deque(maxlen=64)
+        self.looks: deque[RiskLook] = deque(maxlen=64)
+        self.kept: RiskLook | None = None
         self.take_up(State())
 
     @property
@@ -99,15 +107,21 @@ class Risks:
         """Which incidents began: each counts once, for the service that it is about when it is first known."""
         for incident in effects.incidents.values():
             service = belongs_to(incident)
+            if incident.status in ("resolved", "merged"):
+                self._state.open.pop(incident.id, None)
+            elif service:
+                self._state.open[incident.id] = service
             if service and incident.id not in self._state.begun and incident.status == "open":
                 self._state.begun[incident.id] = service, incident.opened_ms
                 self._began(service, incident.opened_ms)
-        while len(self._state.begun) > MOST_FLAGS:
-            self._state.begun.pop(next(iter(self._state.begun)))
+        for kept in (self._state.begun, self._state.open):
+            while len(kept) > MOST_FLAGS:
+                del kept[next(iter(kept))]
 
     def look(self, outlooks: Collection[Outlook], at_ms: int, effects: Effects) -> bool:
         """Predict, when it is time for it; whether it was."""
         state = self._state
+        self.kept = None
         if at_ms - state.look_ms < self._policy.risk_every_s * 1000:
             return False
         state.look_ms = at_ms
@@ -121,10 +135,21 @@ class Risks:
         decision = self._models.decide("predictor", inputs)
         usual = [self._leading.usual(service, at_ms) for service in services]
         probability: Mapping[str, float] = decision.output["probability"]
-        self.looks.append(Looked(at_ms, tuple(services), rows, usual, [probability[name] for name in services]))
+        self._keep(at_ms, services, rows, (usual, [probability[name] for name in services]))
         state.risks, state.by = _listed(decision, services, usual), decision.decided_by
         self._flag(decision, at_ms, effects)
         return True
+
+    def _keep(
+        self, at_ms: int, services: list[str], rows: list[list[float]], said: tuple[list[float], list[float]]
+    ) -> None:
+        state = self._state
+        troubled = frozenset(state.open.values())
+        in_trouble = tuple(name in troubled for name in services)
+        look = RiskLook(at_ms, self._policy.horizon_s, VIEW, tuple(services), rows, *said, in_trouble)
+        self.looks.append(look)
+        self.kept = None if state.looked % -(-len(services) // KEPT_AT_ONCE) else look
+        state.looked += 1
 
     def stand(self, state: OutlookState) -> OutlookState:
         """A standing with the risks in it."""
@@ -148,8 +173,11 @@ class Risks:
         )
 
     def _flag(self, decision: Decision, at_ms: int, effects: Effects) -> None:
-        """A service that is newly flagged is written down with all that was looked at: it can be decided again."""
-        waiting = {flag.service for flag in self._state.flags}
+        """A service that is newly flagged is written down with all that was looked at: it can be decided again.
+
+        One whose incident is not over is known to be in trouble: it is not flagged.
+        """
+        waiting = {flag.service for flag in self._state.flags} | set(self._state.open.values())
         new = [service for service in decision.output["flagged"] if service not in waiting]
         if not new:
             return

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mainstay.domain.alerts import Alert
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Topology
-from mainstay.domain.outlook import Outlook, OutlookPolicy, OutlookState
+from mainstay.domain.outlook import Outlook, OutlookPolicy, OutlookState, RiskLook
 from mainstay.domain.protocols import Models
 from mainstay.domain.signals import F64, Normal
 from mainstay.domain.state import pack, unpack
@@ -23,7 +23,7 @@ from mainstay.outlook.risks import Risks
 from mainstay.outlook.risks import State as RiskBook
 from mainstay.outlook.telling import Condition, Telling
 
-FORMAT = 1
+FORMAT = 2
 MOST_LISTED = 500
 FULLEST = 50
 DATES_AHEAD = 2.0
@@ -89,6 +89,11 @@ class Outlooks:
     def firing(self) -> Sequence[Alert]:
         """Predictive alerts that are open, by onset."""
         return self._telling.open
+
+    @property
+    def look(self) -> RiskLook | None:
+        """What the last record's look at the services saw, to be kept; None when it was none."""
+        return self.risks.kept
 
     def snapshot(self) -> bytes:
         telling, risks = self._telling.conditions, self.risks.state

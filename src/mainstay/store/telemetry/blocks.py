@@ -76,10 +76,10 @@ class Blocks:
             raise
         return block
 
-    def expire(self, connection: duckdb.DuckDBPyConnection, before_ns: int) -> int:
-        """Forget and unlink blocks whose newest row is older; how many."""
+    def expire(self, connection: duckdb.DuckDBPyConnection, table: Table, before_ns: int) -> int:
+        """Forget and unlink blocks of a table whose newest row is older; how many."""
         rows = connection.execute(
-            "DELETE FROM blocks WHERE until_ns < ? RETURNING file", [before_ns]
+            "DELETE FROM blocks WHERE source = ? AND until_ns < ? RETURNING file", [table.name, before_ns]
         ).fetchall()  # one statement is one transaction: registered or gone
         with self._lock:
             self._doomed += [row[0] for row in rows]

@@ -13,7 +13,18 @@ import pyarrow as pa
 
 from mainstay.domain.signals import F64, I64, EdgeWindow, LogBatch, SpanBatch, Template, TraceLine
 from mainstay.store.telemetry.blocks import Blocks
-from mainstay.store.telemetry.tables import BANDS, EDGES, LOGS, PARAMETERS, POINTS, SPANS, TRACES, Table, thin
+from mainstay.store.telemetry.tables import (
+    BANDS,
+    EDGES,
+    LOGS,
+    LOOKS,
+    PARAMETERS,
+    POINTS,
+    SPANS,
+    TRACES,
+    Table,
+    thin,
+)  # fmt: skip
 
 NO_SLOT = 0xFFFFFFFF
 T = TypeVar("T")
@@ -249,11 +260,12 @@ class Reads:
         return "'" + str(path).replace("'", "''") + "'"
 
 
-_TABLES = {table.name: table for table in (POINTS, BANDS, LOGS, PARAMETERS, SPANS, TRACES, EDGES)}
+_TABLES = {table.name: table for table in (POINTS, BANDS, LOGS, PARAMETERS, SPANS, TRACES, EDGES, LOOKS)}
 _ORDERS = {
     "points": "at_ns, series, value",
     "edge_windows": "until_ns, caller, callee, since_ns",
     "logs": "at_ns, entity, template, body",
+    "looks": "at_ns, service",
 }
 """The whole order, so that the same rows give the same digest."""
 
@@ -267,4 +279,6 @@ def _among(table: str, entities: Sequence[str]) -> tuple[str, list[Any]]:
         return "series IN (SELECT id FROM series WHERE list_contains($1, entity))", [names]
     if table == "edge_windows":
         return "list_contains($1, callee)", [names]
+    if table == "looks":
+        return "list_contains($1, service)", [names]
     return "list_contains($1, entity)", [names]

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from mainstay.domain.errors import Corrupt, Overloaded
+from mainstay.domain.outlook import RiskLook
 from mainstay.domain.protocols import BandBatch
 from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import Normal, Series, Template
@@ -111,6 +112,11 @@ class Telemetry(Reads):
             self._check(bands.series)
             self._keep("bands", tables.bands(self._ids, bands))
 
+    def write_look(self, look: RiskLook, seq: int) -> None:
+        """Take the leading indicators of one look at the services; dropped when its sequence is applied already."""
+        if seq > self.applied_seq:
+            self._keep("looks", tables.looks(look))
+
     def forget(self) -> None:
         """Drop what was written and not committed: its records come again. A database that ended is opened again.
 
@@ -175,12 +181,13 @@ class Telemetry(Reads):
 
     def expire(self, now_ns: int) -> int:
         """Drop what is older than the retention; how many blocks went."""
-        before_ns = now_ns - self._retention_ns
         with self._writing:
+            gone = 0
             for table in tables.TABLES:
+                before_ns = now_ns - max(self._retention_ns, int(table.kept_s * 1e9))
                 delete = f"DELETE FROM {table.name} WHERE {table.time} < ?"  # noqa: S608 - names of our own
                 self._connection.execute(delete, [before_ns])
-            gone = self._blocks.expire(self._connection, before_ns)
+                gone += self._blocks.expire(self._connection, table, before_ns)
             if gone:
                 self._checkpoint()
         return gone

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from mainstay.domain.outlook import RiskLook
 from mainstay.domain.protocols import BandBatch
 from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import F64, I64, U32, EdgeWindow, LogBatch, MetricBatch, SpanBatch, TraceLine, Variables
@@ -20,13 +21,18 @@ _FAR = "1e9"  # thousandths and millionths of less are whole numbers that a doub
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of things that happened at a time: it is sealed into blocks by that time, and expires by it."""
+    """A table of things that happened at a time: it is sealed into blocks by that time, and expires by it.
+
+    Attributes:
+        kept_s: At least so long, whatever the retention of the rest is.
+    """
 
     name: str
     columns: tuple[tuple[str, str, pa.DataType], ...]
     time: str
     sort: str
     decimal: str = ""
+    kept_s: float = 0.0
 
     @property
     def sealed(self) -> str:
@@ -115,7 +121,19 @@ TRACES = Table(
     "start_ns",
     "start_ns",
 )
-TABLES = (POINTS, BANDS, LOGS, PARAMETERS, SPANS, TRACES, EDGES)
+LOOKS = Table(
+    "looks",
+    _columns(
+        service=_TEXT, at_ns=_I64, horizon_s=_F64, view=_U32, usual=_F64, in_trouble=("BOOLEAN", pa.bool_()),
+        features=_FLOATS,
+    ),
+    "at_ns",
+    "service, at_ns",
+    kept_s=90 * 86_400,
+)  # fmt: skip
+"""Leading indicators of each service as they were looked at: what is learned from is what was seen. Incidents are rare,
+so these rows stay for 90 days; there are at most 100 a look on the average."""
+TABLES = (POINTS, BANDS, LOGS, PARAMETERS, SPANS, TRACES, EDGES, LOOKS)
 
 OTHERS = (
     "CREATE TABLE IF NOT EXISTS meta (key VARCHAR PRIMARY KEY, value BIGINT)",
@@ -172,6 +190,14 @@ def edges(windows: Sequence[EdgeWindow]) -> pa.Table:
         [getattr(w, name) for w in windows] for name in ("caller", "callee", "since_ns", "until_ns", "count", "errors")
     ]
     return _table(EDGES, *plain, [w.latency_ms for w in windows], [w.own_ms for w in windows])
+
+
+def looks(look: RiskLook) -> pa.Table:
+    count = len(look.services)
+    return _table(
+        LOOKS, look.services, [look.at_ms * 1_000_000] * count, [look.horizon_s] * count, [look.view] * count,
+        look.usual, look.in_trouble, look.rows,
+    )  # fmt: skip
 
 
 def _table(table: Table, *columns: Any) -> pa.Table:
