@@ -125,14 +125,14 @@ def test_commands_go_to_the_pipeline_as_the_person_who_gave_them(
     responder.post("incidents/INC-1/split", {"alert": "A-1"}, 202)
     clients["admin"].post("models/metrics/deploy", {"version": 2, "role": "shadow"}, 202)
     platform.control.save_deployment(msgspec.structs.replace(some.deployment(2), previous=some.METRICS))
-    responder.post("models/metrics/rollback", {}, 202)
+    responder.post("models/metrics/rollback?why=too+loud", {}, 202)
     assert [(c.kind, c.by, c.subject, c.arguments) for c in platform.told] == [
         ("acknowledge", "responder", "INC-1", {}),
         ("resolve", "responder", "INC-1", {}),
         ("merge", "responder", "INC-1", {"into": "INC-2"}),
         ("split", "responder", "INC-1", {"alert": "A-1"}),
         ("deploy", "admin", "metrics", {"kind": "metrics", "shadow": "metrics@2"}),
-        ("rollback", "responder", "metrics", {"kind": "metrics"}),
+        ("rollback", "responder", "metrics", {"kind": "metrics", "why": "too loud"}),
     ]
     assert {c.at_ms for c in platform.told} == {T0}
 
@@ -279,7 +279,9 @@ def test_more_bad_input(clients: dict[str, Client], platform: FakePlatform) -> N
         ("incidents/INC-1/split", {"alert": "A-9"}, 400),
         ("models/metrics/deploy", {"version": 9}, 404),
         ("models/metrics/deploy", {"version": 1, "role": "canary"}, 400),
+        ("models/metrics/deploy", {"version": 1, "why": "x" * 501}, 400),
         ("models/metrics/rollback", {}, 403),
+        (f"models/metrics/rollback?why={'x' * 501}", {}, 400),
         ("models/nothing/rollback", {}, 404),
         ("ledger/entry-1/undo", {}, 404),
         ("backup", {"to": "relative"}, 400),

@@ -163,7 +163,7 @@ class BadModel:
         ]
         change = {"version": live, "parameters": {"rules": rules}, "why": "call us for every trouble"}
         number = self._admin.post(f"models/{MODEL}/versions", change)["ref"]["version"]
-        self._admin.post(f"models/{MODEL}/deploy", {"version": number, "role": "live"})
+        self._admin.post(f"models/{MODEL}/deploy", {"version": number, "role": "live", "why": change["why"]})
 
         def serves() -> dict[str, Any] | None:
             now: dict[str, Any] = self._admin.get(f"models/{MODEL}")["deployments"][0]

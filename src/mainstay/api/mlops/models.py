@@ -19,6 +19,8 @@ from mainstay.domain.views import Audited
 
 Scope = Annotated[str, QueryParameter(max_length=200, description="`*`, service=NAME, tier=N, environment=NAME.")]
 
+Why = Annotated[str, QueryParameter(max_length=500, description="Stands in the ledger.")]
+
 
 class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
     """One model.
@@ -52,6 +54,7 @@ class Deploy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     version: int
     role: Literal["live", "shadow"] = "shadow"
     scope: str = "*"
+    why: Annotated[str, msgspec.Meta(max_length=500)] = ""
 
 
 def _pages(platform: PlatformApi) -> list[ModelPage]:
@@ -103,15 +106,17 @@ def vary(platform: Platform, request: Asking, name: FromPath[str], data: JSONBod
 
 @post("/models/{name:str}/deploy", role="admin", status_code=202)
 async def deploy(platform: Platform, request: Asking, name: FromPath[str], data: JSONBody[Deploy]) -> Accepted:
-    """Serve a version from the next batch on, live or as a shadow."""
+    """Serve a version from the next batch on, live or as a shadow. Why stands in the ledger."""
     ref = VersionRef(name, data.version)
     version = found(platform.control.version(ref), "version", str(ref))
-    arguments = {"kind": version.kind, data.role: str(ref), **_in(data.scope)}
+    arguments = {"kind": version.kind, data.role: str(ref), **_in(data.scope, data.why)}
     return await _tell(platform, request, "deploy", name, arguments)
 
 
 @post("/models/{name:str}/rollback", role="responder", status_code=202)
-async def roll_back(platform: Platform, request: Asking, name: FromPath[str], where: Scope = "*") -> Accepted:
+async def roll_back(
+    platform: Platform, request: Asking, name: FromPath[str], where: Scope = "*", why: Why = ""
+) -> Accepted:
     """Send a canary back; when there is none, serve the version before, from the next batch on."""
     versions = platform.control.versions(name)
     if not versions:
@@ -120,7 +125,7 @@ async def roll_back(platform: Platform, request: Asking, name: FromPath[str], wh
     there = [one for one in platform.control.deployments(kind) if one.scope == where]
     if all(one.previous is None and one.canary is None for one in there):
         raise Refused(f"{name} has had no other live version: there is nothing to go back to")
-    return await _tell(platform, request, "rollback", name, {"kind": kind, **_in(where)})
+    return await _tell(platform, request, "rollback", name, {"kind": kind, **_in(where, why)})
 
 
 @get("/models-audit", role="viewer", sync_to_thread=True)
@@ -148,8 +153,8 @@ def recall(
     return answer
 
 
-def _in(scope: str) -> dict[str, str]:
-    return {} if scope == "*" else {"scope": scope}
+def _in(scope: str, why: str) -> dict[str, str]:
+    return ({} if scope == "*" else {"scope": scope}) | ({"why": why} if why else {})
 
 
 async def _tell(

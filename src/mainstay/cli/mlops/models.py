@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from urllib.parse import quote
+from urllib.parse import urlencode
 
 import click
 
@@ -17,6 +17,9 @@ from mainstay.cli.mlops.training import tell_lineage
 from mainstay.cli.mlops.watching import COMMANDS as WATCHING
 from mainstay.cli.show import as_json
 from mainstay.cli.table import show
+
+SCOPE = click.option("--scope", default="*", show_default=True, help="*, service=NAME, tier=N or environment=NAME.")
+WHY = click.option("--why", default="", help="Stands in the ledger.")
 
 
 @click.group()
@@ -74,22 +77,24 @@ def vary(client: Client, version: str, settings: tuple[str, ...], why: str) -> N
 @models.command("deploy")
 @click.argument("version", metavar="NAME@VERSION")
 @click.option("--role", type=click.Choice(["live", "shadow"]), default="shadow", show_default=True)
-@click.option("--scope", default="*", show_default=True, help="*, service=NAME, tier=N or environment=NAME.")
+@SCOPE
+@WHY
 @with_client
-def deploy(client: Client, version: str, role: str, scope: str) -> None:
+def deploy(client: Client, version: str, role: str, scope: str, why: str) -> None:
     """Serve a version from the next batch on, past no gate; `rollout` goes through them."""
     name, _, number = version.rpartition("@")
-    client.post(f"models/{name}/deploy", {"version": int(number), "role": role, "scope": scope})
+    client.post(f"models/{name}/deploy", {"version": int(number), "role": role, "scope": scope, "why": why})
     click.echo(f"{version} becomes {role} with the next batch")
 
 
 @models.command("rollback")
 @click.argument("name")
-@click.option("--scope", default="*", show_default=True, help="*, service=NAME, tier=N or environment=NAME.")
+@SCOPE
+@WHY
 @with_client
-def rollback(client: Client, name: str, scope: str) -> None:
+def rollback(client: Client, name: str, scope: str, why: str) -> None:
     """Send a canary back; when there is none, serve the version before, from the next batch on."""
-    client.post(f"models/{name}/rollback" + ("" if scope == "*" else f"?where={quote(scope)}"))
+    client.post(f"models/{name}/rollback?{urlencode({'where': scope, 'why': why})}")
     click.echo(f"{name}: the version before decides from the next batch on")
 
 
