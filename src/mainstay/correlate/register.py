@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import islice
 
@@ -93,28 +93,37 @@ class Register:
         """Incidents, open or lately closed, with an alert that names this entity."""
         return [self.state.held[name] for name in self._of_entity.get(entity, ())]
 
-    def fresh(self, entity: str, at_ms: int) -> list[Held]:
-        """Those of them that are closed, or showed something new of it in the last half hour; the newest first."""
-        known = self._fresh.get(entity)
-        if not known:
-            return []
-        since_ms, faded = at_ms - FADED_MS, []
-        for number, held in known.items():
-            member = held.members.get(entity)
-            if held.is_open and (member is None or (member.last_ms < since_ms and member.told_ms < since_ms)):
-                faded.append(number)
-        for number in faded:
-            del known[number]  # what is told of it again is filed again
-        return [known[number] for number in sorted(known, reverse=True)] if len(known) > 1 else list(known.values())
+    def fresh(self, entities: Iterable[str], at_ms: int) -> Iterator[tuple[str, Collection[Held]]]:
+        """Of each of these entities, those of them that are closed, or showed something new of it in the last half
+        hour; the newest first. Entities that have none are left out."""  # noqa: D205, D209
+        known, since_ms = self._fresh, at_ms - FADED_MS
+        for entity in entities:
+            if entity not in known:
+                continue
+            here, faded = known[entity], []
+            for number, held in here.items():
+                member = held.members.get(entity)
+                if (member is None or (member.last_ms < since_ms and member.told_ms < since_ms)) and held.is_open:
+                    faded.append(number)
+            for number in faded:
+                del here[number]  # what is told of it again is filed again
+            if len(here) > 1:
+                yield entity, [here[number] for number in sorted(here, reverse=True)]
+            elif here:
+                yield entity, here.values()
+            else:
+                del known[entity]
 
     def refresh(self, held: Held, entity: str) -> None:
         """Something was told of an entity of it once more."""
         self._fresh.setdefault(entity, {})[_number(held.incident.id)] = held
 
-    def waiting_at(self, entity: str) -> Iterable[Kept]:
-        """Waiting alerts that name this entity, the newest first, at most eight."""
-        names = self._waiting.get(entity)
-        return [self.state.pending[name] for name in islice(reversed(names), MOST_OF_ONE)] if names else ()
+    def waiting(self, entities: Iterable[str]) -> Iterator[Sequence[Kept]]:
+        """Of each of these entities that has any, the waiting alerts that name it, the newest first, at most eight."""
+        names, pending = self._waiting, self.state.pending
+        for entity in entities if names else ():
+            if entity in names:
+                yield [pending[name] for name in islice(reversed(names[entity]), MOST_OF_ONE)]
 
     def wait(self, kept: Kept) -> None:
         """An alert waits for a second witness; the oldest of too many waits no longer."""

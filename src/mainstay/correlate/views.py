@@ -79,7 +79,7 @@ def is_user_facing(alert: Alert, state: State) -> bool:
     caller, callee = alert.call
     if callee:
         return not caller
-    return alert.entity in state.calls.entries() and alert.signal in ("latency", "errors", "availability")
+    return alert.signal in ("latency", "errors", "availability") and state.calls.is_entry(alert.entity)
 
 
 def _alert_fact(alert: Alert, state: State, chart: Map) -> dict[str, Any]:

@@ -34,7 +34,8 @@ class Map:
                 self._neighbours.setdefault(end, []).append(pair)
         self._reached: dict[tuple[str, bool], dict[str, tuple[int, str]]] = {}
         self._near: dict[str, list[str]] = {}
-        self._paths: dict[Pair, tuple[Pair, ...]] = {}
+        self._ways: dict[str, dict[str, tuple[Pair, ...]]] = {}
+        self._remembered = 0
         self._know(topology)
 
     def takes(self, topology: Topology, calls: RecentCalls) -> bool:
@@ -88,13 +89,21 @@ class Map:
 
     def path(self, one: str, other: str) -> tuple[Pair, ...]:
         """The calls that connect two entities: one under the other, else both over a third, else both under one."""
-        if one > other:
-            one, other = other, one
-        found = self._paths.get((one, other))
+        found = self._ways.get(one, {}).get(other)
         if found is None:
-            if len(self._paths) >= MOST_REMEMBERED:
-                self._paths.clear()
-            found = self._paths[one, other] = self._find(one, other)
+            if self._remembered >= MOST_REMEMBERED:
+                self._ways, self._remembered = {}, 0
+            self._remembered += 1
+            found = self._ways.setdefault(one, {})[other] = self._find(min(one, other), max(one, other))
+        return found
+
+    def ways(self, ends: Iterable[str], others: Iterable[str]) -> set[Pair]:
+        """The calls that connect any of these with any of those."""
+        found: set[Pair] = set()
+        for end in ends:
+            known = self._ways.get(end, {})
+            for other in others:
+                found.update(known[other] if other in known else self.path(end, other))
         return found
 
     def host(self, entity: str) -> str:

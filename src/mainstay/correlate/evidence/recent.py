@@ -44,9 +44,9 @@ class RecentCalls(msgspec.Struct):
             ring.append(_call_window(edge))
             del ring[:-KEEP]
 
-    def entries(self) -> set[str]:
-        """Services that the outside world calls."""
-        return set(self.windows.get("", {}))
+    def is_entry(self, entity: str) -> bool:
+        """Whether the outside world calls it."""
+        return entity in self.windows.get("", ())
 
     def pairs(self) -> list[tuple[str, str]]:
         """Every call seen, without those of the outside world."""

@@ -6,8 +6,8 @@ however much is open, and what is frozen beside it stays small.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from itertools import combinations, islice
+from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 from typing import Any
 
 from mainstay.correlate.evidence.chart import Map
@@ -32,34 +32,36 @@ def scene(alert: Alert, moment: Moment) -> dict[str, Any]:
     ends = [end for end in dict.fromkeys((sketch["entity"], sketch["peer"])) if end]
     near = _near(ends, chart)
     shown = _incidents(near, sketch, moment)
-    held = [moment.state.held[name] for name in shown]
     pending = [alert_sketch(kept.alert, state, chart) for kept in _pending(near, alert, moment)]
     waiting = [end for one in pending for end in (one["entity"], one["peer"]) if end]
     agreeing = list(islice(dict.fromkeys((*ends, *waiting)), MOST_ENDS))
-    named = dict.fromkeys((*agreeing, *(entity for members in shown.values() for entity in members)))
+    named = dict.fromkeys(agreeing)
+    for members in shown.values():
+        named.update(dict.fromkeys(members))
     changes, under = _changes(named, moment)
-    pairs = {pair: None for end in ends for entity in named for pair in chart.path(end, entity)}
-    pairs.update((pair, None) for one, other in combinations(agreeing, 2) for pair in chart.path(one, other))
+    pairs = chart.ways(ends, named)
+    for number, one in enumerate(agreeing[len(ends) :], len(ends) + 1):
+        pairs |= chart.ways((one,), agreeing[number:])
     for members in shown.values():  # what explains the victims within each
-        victims = [one for one in members if any(chart.depends(one, end) for end in ends)]
-        pairs.update((pair, None) for one in victims for other in members for pair in chart.path(one, other))
-    pairs.update((pair, None) for entity, changed in under for pair in chart.path(entity, changed))
+        pairs |= chart.ways([one for one in members if any(chart.depends(one, end) for end in ends)], members)
+    for entity, changed in under:
+        pairs |= chart.ways((entity,), (changed,))
     return {
         "at_ms": at_ms,
         "alert": sketch,
-        "incidents": [_incident_sketch(one, shown[one.incident.id], sketch, moment) for one in held],
+        "incidents": [_incident_sketch(state.held[name], found, sketch, moment) for name, found in shown.items()],
         "pending": pending,
-        "edges": [list(pair) for pair in sorted(pairs)],
-        "hosts": {entity: chart.host(entity) for entity in sorted(named) if chart.host(entity)},
+        "edges": sorted(pairs),
+        "hosts": {entity: chart.host(entity) for entity in sorted(named.keys() & chart.homes.keys())},
         "changes": changes,
     }
 
 
-def _near(ends: Iterable[str], chart: Map) -> dict[str, None]:
+def _near(ends: Sequence[str], chart: Map) -> Collection[str]:
     """The ends, what is connected to them, and who shares their hosts; nearest first."""
-    found: dict[str, None] = {}
-    for end in ends:
-        found[end] = None
+    if len(ends) == 1 and not chart.host(ends[0]):
+        return chart.near(ends[0])  # most alerts: nothing to put together
+    found = dict.fromkeys(ends)
     for end in ends:
         found.update(dict.fromkeys(chart.near(end)))
         host = chart.host(end)
@@ -75,13 +77,15 @@ def _incidents(near: Iterable[str], alert: dict[str, Any], moment: Moment) -> di
     Open ones with something new in the last half hour; lately resolved ones only when this is their symptom again.
     """
     found: dict[str, list[str]] = {}
-    for entity in near:
-        for held in moment.register.fresh(entity, moment.at_ms):
-            name = held.incident.id
-            if (name in found or len(found) < MOST_INCIDENTS) and _may_matter(held, alert, moment.at_ms):
-                members = found.setdefault(name, [])
-                if len(members) < MOST_MEMBERS and held.members[entity].solid:
-                    members.append(entity)
+    for entity, told in moment.register.fresh(near, moment.at_ms):
+        for held in told:
+            members = found.get(held.incident.id)
+            if members is None:
+                if len(found) >= MOST_INCIDENTS or not _may_matter(held, alert, moment.at_ms):
+                    continue
+                members = found[held.incident.id] = []
+            if len(members) < MOST_MEMBERS and held.members[entity].solid:
+                members.append(entity)
     opened = moment.state.held
     return dict(sorted(found.items(), key=lambda item: (opened[item[0]].incident.opened_ms, item[0])))
 
@@ -96,8 +100,8 @@ def _may_matter(held: Held, alert: dict[str, Any], at_ms: int) -> bool:
 
 def _pending(near: Iterable[str], alert: Alert, moment: Moment) -> list[Kept]:
     found: dict[str, Kept] = {}
-    for entity in near:
-        for kept in moment.register.waiting_at(entity):
+    for waiting in moment.register.waiting(near):
+        for kept in waiting:
             if kept.alert.id != alert.id and abs(kept.alert.since_ms - alert.since_ms) <= OLD_MS:
                 found[kept.alert.id] = kept
         if len(found) >= MOST_PENDING:

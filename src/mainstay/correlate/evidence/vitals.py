@@ -40,6 +40,8 @@ class Vitals(msgspec.Struct):
 
     def learn(self, series: Sequence[Series]) -> None:
         """Watch those of new series that are about a resource; after a restart all are told again."""
+        if not len(series):
+            return
         columns = SeriesColumns.of(series)
         names = np.unique(columns.said).tolist()
         about = [said for said in names if may_be_about(columns.names[said].metric)]

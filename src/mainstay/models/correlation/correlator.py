@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar
 
 from mainstay.models.checks import weights_of
 from mainstay.models.correlation.inputs import AlertSketch, IncidentSketch, Scene, scene_of
-from mainstay.models.correlation.nearness import Link, Nearness
+from mainstay.models.correlation.nearness import Nearness
+from mainstay.models.correlation.ties import Bounds, Link
 
 SYMPTOMS = ("latency", "errors", "availability")
 """What users feel. The rest (saturation, logs, traffic) explains, but is no trouble by itself."""
@@ -73,6 +73,7 @@ class Correlator:
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         self._weights: dict[str, float] = weights_of(self.DEFAULTS, parameters)
+        self._bounds = Bounds.of(self._weights)
 
     def decide(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """Join, open or hold.
@@ -82,7 +83,7 @@ class Correlator:
             shows to be the same), `with` (ids of waiting alerts that come along), `score` (0–1), `why`.
         """
         scene = scene_of(inputs)
-        near = Nearness.of(scene, self._weights)
+        near = Nearness.of(scene, self._weights, self._bounds)
         found = self._joinable(scene, near)
         if found and self._is_another(scene, near, found[0]):
             return self._open_or_hold(scene, near)
@@ -112,7 +113,7 @@ class Correlator:
         most = self._weights["learned_most"]
         moved = math.log(link.score / (1.0 - link.score)) + min(max(self._weights["learned"] * said, -most), most)
         why = f"{link.why}; such two belonged together in {incident.together:.1f} of {known:.1f} cases"
-        return replace(link, score=1.0 / (1.0 + math.exp(-moved)), why=why)
+        return Link(1.0 / (1.0 + math.exp(-moved)), why, link.gap_ms, link.is_victim)
 
     def _is_another(self, scene: Scene, near: Nearness, found: tuple[Link, IncidentSketch]) -> bool:
         """A victim of what is known whose new symptom agrees better with what waits: then that is trouble of its own.
@@ -136,8 +137,8 @@ class Correlator:
         why = f"{link.why}; onset {link.gap_ms / 1000:.0f} s apart"
         if merge:
             why += f"; it also ties {', '.join(merge)} to {incident.id}"
-        grown = near.with_alert(incident, scene.alert)
         linked = self._linked(scene, near, within_ms=None)
+        grown = near.with_alert(incident, scene.alert) if linked else incident
         along = [a.id for a in linked if near.to_incident(a, grown).score >= self._weights["join_at"]]
         return _output("join", why, link.score, incident=incident.id, merge=merge, along=along)
 

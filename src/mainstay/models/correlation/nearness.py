@@ -8,93 +8,58 @@ from dataclasses import dataclass
 
 import msgspec
 
+from mainstay.models.correlation.graph import Graph, meeting
 from mainstay.models.correlation.inputs import AlertSketch, ChangeSketch, IncidentSketch, Member, Scene
+from mainstay.models.correlation.ties import NO_LINK, Bounds, Link, short
 
-FAR = 6  # hops after which two services are not said to depend on each other
-
-
-@dataclass(frozen=True)
-class Link:
-    """How strongly an alert is tied to a member of an incident, 0–1, and by what.
-
-    `is_victim`: only because the alert's entity depends on the member, so it may suffer from others as well.
-    """
-
-    score: float
-    why: str
-    gap_ms: int
-    is_victim: bool = False
+Place = tuple[float, str, tuple[str, ...], float]
+"""Closeness on the graph, in words with the names in them, and how fast it fades (seconds)."""
 
 
-NO_LINK = Link(0.0, "nothing in common", 0)
-
-
-class Graph:
-    """Hops over "depends on" in both directions. Built once per decision from the frozen edges."""
-
-    def __init__(self, edges: Sequence[tuple[str, str]]) -> None:
-        self._callees: dict[str, list[str]] = {}
-        self._callers: dict[str, list[str]] = {}
-        for caller, callee in edges:
-            self._callees.setdefault(caller, []).append(callee)
-            self._callers.setdefault(callee, []).append(caller)
-        self._below: dict[str, dict[str, int]] = {}
-        self._above: dict[str, dict[str, int]] = {}
-
-    def below(self, entity: str) -> dict[str, int]:
-        """What it depends on, with the hops there; itself is 0."""
-        known = self._below.get(entity)
-        if known is None:
-            known = self._below[entity] = _reached(entity, self._callees)
-        return known
-
-    def above(self, entity: str) -> dict[str, int]:
-        """Who depends on it, with the hops from there; itself is 0."""
-        known = self._above.get(entity)
-        if known is None:
-            known = self._above[entity] = _reached(entity, self._callers)
-        return known
-
-    def depends(self, entity: str, other: str) -> bool:
-        """Whether it depends on the other, over however many calls."""
-        return other in self.below(entity)
-
-
-def _reached(entity: str, steps: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    reached, border = {entity: 0}, [entity]
-    for hops in range(1, FAR + 1):
-        border = [n for e in border if e in steps for n in steps[e] if n not in reached]
-        if not border:
-            break
-        reached.update(dict.fromkeys(border, hops))
-    return reached
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Nearness:
     """Links by the weights of one model version; symmetric, so that the order of arrival does not matter."""
 
     weights: Mapping[str, float]
+    bounds: Bounds
     graph: Graph
     hosts: Mapping[str, str]
     changes: tuple[ChangeSketch, ...]
-    longest_ms: float
-    """After so long a gap even the closest tie would be too weak to join by."""
 
     @classmethod
-    def of(cls, scene: Scene, weights: Mapping[str, float]) -> Nearness:
+    def of(cls, scene: Scene, weights: Mapping[str, float], bounds: Bounds) -> Nearness:
         """For one decision."""
-        slowest_s = max(weights["same_entity_tau_s"], weights["victim_tau_s"], weights["tau_s"])
-        longest_ms = -math.log(max(weights["join_at"], 1e-9)) * slowest_s * 1000
         told = [(a.told_by, a.entity) for a in (scene.alert, *scene.pending) if a.told_by]
-        return cls(weights, Graph([*scene.edges, *told]), scene.hosts, scene.changes, longest_ms)
+        return cls(weights, bounds, Graph([*scene.edges, *told]), scene.hosts, scene.changes)
 
     def to_incident(self, alert: AlertSketch, incident: IncidentSketch) -> Link:
-        """The tie of an alert to the nearest entity of an incident."""
-        links = [self.to_member(alert, member, incident.members, incident.cause) for member in incident.members]
-        return max(links, key=lambda link: link.score, default=NO_LINK)
+        """The tie of an alert to the nearest entity of an incident; of several, the first."""
+        return self._strongest(alert, incident.members, incident.cause)
 
-    def to_member(self, alert: AlertSketch, member: Member, company: Sequence[Member] = (), cause: str = "") -> Link:
+    def _strongest(self, alert: AlertSketch, members: Sequence[Member], cause: str = "") -> Link:
+        """The tie to the nearest of these, which are all that the incident has.
+
+        What cannot be nearer than what was found is passed over. The nearest usually come first, so of a storm's
+        incident little more than one entity is looked into.
+        """
+        best, places, bounds = None, alert.places, self.bounds
+        for member in members:
+            gap_ms = _gap_ms(alert, member)
+            if gap_ms > bounds.longest_ms:
+                link: Link | None = Link(0.0, NO_LINK.says, gap_ms)
+            else:
+                if best is not None:
+                    at_most = bounds.same if member.entity in places else bounds.other
+                    if best.score >= max(at_most * math.exp(-gap_ms / 1000 / bounds.tau_s), bounds.noticed):
+                        continue
+                link = self._to_member(alert, member, members, cause, best.score if best is not None else -math.inf)
+            if link is not None and (best is None or link.score > best.score):
+                best = link
+        return best if best is not None else NO_LINK
+
+    def _to_member(
+        self, alert: AlertSketch, member: Member, company: Sequence[Member], cause: str, beat: float
+    ) -> Link | None:
         """The tie of an alert to one entity of an incident: the stronger of what it describes.
 
         Args:
@@ -102,18 +67,23 @@ class Nearness:
             member: One entity of the incident.
             company: All that the incident has; among them may be what explains the member already.
             cause: What the incident came from, if that is known: nothing else explains it.
+            beat: A tie that is no stronger need not be found; None may stand for it.
         """
-        gap = _gap_ms(alert, member)
-        if gap > self.longest_ms:
-            return Link(0.0, NO_LINK.why, gap)
+        gap_ms = _gap_ms(alert, member)
         if alert.is_rule and self._is_over(member, alert.since_ms):
-            return Link(0.0, f"the flood at {_short(member.entity)} was over", gap)
+            return Link(0.0, "the flood at {} was over", gap_ms, names=(member.entity,))
         is_above = member.entity in self.graph.above(alert.entity)  # itself, or it depends on it
         explains = self._explaining(member, alert, company) if is_above and member.entity != cause else ()
-        links = [self._link(place, alert, member, gap, explains) for place in alert.places]
-        if member.entity != alert.told_by and self.graph.depends(alert.told_by, member.entity):
-            links.append(self._noticed(alert.told_by, gap))
-        return max(links, key=lambda link: link.score)
+        best: Link | None = None
+        for place in alert.places:
+            link = self._link(place, alert, member, gap_ms, explains, beat)
+            if link is not None and (best is None or link.score > best.score):
+                best = link
+        witness = alert.told_by
+        if witness and member.entity != witness and self.graph.depends(witness, member.entity):
+            link = self._noticed(witness, gap_ms)
+            best = link if best is None or link.score > best.score else best
+        return best
 
     def _explaining(self, member: Member, alert: AlertSketch, company: Sequence[Member]) -> tuple[Member, ...]:
         """From what in the incident it suffers already that has nothing to do with the alert.
@@ -134,8 +104,8 @@ class Nearness:
     def _noticed(self, witness: str, gap_ms: int) -> Link:
         """One caller notices two troubles: if at one moment, it may be its own, or something that nobody tells of."""
         closeness, tau_s = self.weights["witness"], self.weights["moment_tau_s"]
-        says = f"{_short(witness)} notices both at once"
-        return Link(closeness * math.exp(-gap_ms / 1000 / tau_s), says, gap_ms)
+        score = closeness * math.exp(-gap_ms / 1000 / tau_s)
+        return Link(score, "{} notices both at once", gap_ms, names=(witness,))
 
     def _is_below(self, entity: str, other: str) -> bool:
         """Whether the other depends on it, and not the other way round as well."""
@@ -182,60 +152,62 @@ class Nearness:
 
     def to_alert(self, alert: AlertSketch, other: AlertSketch) -> Link:
         """The tie of two alerts. What has waited for long is old news, even on the same entity."""
-        members = _members(other)
-        links = [self.to_member(alert, member, members) for member in members]
-        link = links[0] if len(links) == 1 else max(links, key=lambda found: found.score)
+        link = self._strongest(alert, _members(other))
         fresh = math.exp(-link.gap_ms / 1000 / self.weights["pending_tau_s"])
-        return Link(min(link.score, fresh), link.why, link.gap_ms)
+        return Link(min(link.score, fresh), link.says, link.gap_ms, names=link.names)
 
-    def _link(self, entity: str, alert: AlertSketch, member: Member, gap_ms: int, explains: Sequence[Member]) -> Link:
+    def _link(
+        self, entity: str, alert: AlertSketch, member: Member, gap_ms: int, explains: Sequence[Member], beat: float
+    ) -> Link | None:
         if explains and entity != member.entity and self.graph.depends(member.entity, entity):
             return self._noticed(member.entity, min(_gap_ms(alert, other) for other in explains))
-        closeness, why, tau_s = self._place(entity, alert, member, bool(explains))
+        place = self._on_the_way(entity, alert, member, bool(explains))
+        if place is None:
+            if self.bounds.aside * math.exp(-gap_ms / 1000 / self.bounds.tau_s) <= beat:
+                return None
+            place = self._aside(entity, alert, member)
+        closeness, says, names, tau_s = place
         change = self._shared_change(entity, alert.since_ms, member) if self.changes else ""
         if change and closeness < self.weights["shared_change"]:
-            closeness, why = self.weights["shared_change"], f"both follow {change}"
+            closeness, says, names = self.weights["shared_change"], f"both follow {change}", ()
         is_other = member.entity != entity or not member.is_about or bool(explains)
         is_victim = not change and is_other and self.graph.depends(entity, member.entity)
-        return Link(closeness * math.exp(-gap_ms / 1000 / tau_s), why, gap_ms, is_victim)
+        return Link(closeness * math.exp(-gap_ms / 1000 / tau_s), says, gap_ms, is_victim, names)
 
-    def _place(self, entity: str, alert: AlertSketch, member: Member, is_explained: bool) -> tuple[float, str, float]:
-        """Closeness on the graph, in words, and how fast it fades (seconds)."""
-        weights, name, other = self.weights, _short(entity), _short(member.entity)
-        if entity == member.entity and member.is_about and not is_explained:
-            return 1.0, f"same entity {name}", weights["same_entity_tau_s"]
-        if entity == member.entity:
-            return self._per_hop(1), f"{name} suffers already from what it calls", weights["victim_tau_s"]
-        hops = self.graph.below(entity).get(member.entity)
+    def _on_the_way(self, entity: str, alert: AlertSketch, member: Member, is_explained: bool) -> Place | None:
+        """Where one is the other, or depends on it; None when neither does."""
+        weights, other = self.weights, member.entity
+        if entity == other and member.is_about and not is_explained:
+            return 1.0, "same entity {}", (entity,), weights["same_entity_tau_s"]
+        if entity == other:
+            return self._per_hop(1), "{} suffers already from what it calls", (entity,), weights["victim_tau_s"]
+        hops = self.graph.below(entity).get(other)
         if hops is not None:
             is_victim = alert.since_ms >= member.first_ms - weights["onset_slack_ms"]
             tau_s = weights["victim_tau_s"] if is_victim else weights["tau_s"]
-            return self._per_hop(hops), f"{name} depends on {other}", tau_s
-        hops = self.graph.above(entity).get(member.entity)
-        if hops is not None:
-            is_victim = member.first_ms >= alert.since_ms - weights["onset_slack_ms"]
-            tau_s = weights["victim_tau_s"] if is_victim else weights["tau_s"]
-            return self._per_hop(hops), f"{other} depends on {name}", tau_s
-        return self._aside(entity, alert, member)
+            return self._per_hop(hops), "{} depends on {}", (entity, other), tau_s
+        hops = self.graph.above(entity).get(other)
+        if hops is None:
+            return None
+        is_victim = member.first_ms >= alert.since_ms - weights["onset_slack_ms"]
+        tau_s = weights["victim_tau_s"] if is_victim else weights["tau_s"]
+        return self._per_hop(hops), "{} depends on {}", (other, entity), tau_s
 
-    def _aside(self, entity: str, alert: AlertSketch, member: Member) -> tuple[float, str, float]:
-        weights, tau_s = self.weights, self.weights["tau_s"]
-        name, other = _short(entity), _short(member.entity)
+    def _aside(self, entity: str, alert: AlertSketch, member: Member) -> Place:
+        """Where neither depends on the other."""
+        weights, tau_s, other = self.weights, self.weights["tau_s"], member.entity
         host = self.hosts.get(entity)
         is_about_host = alert.signal == "saturation" or member.is_saturated
-        if host and is_about_host and host in (self.hosts.get(member.entity), _short(member.entity)):
-            return weights["same_host"], f"{name} and {other} share the host {host}", tau_s
-        below = _meet(self.graph.below(entity), self.graph.below(member.entity))
+        if host and is_about_host and host in (self.hosts.get(other), short(other)):
+            return weights["same_host"], f"{short(entity)} and {short(other)} share the host {host}", (), tau_s
+        below = meeting(self.graph.below(entity), self.graph.below(other))
         if below:
-            return (
-                weights["shared_callee"] * weights["per_hop"] ** (below[0] - 2),
-                (f"{name} and {other} both depend on {_short(below[1])}"),
-                weights["shared_tau_s"],
-            )
-        above = _meet(self.graph.above(entity), self.graph.above(member.entity))
+            closeness = weights["shared_callee"] * weights["per_hop"] ** (below[0] - 2)
+            return closeness, "{} and {} both depend on {}", (entity, other, below[1]), weights["shared_tau_s"]
+        above = meeting(self.graph.above(entity), self.graph.above(other))
         if above:
-            return weights["shared_caller"], f"{name} and {other} are both used by {_short(above[1])}", tau_s
-        return weights["unconnected"], f"no known connection of {name} and {other}", tau_s
+            return weights["shared_caller"], "{} and {} are both used by {}", (entity, other, above[1]), tau_s
+        return weights["unconnected"], "no known connection of {} and {}", (entity, other), tau_s
 
     def _per_hop(self, hops: int) -> float:
         return self.weights["per_hop"] ** hops
@@ -248,7 +220,7 @@ class Nearness:
             if change.by_mainstay or not 0 <= age_ms <= self.weights["change_window_s"] * 1000:
                 continue
             if change.entity in self.graph.below(entity) and change.entity in self.graph.below(member.entity):
-                return f"change {change.id} on {_short(change.entity)}"
+                return f"change {change.id} on {short(change.entity)}"
         return ""
 
 
@@ -267,13 +239,3 @@ def _gap_ms(alert: AlertSketch, member: Member) -> int:
     """How far its onset is from those that the member has had."""
     early = member.first_ms - alert.since_ms
     return early if early >= 0 else max(alert.since_ms - member.last_ms, 0)
-
-
-def _meet(left: Mapping[str, int], right: Mapping[str, int]) -> tuple[int, str] | None:
-    """The nearest entity in both, with the hops from one to the other over it."""
-    both = [(left[e] + right[e], e) for e in left if e in right and left[e] and right[e]]
-    return min(both) if both else None
-
-
-def _short(entity: str) -> str:
-    return entity.rpartition("/")[2] or entity
