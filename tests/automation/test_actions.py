@@ -64,7 +64,7 @@ class Target:
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
 
 @pytest.fixture
@@ -137,6 +137,11 @@ def python(code):
     return Command({"py": CommandRule(argv=(sys.executable, "-c", code), verbs=("go",))})
 
 
+def shell(code):
+    """Starts at once, so that a short time limit is long enough."""
+    return Command({"sh": CommandRule(argv=("/bin/sh", "-c", code), verbs=("go",))})
+
+
 def test_the_environment_is_clean_and_the_input_empty(monkeypatch):
     monkeypatch.setenv("SECRET_TOKEN", "hunter2")
     code = "import os, sys, json; print(json.dumps([sorted(os.environ), sys.stdin.read(), os.getcwd()]))"
@@ -156,13 +161,9 @@ def lives(pid):
 @pytest.mark.parametrize("is_of_the_group", [True, False])
 def test_a_child_that_ends_and_leaves_its_output_open_is_no_success_and_holds_nothing_up(tmp_path, is_of_the_group):
     """Nobody can say what the one in the background still does: it is killed with its group, or else not waited for."""
-    code = (
-        "import subprocess, sys; "
-        f"child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(30)'],"
-        f" start_new_session={not is_of_the_group}); "
-        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid)); print('done', flush=True)"
-    )
-    result = done(python(code), {"command": "py", "verb": "go"}, timeout_s=4)
+    group = "" if is_of_the_group else "setsid "
+    code = f"{group}sh -c 'echo $$ > {tmp_path}/pid; exec sleep 30' & until test -s {tmp_path}/pid; do :; done; echo done"
+    result = done(shell(code), {"command": "sh", "verb": "go"}, timeout_s=1.5)
     child = int((tmp_path / "pid").read_text())
     assert not result.is_done
     assert "left a process that holds its output" in result.says
@@ -182,11 +183,7 @@ def eventually_gone(pid):
 
 def test_at_the_time_limit_the_whole_group_is_killed(tmp_path):
     alive = tmp_path / "pid"
-    code = f"""import pathlib, subprocess, time
-child = subprocess.Popen(["sleep", "60"])
-pathlib.Path({str(alive)!r}).write_text(str(child.pid))
-time.sleep(60)"""
-    result = done(python(code), {"command": "py", "verb": "go"}, timeout_s=4)
+    result = done(shell(f"sleep 60 & echo $! > {alive}; wait"), {"command": "sh", "verb": "go"}, timeout_s=1.5)
     assert (result.is_done, "was killed" in result.says) == (False, True)
     eventually_gone(int(alive.read_text()))
 

@@ -98,11 +98,13 @@ def goes_on(process, folder, port, one):
         assert len(known) == 1
         before = points(client, known[0])
         assert len(before) > HOURS * 3600 / STEP_S * 0.9
-        prometheus(process, folder, port, live(port, client.url, token))
+        child = prometheus(process, folder, port, live(port, client.url, token))
         assert eventually(lambda: max(points(client, known[0])) > max(before), 90)
         assert [s for s in client.get("series", metric="up") if "prometheus" in s["entity"]] == known
         assert client.get("incidents")
         assert httpx.get(client.url + "/readyz").is_success
+        child.terminate()
+        child.wait()  # while there is somebody to take what it still has to send: it would try for a minute
     finally:
         one.stop()
 

@@ -145,11 +145,11 @@ def test_a_torn_state_is_never_saved(tmp_path):
 def test_a_lane_that_fills_is_saved_and_emptied_early(tmp_path):
     """The next saving is due in a quarter of an hour; the lane holds a few records."""
     with Rig(tmp_path, quota=QUOTA | {"signals": 1_000}) as rig:
-        for number in range(40):
+        for number in range(20):
             eventually(lambda: rig.inbox.depth()["signals"]["waiting_bytes"] < 800)
             rig.until(rig.send(f"{number:0100d}"))
         assert rig.snapshots.newest() is not None
-        assert len(rig.pipeline.bodies) == 40
+        assert len(rig.pipeline.bodies) == 20
 
 
 def test_a_state_that_is_slow_to_save_is_saved_less_often(tmp_path):

@@ -127,25 +127,32 @@ TestMachine.settings = settings(
 )
 
 
+def course(world: World, since: int, until: int) -> None:
+    for step in range(since, until):
+        if step == 0:
+            world.start("edges@2")
+        elif step == 3:
+            world.say(do="validate", id=world.rollout().id, by="grace")
+        elif step == 50:
+            world.say("rollback", kind="edges")
+        else:
+            world.pass_windows(1, per_window=6)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The course that nobody killed."""
+    world = World(tmp_path_factory.mktemp("whole"), quick(), FAULTS)
+    world.register(calm_windows=4)
+    course(world, 0, 60)
+    return world
+
+
 @pytest.mark.parametrize("stop", range(0, 60, 4))
-def test_killed_after_any_record_it_goes_on_as_if_nothing_had_happened(tmp_path, stop):
+def test_killed_after_any_record_it_goes_on_as_if_nothing_had_happened(tmp_path, whole, stop):
     """The store has what was committed, the snapshot is older: replay from it leads to the same deployments."""
-
-    def course(world: World, since: int, until: int) -> None:
-        for step in range(since, until):
-            if step == 0:
-                world.start("edges@2")
-            elif step == 3:
-                world.say(do="validate", id=world.rollout().id, by="grace")
-            elif step == 50:
-                world.say("rollback", kind="edges")
-            else:
-                world.pass_windows(1, per_window=6)
-
-    whole, cut = World(tmp_path / "a", quick(), FAULTS), World(tmp_path / "b", quick(), FAULTS)
-    for world in (whole, cut):
-        world.register(calm_windows=4)
-    course(whole, 0, 60)
+    cut = World(tmp_path / "b", quick(), FAULTS)
+    cut.register(calm_windows=4)
     course(cut, 0, stop)
     snapshot = cut.serving.snapshot()
     course(cut, stop, min(stop + 4, 60))  # committed, and then killed

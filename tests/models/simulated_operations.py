@@ -30,12 +30,14 @@ class Operations:
     where: tuple[int, int] = (0, 1)
     deploy_every: int = 90
 
-    def windows(self, number: int) -> Iterator[Normal]:
+    def windows(self, number: int, since: int = 0) -> Iterator[Normal]:
+        """Windows from `since` to `number`; each has a seed of its own, so that none depends on those before it."""
         rng = np.random.default_rng(self.seed)
         shape = (self.services, self.each)
         base, rate = np.exp(rng.uniform(np.log(3), np.log(150), shape)), rng.uniform(2, 10, shape)
         fan = rng.integers(0, 3, (*shape, len(CALLEES)))
-        for w in range(number):
+        for w in range(since, number):
+            rng = np.random.default_rng([self.seed, w])
             until = START_NS + (w + 1) * WINDOW_NS
             mix = 1 + 0.25 * np.sin(w / 30 + np.arange(self.each))  # what users ask for moves over the day
             edges, operations = [], []

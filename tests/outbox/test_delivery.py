@@ -150,12 +150,17 @@ def test_the_pause_doubles_up_to_five_minutes(desk):
     desk.turn()
     desk.webhook.status = 500
     at = []
-    for _ in range(1500):
-        seen = len(desk.webhook.requests)
-        desk.deliver()
-        if len(desk.webhook.requests) > seen:
-            at.append(desk.clock.at_ms)
-        desk.clock.at_ms += 1000
+
+    async def twenty_five_minutes():
+        for _ in range(1500):
+            seen = len(desk.webhook.requests)
+            await desk.outbox.deliver()
+            if len(desk.webhook.requests) > seen:
+                at.append(desk.clock.at_ms)
+            desk.clock.at_ms += 1000
+        await desk.outbox.close()
+
+    asyncio.run(twenty_five_minutes())
     gaps = [(b - a) // 1000 for a, b in itertools.pairwise(at)]
     assert gaps[:8] == [1, 2, 4, 8, 16, 32, 64, 128]
     assert set(gaps[9:]) == {300}
