@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 from tests.mlops.keeper import Keeper, registry
-from tests.mlops.rolled import DEAF, TOPOLOGY, World, quick
+from tests.mlops.rolled import DEAF, REF, TOPOLOGY, World, quick
 from tests.models.simulated import Fault
 
 from mainstay.domain.effects import Effects
@@ -14,7 +14,9 @@ from mainstay.domain.models import VersionRef
 from mainstay.domain.records import Command
 from mainstay.domain.rollouts import Evidence, Gate, GatePolicy, Rollout
 from mainstay.mlops import Serving
+from mainstay.mlops.agreement import Agreement
 from mainstay.mlops.rollouts.gates import figures_of, judge, read_policy, shipped_policy
+from mainstay.mlops.seat import Second
 
 FAULTS = [Fault(e, start, start + 16, slower=8) for start in range(60, 400, 36) for e in range(4)]
 STANDARD = {
@@ -156,6 +158,24 @@ def test_a_canary_decides_about_its_share_only_and_is_named(tmp_path):
     by = {(subject.rpartition(">")[2], who) for firing, subject, who in world.told if firing}
     assert all(entity in mine for entity, who in by if who == str(found.challenger))
     assert any(who == str(found.challenger) for _, who in by)
+
+
+def test_a_canary_that_knew_others_does_not_take_them_for_silent(tmp_path):
+    """In its shadow it heard everybody; in canary it hears its share, and the rest talks on."""
+    world = World(tmp_path, blind(GatePolicy(canary_share=0.5, shadow_share=1.0)))
+    world.pass_windows(4)
+    canary(world, world.register(calm_windows=4))
+    world.pass_windows(4)
+    assert world.told == []
+    assert world.rollout().evidence.challenger_only == 0
+
+
+def test_of_a_small_share_it_is_not_said_what_a_detector_costs():
+    second = Second(REF, "canary", 0.1, None, Agreement())
+    second.took(0.0001, 0.001)
+    assert second.cpu_s == [0.0, 0.0]
+    second.took(0.01, 0.012)
+    assert second.cpu_s == [0.01, 0.012]
 
 
 def test_one_command_takes_a_canary_back_and_the_next_takes_the_live_version_back(tmp_path):

@@ -279,26 +279,32 @@ class Serving:
         if second.model is None:
             return None
         try:
+            theirs, share = self._share_of(seat, scope, normal)
             began = time.thread_time()
-            theirs = normal
-            share = 1.0
-            if second.share < 1.0 or len(seat.deployments) > 1:
-                slots = seat.slots(scope, self.places) if seat.kind in KINDS_OF_SERIES else NO_SLOTS
-                theirs = part(normal, lambda entity: seat.sees(scope, entity), slots)
-                share = items(theirs) / max(items(normal), 1)
             other = cast("Streaming", second.model).score(theirs)
-            second.cpu_s[1] += time.thread_time() - began
-            second.cpu_s[0] += took_s * share
+            second.took(took_s * share, time.thread_time() - began)
         except SECOND_FAILS as error:
             second.drop(error)
             return None
         mine = tuple(told for told in scored.transitions if seat.sees(scope, told.entity))
+        # It may know others from when it saw them: that it hears nothing of those says nothing of them.
+        other = dataclasses.replace(
+            other, transitions=tuple(told for told in other.transitions if seat.sees(scope, told.entity))
+        )
         second.agreement.scored(mine, other.transitions, normal.at_ns)
         if second.role == "shadow":
             return scored, other
         rest = tuple(told for told in scored.transitions if not seat.sees(scope, told.entity))
         heard = second.voices.heard(mine, other.transitions, second.ref)
         return dataclasses.replace(scored, transitions=(*rest, *heard)), other
+
+    def _share_of(self, seat: Seat, scope: str, normal: Normal) -> tuple[Normal, float]:
+        """What the second of a scope looks at, and how much of all that is."""
+        if seat.seconds[scope].share >= 1.0 and len(seat.deployments) == 1:
+            return normal, 1.0
+        slots = seat.slots(scope, self.places) if seat.kind in KINDS_OF_SERIES else NO_SLOTS
+        theirs = part(normal, lambda entity: seat.sees(scope, entity), slots)
+        return theirs, items(theirs) / max(items(normal), 1)
 
 
 def _saved(second: Second) -> _Second:
