@@ -217,6 +217,7 @@ class Handler(BaseHTTPRequestHandler):
     """One request. HTTP/1.1, so that a browser keeps its connections as with the real server."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # as with the real one: or an answer waits 40 ms for the acknowledgement of its head
     answers: Answers
 
     def log_message(self, *args: Any) -> None:

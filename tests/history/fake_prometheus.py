@@ -113,6 +113,7 @@ def _result(found):
 def _handler(fake):
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or each answer waits 40 ms for the acknowledgement of its head
 
         def log_message(self, *_):
             pass
