@@ -243,3 +243,14 @@ def test_a_restart_in_the_middle_changes_nothing(tmp_path):
 def test_a_state_that_is_none_is_refused(tmp_path):
     with pytest.raises(Corrupt):
         serving(tmp_path).restore(b"\x93nonsense")
+
+
+def test_two_predictors_agree_when_they_flag_the_same_services(tmp_path):
+    models = serving(tmp_path)
+    heavier = models._registry.register("predictor", "leading-logistic", {"weights": {"odd": 2.0}}, by="ada", why="")
+    models.apply(command("deploy", kind="predictor", shadow=str(heavier.ref)), Effects())
+    asked = {"features": ["odd"], "services": ["service:lab/a"]}
+    for odd in (0.1, 5.0):  # both calm, though not to the last digit; then one of them flags it
+        models.decide("predictor", {**asked, "rows": [[odd]]})
+    agreement = models.describe()["predictor"]["agreement"]
+    assert (agreement["decisions"], agreement["same_decisions"]) == (2, 1)

@@ -9,11 +9,11 @@ from tests.outlook.estate import T0_MS, services
 
 from mainstay.domain.alerts import Alert
 from mainstay.domain.changes import Change
-from mainstay.domain.incidents import Incident, Suspect
+from mainstay.domain.incidents import Incident, Suspect, belongs_to
 from mainstay.domain.models import VersionRef
 from mainstay.domain.outlook import Outlook
 from mainstay.domain.signals import EdgeWindow, MetricBatch, Series
-from mainstay.outlook.leading import FEATURES, SAYS, Leading, State, belongs_to
+from mainstay.outlook.leading import FEATURES, SAYS, Leading, State
 
 SHOP, PAY = "service:prod/shop", "service:prod/pay"
 TOWN = services("shop", "pay")  # the shop calls pay

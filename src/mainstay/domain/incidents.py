@@ -105,3 +105,17 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     more_alerts: int = 0
     similar: tuple[SimilarIncident, ...] = ()
     withheld: Withheld | None = None
+
+
+def belongs_to(incident: Incident) -> str:
+    """The entity that an incident counts for: its first suspect, or where it was seen first; "" when neither is known.
+
+    >>> from mainstay.domain.models import VersionRef
+    >>> by = VersionRef("correlator", 1)
+    >>> kept = {"status": "open", "severity": "major", "since_ms": 0, "opened_ms": 0, "updated_ms": 0}
+    >>> belongs_to(Incident(id="INC-1", title="", decided_by=by, entities=("service:prod/pay",), **kept))
+    'service:prod/pay'
+    """
+    if incident.suspects:
+        return incident.suspects[0].entity
+    return incident.entities[0] if incident.entities else ""

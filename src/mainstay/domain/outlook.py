@@ -8,10 +8,22 @@ import msgspec
 
 from mainstay.domain.alerts import Severity
 from mainstay.domain.models import VersionRef
+from mainstay.domain.training import FeatureView
 
 OutlookKind = Literal["full", "rise", "forecast", "deadline", "quiet"]
 Seconds = Annotated[float, msgspec.Meta(gt=0)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+
+
+LEADING = FeatureView(
+    name="leading",
+    version=2,
+    columns=(
+        "odd", "strange", "drift", "alerts", "change", "change_strange", "burn", "burn_slow", "runs_out", "filling",
+        "again", "callee_odd", "callee_strange", "callee_change",
+    ),
+)  # fmt: skip
+"""What a look at a service holds; what it means is said where it is computed. Another meaning is another version."""
 
 
 class OutlookPolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

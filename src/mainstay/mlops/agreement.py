@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
@@ -11,8 +12,22 @@ from mainstay.domain.protocols import Transition
 TOGETHER_NS = 120_000_000_000  # onsets this near are the same finding
 
 
+HEARD = {"predictor": "flagged"}
+"""Of a probability no two versions agree to the last digit: what is heard of it is who is flagged."""
+
+
+def heard(kind: str, output: dict[str, Any]) -> dict[str, Any]:
+    """What of a judge's output is compared.
+
+    >>> heard("predictor", {"probability": {"service:prod/pay": 0.21}, "flagged": []})
+    {'flagged': []}
+    """
+    name = HEARD.get(kind)
+    return output if name is None else {name: output.get(name)}
+
+
 class Agreement(msgspec.Struct, kw_only=True):
-    """Counts since the shadow began. For a judge a decision agrees when its output is the same, byte for byte.
+    """Counts since the shadow began. For a judge a decision agrees when what is heard of it is the same, byte for byte.
 
     Attributes:
         live_alone, shadow_alone: Alerts that the other did not raise within two minutes; those still waiting do not

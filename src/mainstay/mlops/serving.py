@@ -21,7 +21,7 @@ from mainstay.domain.rollouts import GatePolicy
 from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import Normal
 from mainstay.domain.state import pack, unpack
-from mainstay.mlops.agreement import Agreement
+from mainstay.mlops.agreement import Agreement, heard
 from mainstay.mlops.registry import KINDS, Registry, deployed
 from mainstay.mlops.rollouts.canary import Voices
 from mainstay.mlops.rollouts.rolling import SHARED_KINDS, promoted
@@ -105,7 +105,7 @@ class Serving:
         if second is not None and second.model is not None:
             try:
                 other = second.model.decide(inputs)
-                second.agreement.decided(same=_bytes(other) == _bytes(output))
+                second.agreement.decided(same=_bytes(heard(kind, other)) == _bytes(heard(kind, output)))
             except SECOND_FAILS as error:
                 second.drop(error)
             else:

@@ -11,17 +11,12 @@ import numpy as np
 from mainstay.domain.alerts import Alert
 from mainstay.domain.changes import Change
 from mainstay.domain.entities import Topology
-from mainstay.domain.incidents import Incident
-from mainstay.domain.outlook import Outlook
+from mainstay.domain.outlook import LEADING, Outlook
 from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import F64, EdgeWindow, MetricBatch, Series
 
-FEATURES = (
-    "odd", "strange", "drift", "alerts", "change", "change_strange", "burn", "burn_slow", "runs_out", "filling",
-    "again", "callee_odd", "callee_strange", "callee_change",
-)  # fmt: skip
-"""What a row holds, in this order; `SAYS` has it in words. Another content is another `VIEW`."""
-VIEW = 2
+FEATURES, VIEW = LEADING.columns, LEADING.version
+"""What a row holds, in this order; `SAYS` has it in words."""
 SAYS: Mapping[str, str] = {
     "odd": "values that are nearly anomalies",
     "strange": "values that stay nearly anomalous",
@@ -301,10 +296,3 @@ def _among(peak: float, seen: int) -> float:
     if not seen:
         return 0.0
     return min(-math.log10(max(-math.expm1(seen * math.log1p(-min(10**-peak, 1 - 1e-12))), 1e-12)), MOST_ODD)
-
-
-def belongs_to(incident: Incident) -> str:
-    """The service that an incident counts for: its first suspect, or where it was seen first."""
-    if incident.suspects:
-        return incident.suspects[0].entity
-    return incident.entities[0] if incident.entities else ""

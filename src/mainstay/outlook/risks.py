@@ -10,6 +10,7 @@ import msgspec
 
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Topology
+from mainstay.domain.incidents import belongs_to
 from mainstay.domain.ledger import Entry
 from mainstay.domain.models import Decision, VersionRef
 from mainstay.domain.outlook import (
@@ -23,7 +24,7 @@ from mainstay.domain.outlook import (
 )  # fmt: skip
 from mainstay.domain.protocols import Models
 from mainstay.domain.signals import F64, Normal
-from mainstay.outlook.leading import FEATURES, SAYS, VIEW, Leading, belongs_to
+from mainstay.outlook.leading import FEATURES, SAYS, VIEW, Leading
 from mainstay.outlook.leading import State as LeadingState
 
 WATCHED_KINDS = frozenset({"service", "database", "queue", "model"})

@@ -123,3 +123,19 @@ def test_judges_learn_from_words_alone_and_what_is_not_fitted_is_never_due():
     assert due(policy, standing(kind="diagnoser", age_ms=99 * DAY_MS), NOW_MS) == []
     assert due(policy, standing(kind="diagnoser", labels=20), NOW_MS)
     assert due(policy, standing(kind="predictions", labels=99, age_ms=99 * DAY_MS), NOW_MS) == []
+
+
+def test_a_predictor_as_shipped_is_tried_every_week_and_a_learned_one_when_it_is_old():
+    def asked(age_days, runs=(), experiment=""):
+        state = standing(age_ms=age_days * DAY_MS, kind="predictor", runs=runs)
+        versions = {name: msgspec.structs.replace(one, experiment=experiment) for name, one in state.versions.items()}
+        return due(Retraining(), msgspec.structs.replace(state, versions=versions), NOW_MS)
+
+    assert asked(6) == []
+    [request] = asked(8)
+    assert (request.kind, request.trigger) == ("predictor", "age")
+    assert request.why == "predictor@3 is as it was shipped: the past may teach it by now"
+    tried = msgspec.structs.replace(new_run(request), status="refused", started_ms=NOW_MS - DAY_MS)
+    assert asked(8, [tried]) == [], "it was tried yesterday"
+    assert asked(8, experiment="experiment-1") == []
+    assert [one.trigger for one in asked(31, experiment="experiment-1")] == ["age"]

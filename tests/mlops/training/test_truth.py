@@ -6,7 +6,7 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from mainstay.domain.incidents import Grouping, Incident
+from mainstay.domain.incidents import Grouping, Incident, Suspect
 from mainstay.domain.ledger import Entry
 from mainstay.domain.models import VersionRef
 from mainstay.domain.training import DatasetQuery
@@ -14,7 +14,7 @@ from mainstay.domain.verdicts import Label, Verdict
 from mainstay.mlops.artefacts import canonical
 from mainstay.mlops.training.cases import Case, accuracy, cases_of, halves, key_of
 from mainstay.mlops.training.dataset import digest_of, snapshot_of
-from mainstay.mlops.training.truth import MARGIN_MS, spans_of
+from mainstay.mlops.training.truth import MARGIN_MS, began, spans_of
 from mainstay.mlops.training.worker import Job, train
 from mainstay.models.catalogue import SHIPPED, defaults_of
 from mainstay.store.control import Control
@@ -215,3 +215,26 @@ def test_keys():
     assert key_of("planner", {"runbook": None}) == ""
     assert key_of("diagnoser", {"suspects": []}) == ""
     assert key_of("correlator", {"action": "hold", "incident": None}) == "hold"
+
+
+def test_what_began_counts_for_its_first_suspect_or_for_whom_people_named(control):
+    suspect = Suspect(entity="service:prod/db", cause="memory", probability=0.7, decided_by=REF)
+    keep(
+        control,
+        incident("INC-1"),
+        incident("INC-2", suspects=(suspect,), opened_ms=AT_MS + 10_000),
+        incident("INC-3", suspects=(suspect,), opened_ms=AT_MS + 20_000),
+        incident("INC-4", status="merged"),
+        incident("INC-5", opened_ms=AT_MS + 30_000),
+        incident("INC-6", alerts=("A-6",)),
+        incident("INC-7", status="open", resolved_ms=None, opened_ms=AT_MS + 40_000),
+        verdicts=[verdict("wrong-cause", "INC-3", target="service:prod/queue"), verdict("not-anomaly", "INC-5")],
+    )
+    found = began(control, AT_MS + 900_000, normal={"A-6"})
+    assert [(one.why, one.entity, one.since_ms - AT_MS) for one in found] == [
+        ("INC-1", "service:prod/a", 5_000),
+        ("INC-2", "service:prod/db", 10_000),
+        ("INC-3", "service:prod/queue", 20_000),
+        ("INC-7", "service:prod/a", 40_000),
+    ]
+    assert found[-1].until_ms == AT_MS + 900_000

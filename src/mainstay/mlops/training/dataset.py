@@ -21,8 +21,8 @@ from mainstay.written import sync_folder, write_whole
 
 MOST_ROWS = 4_000_000
 """A data set holds at most so many, the newest: 24 trials over them take minutes, and they fit in 200 MB."""
-_TIMES = {"points": "at_ns", "edge_windows": "until_ns", "logs": "at_ns"}
-_SUBJECT = {"points": "entity", "edge_windows": "callee", "logs": "entity"}
+_TIMES = {"points": "at_ns", "edge_windows": "until_ns", "logs": "at_ns", "looks": "at_ns"}
+_SUBJECT = {"points": "entity", "edge_windows": "callee", "logs": "entity", "looks": "service"}
 _MS = 1_000_000
 
 

@@ -11,11 +11,14 @@ from mainstay.domain.models import Deployment, ModelKind, ModelVersion
 from mainstay.domain.training import TrainingRequest, TrainingRun, Trigger
 from mainstay.domain.verdicts import Label
 from mainstay.domain.watching import Finding
+from mainstay.mlops.training.foretelling.learning import FITTED
 from mainstay.mlops.training.knobs import KNOBS
 from mainstay.mlops.training.material import TABLES
 from mainstay.settings import Retraining
 
 HOUR_MS = 3_600_000
+FIRST_S = 7 * 86_400
+"""What serves as it was shipped, because nothing has happened yet, is tried to be learned so often."""
 DRIFTS = ("data_drift", "concept_drift")
 
 
@@ -41,7 +44,7 @@ def due(policy: Retraining, standing: Standing, now_ms: int) -> list[TrainingReq
     """
     found = []
     for one in standing.deployments:
-        if one.kind not in KNOBS:
+        if one.kind not in KNOBS and one.kind not in FITTED:
             continue  # nothing of it is fitted here
         last = next((run for run in standing.runs if _is_of(run, one.kind, one.scope)), None)
         if last is not None and (last.status == "running" or now_ms - last.started_ms < policy.cooldown_s * 1000):
@@ -73,6 +76,12 @@ def _by_time(
 ) -> Reason | None:
     if last is not None and last.borrowed_from and last.status == "live":
         return "age", f"it borrows from {last.borrowed_from}: it may have a history of its own by now", (last.id,)
+    version = standing.versions.get(str(live.live))
+    if live.kind in FITTED and policy.age_s and version is not None and not version.experiment:
+        since_s = (now_ms - max(live.since_ms, last.started_ms if last else 0)) / 1000
+        if since_s < FIRST_S:
+            return None
+        return "age", f"{live.live} is as it was shipped: the past may teach it by now", (f"version-{live.live}",)
     age_s = (now_ms - _trained_ms(standing, live, last.started_ms if last else 0)) / 1000
     if policy.every_s and age_s >= policy.every_s:
         return "schedule", f"every {policy.every_s / 86_400:g} days", (f"version-{live.live}",)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mainstay.domain.models import ModelKind
+from mainstay.domain.outlook import LEADING
 from mainstay.domain.signals import F64, I64, Normal, Series
 from mainstay.domain.training import FeatureView
 from mainstay.mlops.training.material import subject_of
@@ -28,8 +29,10 @@ VIEWS: dict[ModelKind, FeatureView] = {
     "correlator": FeatureView(name="correlator", version=1, columns=("inputs",)),
     "diagnoser": FeatureView(name="diagnoser", version=1, columns=("inputs",)),
     "planner": FeatureView(name="planner", version=1, columns=("inputs",)),
+    "predictor": LEADING,
 }
-"""The judges see their frozen inputs whole: the ledger holds them, so online and offline are one document."""
+"""The judges see their frozen inputs whole: the ledger holds them, so online and offline are one document. What the
+predictor looked at is kept row by row."""
 GRAVE = 13  # OpenTelemetry's WARN
 
 Seen = tuple[I64, I64, F64]

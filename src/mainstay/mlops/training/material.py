@@ -21,7 +21,9 @@ from mainstay.domain.signals import F64, I64, U32, EdgeWindow, LogBatch, MetricB
 
 WINDOW_NS = 5_000_000_000
 ROWS_AT_ONCE = 65_536
-TABLES: dict[ModelKind, str] = {"metrics": "points", "entities": "points", "edges": "edge_windows", "logs": "logs"}
+TABLES: dict[ModelKind, str] = {
+    "metrics": "points", "entities": "points", "edges": "edge_windows", "logs": "logs", "predictor": "looks",
+}  # fmt: skip
 """Which table of the telemetry store a kind learns from; the judges learn from the ledger."""
 WARN, ERROR = 13, 17  # OpenTelemetry severity numbers
 

@@ -12,15 +12,16 @@ import pyarrow as pa
 from mainstay.domain.entities import Edge, Entity
 from mainstay.domain.errors import Refused
 from mainstay.domain.models import Deployment, ModelKind, ModelVersion, VersionRef
-from mainstay.domain.training import DatasetQuery, DatasetSnapshot, TrainingRequest
+from mainstay.domain.training import DatasetQuery, DatasetSnapshot, Span, TrainingRequest
 from mainstay.mlops.artefacts import canonical
 from mainstay.mlops.registry import Registry
 from mainstay.mlops.training.cases import Past, cases_of
 from mainstay.mlops.training.dataset import History, digest_of, entities_in, freeze, snapshot, snapshot_of, write_rows
+from mainstay.mlops.training.foretelling.learning import FITTED
 from mainstay.mlops.training.knobs import KNOBS, checked
 from mainstay.mlops.training.material import TABLES
 from mainstay.mlops.training.peers import Profile, nearest
-from mainstay.mlops.training.truth import Trouble, spans_of
+from mainstay.mlops.training.truth import Trouble, began, spans_of
 from mainstay.mlops.training.worker import JOB, ROWS, Job
 from mainstay.written import write_whole
 
@@ -112,13 +113,16 @@ class Prepares:
         )
 
     def _made(self, request: TrainingRequest) -> tuple[Job, pa.Table]:
-        if request.kind not in KNOBS:
+        if request.kind not in KNOBS and request.kind not in FITTED:
             raise Refused(f"{request.kind} has no parameters that could be fitted to data")
         checked(request.kind, request.knobs)
         champion = self.champion(request)
         until_ms = request.until_ms or request.at_ms
         query = DatasetQuery(kind=request.kind, scope=request.scope, since_ms=request.since_ms, until_ms=until_ms)
-        if request.kind in TABLES:
+        if request.kind in FITTED:
+            taken, rows = self._looked(request, query)
+            unjudged: tuple[Span, ...] = ()
+        elif request.kind in TABLES:
             faults, unjudged = spans_of(self._control, until_ms, self._normal(request.rests_on))
             entities = entities_in(request.scope, self._control.entities())
             query = msgspec.structs.replace(query, entities=entities, excluded=unjudged, faults=faults)
@@ -142,6 +146,13 @@ class Prepares:
             pages_per_week=self._pages_per_week,
         )
         return job, rows
+
+    def _looked(self, request: TrainingRequest, query: DatasetQuery) -> tuple[DatasetSnapshot, pa.Table]:
+        """Looks at services, and the incidents that began."""
+        if request.scope != "*":
+            raise Refused(f"one {request.kind} serves everything: train it with scope *, not {request.scope[:80]}")
+        faults = began(self._control, query.until_ms, self._normal(request.rests_on))
+        return snapshot(self._history, msgspec.structs.replace(query, faults=faults))
 
     def _judged(self, query: DatasetQuery) -> tuple[DatasetSnapshot, pa.Table]:
         """Decisions that were judged, each as one document."""

@@ -23,7 +23,7 @@ from mainstay.domain.protocols import Clock
 from mainstay.domain.training import Experiment, RunStage, RunStatus, TrainingRequest, TrainingRun
 from mainstay.mlops.registry import Registry
 from mainstay.mlops.training.features import VIEWS
-from mainstay.mlops.training.knobs import is_standard
+from mainstay.mlops.training.knobs import KNOBS, is_standard
 from mainstay.mlops.training.preparing import Prepares
 from mainstay.mlops.training.quality import TOO_FEW
 from mainstay.mlops.training.worker import JOB, RESULT, ROWS, Job, Result
@@ -142,6 +142,12 @@ class Runs:
             return ""  # it was validated where it comes from; the gates judge it here
         found = self._experiment_of(run).validation
         old, new = found["champion"]["loss"], found["challenger"]["loss"]
+        baseline = found.get("baseline")
+        if baseline is not None and new >= baseline["loss"]:
+            says = (
+                f"{run.version} is no better than the plain baseline: loss {new:.3f}, that one {baseline['loss']:.3f}"
+            )
+            return self._end(run, "refused", says)
         if new > old and not run.request.knobs:  # what a person set by hand is the gates' to judge
             says = (
                 f"{run.version} is worse than {run.champion} on data that no trial saw: loss {new:.3f}, was {old:.3f}"
@@ -156,10 +162,8 @@ class Runs:
     async def _shadow(self, run: TrainingRun) -> str:
         version = self._version(run)
         if await self._hands.rollouts.standing(run) is None:
-            shipped = defaults_of(version.algorithm)
             champion = self._hands.registry.version(version.parent) if version.parent else version
-            is_usual = is_standard(version.kind, shipped, version.parameters) and _is_same_recipe(version, champion)
-            standard = is_usual and not run.request.knobs
+            standard = _is_usual(version, champion) and not run.request.knobs
             await self._hands.rollouts.start(run, self._evidence(run), is_standard=standard)
         for _ in range(POLLS):
             found = await self._hands.rollouts.standing(run)
@@ -313,6 +317,13 @@ def new_run(request: TrainingRequest) -> TrainingRun:
         id=request.id.replace("request", "training", 1), request=request, started_ms=request.at_ms,
         updated_ms=request.at_ms,
     )  # fmt: skip
+
+
+def _is_usual(version: ModelVersion, champion: ModelVersion) -> bool:
+    """It differs from what is shipped by factors within their ranges; what is fitted whole has none."""
+    if version.kind not in KNOBS or not _is_same_recipe(version, champion):
+        return False
+    return is_standard(version.kind, defaults_of(version.algorithm), version.parameters)
 
 
 def _is_same_recipe(version: ModelVersion, champion: ModelVersion) -> bool:

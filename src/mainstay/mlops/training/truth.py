@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from mainstay.domain.alerts import Alert
-from mainstay.domain.incidents import Incident, IncidentStatus
+from mainstay.domain.incidents import Incident, IncidentStatus, belongs_to
 from mainstay.domain.training import Span
 from mainstay.domain.verdicts import Verdict
 
@@ -54,6 +54,26 @@ def spans_of(past: Trouble, now_ms: int, normal: Collection[str] = ()) -> tuple[
         (faults if is_confirmed else unjudged).extend(_spans(incident, now_ms))
     faults += [_missed(v) for v in verdicts if v.kind == "missed"]
     return _sorted(faults), _sorted(unjudged)
+
+
+def began(past: Trouble, now_ms: int, normal: Collection[str] = ()) -> tuple[Span, ...]:
+    """Incidents by the entity that each counts for, from when it opened: what a predictor should have foretold.
+
+    Not those that people called no anomaly, were merged into others, or consist of a change of character. Where people
+    named another cause, it counts for that one.
+    """
+    verdicts = past.verdicts(limit=MOST)
+    denied = {v.subject for v in verdicts if v.kind in _DENIES}
+    named = {v.subject: v.target for v in verdicts if v.kind == "wrong-cause" and v.target}
+    found = []
+    for incident in past.incidents(limit=MOST):
+        alerts = [grouping.alert for grouping in incident.groupings]
+        is_normal = alerts and all(alert in normal or alert in denied for alert in alerts)
+        entity = named.get(incident.id) or belongs_to(incident)
+        if entity and incident.status != "merged" and incident.id not in denied and not is_normal:
+            until_ms = max(incident.resolved_ms or now_ms, incident.opened_ms)
+            found.append(Span(entity=entity, since_ms=incident.opened_ms, until_ms=until_ms, why=incident.id))
+    return _sorted(found)
 
 
 def _spans(incident: Incident, now_ms: int) -> list[Span]:

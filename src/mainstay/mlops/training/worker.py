@@ -22,6 +22,8 @@ from mainstay.mlops.training.cases import Case, accuracy
 from mainstay.mlops.training.dataset import read_rows
 from mainstay.mlops.training.faults import Fault, confirmed, injected, put_in
 from mainstay.mlops.training.features import features_of
+from mainstay.mlops.training.foretelling.judging import foretold
+from mainstay.mlops.training.foretelling.learning import FITTED
 from mainstay.mlops.training.knobs import turned
 from mainstay.mlops.training.material import TABLES, Material, material_of
 from mainstay.mlops.training.quality import report
@@ -77,7 +79,24 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
 
 def train(job: Job, rows: pa.Table) -> Result:
     """Look at the data, search, and hold the best against the version that serves on data that no trial saw."""
+    if job.kind in FITTED:
+        return _foretold(job, rows)
     return _detector(job, rows) if job.kind in TABLES else _judge(job, rows)
+
+
+def _foretold(job: Job, rows: pa.Table) -> Result:
+    quality, trials, parameters, validation = foretold(job.algorithm, job.parameters, job.snapshot, rows)
+    if not quality.passed:
+        return Result(quality=quality)
+    labels = {"verdict": int(quality.figures["incidents"]), "injected": 0}
+    return Result(
+        quality=quality,
+        trials=tuple(trials),
+        best=trials[0].number,
+        parameters=parameters,
+        validation=validation,
+        labels=labels,
+    )
 
 
 def _detector(job: Job, rows: pa.Table) -> Result:
