@@ -43,6 +43,15 @@ def test_half_an_hour_of_400_normal_series_is_silent(seed):
     assert told == []
 
 
+@pytest.mark.parametrize(("z_least", "least", "most"), [(3.0, 0, 5), (0.1, 50, 10_000)])
+def test_nothing_nearer_than_its_least_distance_is_outside_whatever_its_tail_says(z_least, least, most):
+    loud = {"p_fire": 0.5, "rel": 1e-4, "abs": 0.0, "abs_s": 0.0, "abs_bytes": 0.0, "persist_s": 0.1}
+    rules = [{**rule, **loud, "z_least": z_least} for rule in RobustSeason.DEFAULTS["rules"]]
+    detector = RobustSeason({"rules": rules})
+    told = sum(len(detector.score(normal).transitions) for normal in Metrics(count=60, seed=1).batches(200))
+    assert least <= told <= most
+
+
 FAULTS = [
     ("service.latency.p95", "ms", 60.0, 0.4, 600.0, "latency", "major"),
     ("service.latency.p95", "ms", 60.0, 0.3, 260.0, "latency", "minor"),

@@ -22,12 +22,12 @@ from mainstay.lab.operate.changes import utc_text
 MODEL: Final = "metrics"
 WORSE: dict[str, dict[str, float]] = {
     "deaf": {"rel": 1e6},
-    "trigger-happy": {"p_fire": 1e5, "rel": 1e-4, "persist_s": 1e-2, "tau_s": 0.02},
+    "trigger-happy": {"p_fire": 1e5, "z_least": 0.1, "rel": 1e-4, "persist_s": 1e-2, "tau_s": 0.1},
     "missing": {"rel": 2.0},
-    "noisy": {"p_fire": 1e5, "rel": 0.1, "persist_s": 1e-2, "tau_s": 0.1},
+    "noisy": {"p_fire": 100.0, "z_least": 0.5, "rel": 0.1, "persist_s": 1e-2},
 }
 """By variant: what is set by hand; each run prints what it measured of it. Deafness is floors that nothing reaches;
-noise is a level that forgets within a minute and believes what it sees next."""
+noise is a band of less than three standard deviations."""
 LOUD = ("trigger-happy", "noisy")
 """Where these run, every trouble is critical, for champion and challenger: no page budget holds back what is critical,
 so only the canary can."""

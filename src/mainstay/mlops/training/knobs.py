@@ -34,6 +34,7 @@ _METRICS = (
     Knob("rel", 0.6, 1.8, ("rel", "abs", "abs_s", "abs_bytes")),
     Knob("tau_s", 0.25, 4.0, ("tau_s",)),  # half-life of the level
     Knob("persist_s", 0.5, 3.0, ("persist_s",)),
+    Knob("z_least", 1.0, 1.0, ("z_least",)),  # set by hand, never searched
 )
 _ENTITIES = (
     Knob("p_fire", 0.02, 20.0, ("p_fire",)),

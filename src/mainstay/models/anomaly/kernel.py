@@ -8,7 +8,8 @@ m the expected value, σ = 1.2533 · scale (the normal law's ratio of standard t
 - tail: peaks over threshold u = 3, a generalised Pareto tail of fixed shape ξ = 0.1, rate π and mean excess β learned:
   p(z) = π(1 + ξ(z − u)/β)^(−1/ξ) (after Siffer et al., "Anomaly Detection in Streams with Extreme Value Theory",
   KDD 2017).
-- outside: beyond both what is rare (p < p_fire) and what matters in practice (relative and absolute floor).
+- outside: beyond both what is rare (p < p_fire, never nearer than z_least σ) and what matters in practice (relative and
+  absolute floor).
 - the score of every sample is not this p but that of `records`: it does not ask what matters, nor whether it lasts.
 """
 
@@ -56,14 +57,14 @@ def _tail(z: float, rate: float, mean: float) -> Any:
 def _critical(p: float, rate: float, mean: float) -> Any:
     """The z beyond which the tail holds less than p."""
     if p >= rate:
-        return U
+        return U * math.log(p) / math.log(rate)
     return U + mean / XI * ((p / rate) ** (-XI) - 1.0)
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
 def _band(s: Any, rule: Any, sigma: float, least: float) -> float:
     """Half the width of what is expected."""
-    return float(max(_critical(rule.p_fire, s.tail_rate, s.tail_mean) * sigma, least))
+    return float(max(max(_critical(rule.p_fire, s.tail_rate, s.tail_mean), rule.z_least) * sigma, least))
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -84,7 +85,7 @@ def _look(s: Any, rule: Any, sample: tuple[int, float], view: tuple[float, float
     now, drift = x - s.slow - added, _drift(s, rule, x, added)
     d, ease = x - m, 0.7 if s.firing > 0 else 1.0
     is_now = at_ns // SECOND % BAND_EVERY_S < 2
-    w, exact = wide * max(U * sigma, least), -1.0  # the least that it can be; what it is, once that is needed
+    w, exact = wide * max(rule.z_least * sigma, least), -1.0  # at least; what it is, once needed
     if is_now or abs(d) > ease * w:
         w = exact = wide * _band(s, rule, sigma, least)
         if s.ways & SEASONAL and abs(d) > ease * w and abs(now) <= w:  # not as just now, but as usual at this hour
@@ -106,7 +107,7 @@ def _look(s: Any, rule: Any, sample: tuple[int, float], view: tuple[float, float
 def _is_calm(s: Any, rule: Any, x: float, view: tuple[float, float, float, float]) -> bool:
     """Surely no channel sees it and nothing goes on: less is asked than `_look` does, never more is let pass."""
     m, added, least, _ = view
-    if s.run > 0 or s.firing > 0 or abs(x - m) > max(U * (1.2533 * s.scale), least):
+    if s.run > 0 or s.firing > 0 or abs(x - m) > max(rule.z_least * (1.2533 * s.scale), least):
         return False
     if s.limit > 0.0 and rule.near > 0.0 and x >= rule.near * s.limit:
         return False

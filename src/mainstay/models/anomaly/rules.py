@@ -22,6 +22,7 @@ _FIELDS = (
     "rel",
     "abs",
     "p_fire",
+    "z_least",
     "tau_s",
     "slow_s",
     "season_s",
@@ -50,6 +51,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         rel: A deviation below this share of the expected value is never an anomaly, nor one below …
         abs, abs_s, abs_bytes: … this much: in the metric's own unit (a share: 1 = 100 %), in seconds, in bytes.
         p_fire: Chance of one sample this strange in normal operation, below which it is outside.
+        z_least: Nearer to the level than so many standard deviations nothing is, whatever its tail says.
         severity: Of an ordinary deviation; `strong` once three samples in a row are `strong_ratio` times the expected
             value (or its inverse), or at `near` of the limit.
         near, above: Shares of the limit (of the `.limit` series beside it; a share or percentage has 1 or 100): nearly
@@ -79,6 +81,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     above: float = 0.0
     exhausts: bool = False
     p_fire: float = 1e-3
+    z_least: float = 3.0
     tau_s: float = 600.0
     slow_s: float = 86_400.0
     season_s: float = 259_200.0
