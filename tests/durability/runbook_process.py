@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -92,13 +93,9 @@ def made(scenario: str):
 
 
 def life(folder: Path, scenario: str, last: int) -> None:
-    """One process: prepare what is not there yet, run (or resume) the plan to its end, or be killed."""
+    """One process: run (or resume) the plan to its end, or be killed."""
     logging.disable(logging.CRITICAL)
     world, killer = World(folder), Killer(last)
-    wished = made(scenario)
-    if world.control.plan(wished.id) is None:
-        world.keep(wished)
-        world.approvals.approve(wished.id, ADA, wished.digest)
     world.control = Watched(world.control, killer, "save_plan", "save_step", "use_approval")
     world.approvals._control = world.control
     world.actions["command"] = WatchedAction(world.actions["command"], killer)
@@ -112,13 +109,13 @@ def life(folder: Path, scenario: str, last: int) -> None:
         killer.moment()
 
     world.submit = submit
-    asyncio.run(to_the_end(world, wished.id))
+    asyncio.run(to_the_end(world))
 
 
-async def to_the_end(world: World, plan_id: str) -> None:
+async def to_the_end(world: World) -> None:
     executor = world.executor()
     await executor.open()
-    await executor.result(plan_id)
+    await executor.result("PLAN-1")
     os._exit(0)
 
 
@@ -150,9 +147,18 @@ def outcome(folder: Path) -> dict:
     }
 
 
+def begun(folder: Path, scenario: str) -> None:
+    """The plan, approved: made once, copied for each point."""
+    folder.mkdir()
+    world, wished = World(folder), made(scenario)
+    world.keep(wished)
+    world.approvals.approve(wished.id, ADA, wished.digest)
+    world.control.close()
+
+
 def at_point(folder: Path, scenario: str, point: int) -> None:
     """Killed at one moment, resumed, and what is true then."""
-    folder.mkdir()
+    shutil.copytree(folder.parent / "begun", folder)
     first = forked(folder, scenario, point)
     second = forked(folder, scenario, -1) if first == KILLED else None
     found = {"point": point, "first": first, "second": second, **outcome(folder)}
@@ -161,6 +167,7 @@ def at_point(folder: Path, scenario: str, point: int) -> None:
 
 def main() -> None:
     root, scenario = Path(sys.argv[1]), sys.argv[2]
+    begun(root / "begun", scenario)
     for start in range(1, MOST_POINTS, AT_ONCE):
         points = range(start, start + AT_ONCE)
         children = []

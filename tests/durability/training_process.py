@@ -28,6 +28,8 @@ WITH_WORKER = 8
 """Up to this moment the worker really works in each life; later ones find the files that it left in the whole run."""
 KILLED = -signal.SIGKILL
 RUN = "training-edges-1"
+TRIALS = 4
+"""Few: how the search goes is not what is asked here."""
 
 
 class Killer:
@@ -76,7 +78,7 @@ def life(folder: Path, last: int) -> None:
     """One process: begin the run, or take it up, and go to its end, or be killed."""
     logging.disable(logging.CRITICAL)
     world, killer = World(folder), Killer(last)
-    world.asked()
+    world.asked(trials=TRIALS)
     world.store = Watched(world.store, killer, "save")
     world.registry = Watched(world.registry, killer, "register")
     world.prepares = Watched(world.prepares, killer, "job")
@@ -140,7 +142,7 @@ def at_moment(root: Path, moment: int) -> None:
 def main() -> None:
     root = Path(sys.argv[1])
     world = World(root / "begun")
-    world.asked()
+    world.asked(trials=TRIALS)
     world.close()
     shutil.copytree(root / "begun", root / "whole")
     assert forked(root / "whole", -1) == 0

@@ -11,12 +11,14 @@ from mainstay.lab.fault import KINDS, Truth
 from mainstay.lab.shop import read_shop
 
 
-def test_every_kind_as_often_as_any_other():
-    possible = set(KINDS) - {"model-degrades"}  # this shop serves no model
-    drawn = draw_kinds(read_shop("default"), 2 * len(possible), random.Random(1))
+@pytest.mark.parametrize(("shop", "impossible"), [("default", {"model-degrades"}), ("lending", set())])
+def test_every_kind_as_often_as_any_other(shop, impossible):
+    """A shop that serves no model has none that could degrade."""
+    possible = set(KINDS) - impossible
+    drawn = draw_kinds(read_shop(shop), 2 * len(possible), random.Random(1))
     assert Counter(drawn) == dict.fromkeys(possible, 2)
-    assert drawn != draw_kinds(read_shop("default"), 2 * len(possible), random.Random(2))
-    assert drawn == draw_kinds(read_shop("default"), 2 * len(possible), random.Random(1))
+    assert drawn != draw_kinds(read_shop(shop), 2 * len(possible), random.Random(2))
+    assert drawn == draw_kinds(read_shop(shop), 2 * len(possible), random.Random(1))
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import httpx
 import msgspec
 import pytest
 from tests.api.conftest import Client
@@ -117,6 +118,23 @@ def test_what_is_due_begins_by_itself_and_what_was_cut_off_is_taken_up(platform)
     assert (due.request.trigger, due.request.by) == ("verdicts", "mainstay")
     assert due.says == "needs 30 labels, has 0"
     assert platform.training.due() == [], "answered"
+
+
+def test_knobs_that_a_person_sets_are_taken_over_the_api_and_the_run_has_them(platform):
+    headers = {"Authorization": f"Bearer {platform.new_admin_token}"}
+    transport = httpx.ASGITransport(app=create_app(platform))
+
+    async def go():
+        await platform.open_runs()
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080", headers=headers) as client:
+            answer = await client.post("/api/v1/models/edges/train", json={"knobs": {"ratio": 2}})
+        ended = await until_ended(platform, answer.json()["id"])
+        await platform.stop_async()
+        return answer.status_code, ended
+
+    status, ended = asyncio.run(go())
+    assert (status, ended.request.knobs, ended.request.by) == (202, {"ratio": 2.0}, "admin")
+    assert (ended.status, ended.says.startswith("no edges data in scope *")) == ("refused", True)
 
 
 def test_over_the_api(platform):

@@ -23,6 +23,15 @@ def world(tmp_path):
     made.close()
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A world in which one training went all the way, with the work done by the real process."""
+    made = World(tmp_path_factory.mktemp("trained") / "w")
+    assert walk(made, made.asked()) == "live"
+    yield made
+    made.close()
+
+
 def walk(world, run):
     return asyncio.run(world.runs().run(run.id, plainly))
 
@@ -46,10 +55,9 @@ def premade(world, run, loss=0.1, champion=0.3, validated=0.1, problems=()):
     write_whole(folder / RESULT, canonical(msgspec.to_builtins(result)))
 
 
-def test_a_training_makes_a_version_and_takes_it_live(world):
-    run = world.asked()
-    assert walk(world, run) == "live"
-    done = world.run(run.id)
+def test_a_training_makes_a_version_and_takes_it_live(trained):
+    world = trained
+    run = done = world.run("training-edges-1")
     assert set(done.reached) == {"prepared", "trained", "validated", "shadow", "canary", "live"}
     assert (done.champion, done.version) == (VersionRef("edges", 1), VersionRef("edges", 2))
     version = world.registry.version(done.version)
@@ -72,17 +80,14 @@ def test_a_training_makes_a_version_and_takes_it_live(world):
     assert world.control.verify_ledger().first_bad is None
 
 
-def test_training_twice_from_one_snapshot_with_one_seed_gives_the_same_artefact(tmp_path):
+def test_training_twice_from_one_snapshot_with_one_seed_gives_the_same_artefact(trained, world):
+    walk(world, world.asked())
     found = []
-    for name in ("one", "two"):
-        world = World(tmp_path / name)
-        run = world.asked()
-        walk(world, run)
-        done = world.run(run.id)
-        folder = world.folder / "training" / run.id
+    for one in (trained, world):
+        done = one.run("training-edges-1")
+        folder = one.folder / "training" / done.id
         job = msgspec.json.decode((folder / JOB).read_bytes(), type=Job)
         found.append((job.snapshot.digest, done.artefact, (folder / RESULT).read_bytes()))
-        world.close()
     assert found[0] == found[1]
     assert len(found[0][1]) == 64
 
