@@ -162,7 +162,9 @@ def lives(pid):
 def test_a_child_that_ends_and_leaves_its_output_open_is_no_success_and_holds_nothing_up(tmp_path, is_of_the_group):
     """Nobody can say what the one in the background still does: it is killed with its group, or else not waited for."""
     group = "" if is_of_the_group else "setsid "
-    code = f"{group}sh -c 'echo $$ > {tmp_path}/pid; exec sleep 30' & until test -s {tmp_path}/pid; do :; done; echo done"
+    code = (
+        f"{group}sh -c 'echo $$ > {tmp_path}/pid; exec sleep 30' & until test -s {tmp_path}/pid; do :; done; echo done"
+    )
     result = done(shell(code), {"command": "sh", "verb": "go"}, timeout_s=1.5)
     child = int((tmp_path / "pid").read_text())
     assert not result.is_done
