@@ -6,7 +6,7 @@ objects (streams, resources) appear once per label set.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -65,13 +65,36 @@ class HistogramPoint:
 class StreamKeys:
     """The bytes by which streams are known before anybody has read them: stream i is `data[start[i]:end[i]]`.
 
-    `hash` finds them quickly and means nothing by itself: who finds something compares the bytes.
+    `hash` finds them quickly and means nothing by itself: who finds something compares the bytes. `words` is there
+    where these bytes are labels and nothing else (a gauge without unit and resource, as Prometheus sends): it takes
+    `data`, starts and ends, and says where their words stand.
     """
 
     data: bytes
     start: I64
     end: I64
     hash: U64
+    words: Callable[[bytes, I64, I64], Words] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Label sets that nobody has made texts of: those of set i are `place[first[i]:first[i+1]]`, by rising names.
+
+    `place` is i64[n, 4]: where in `data` a label's name begins and ends, and its value. All are UTF-8, no name is empty
+    or comes twice in a set, and each set has a metric's name (`__name__`).
+    """
+
+    data: bytes
+    first: I64
+    place: I64
+
+    def __len__(self) -> int:
+        return len(self.first) - 1
+
+    def text(self, label: int, column: int) -> str:
+        """The name (column 0) or the value (2) of a label."""
+        return self.data[self.place[label, column] : self.place[label, column + 1]].decode()
 
 
 @dataclass(frozen=True, slots=True)

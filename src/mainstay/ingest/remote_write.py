@@ -41,7 +41,7 @@ def decode(body: bytes, received_ns: int = 0) -> Decoded:
     start, end, hashes, stream, at_ns, bits = found
     if not len(stream):
         return gate.sign(Decoded())
-    keys = StreamKeys(body, start, end, hashes)
+    keys = StreamKeys(body, start, end, hashes, readers.words)
     nothing = np.zeros(len(stream), np.int64)
     return gate.sign(
         Decoded(metrics=RawMetrics(LabelSets(keys), stream, nothing, at_ns, bits.view(np.float64), keys=keys))

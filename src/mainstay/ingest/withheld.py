@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mainstay.domain.errors import BadInput
-from mainstay.domain.signals import U32, Decoded, RawMetrics, StreamKeys
+from mainstay.domain.signals import U32, Decoded, RawMetrics
 
 SOURCE = "withheld"
 Flags = npt.NDArray[np.bool_]
@@ -91,7 +91,7 @@ def _kept(raw: RawMetrics, keep: Flags) -> RawMetrics:
     keys = raw.keys
     if keys is not None:
         keyed = used[used < len(keys.start)]
-        keys = StreamKeys(keys.data, keys.start[keyed], keys.end[keyed], keys.hash[keyed])
+        keys = replace(keys, start=keys.start[keyed], end=keys.end[keyed], hash=keys.hash[keyed])
     return RawMetrics(
         streams=Chosen(raw.streams, used),
         stream=stream,

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mainstay.domain.signals import I64
+from mainstay.domain.signals import I64, Words
 from mainstay.ingest.columnar import entries, logs, metrics, remote_write, streams, traces
 from mainstay.ingest.columnar.ready import bytes_of
 from mainstay.ingest.limits import EARLIEST_NS, MOST_ITEMS
@@ -31,6 +31,10 @@ class Readers:
         earliest_ms, latest_ms = EARLIEST_NS // MILLISECOND, latest_ns // MILLISECOND
         found = remote_write.read(bytes_of(body), self._key, earliest_ms, latest_ms, MOST_ITEMS)
         return found[1:] if found[0] else None
+
+    def words(self, body: bytes, start: I64, end: I64) -> Words:
+        """Where the words of label sets stand that `remote_write` found."""
+        return Words(body, *remote_write.words(bytes_of(body), start, end))
 
     def metrics(self, body: bytes | memoryview, latest_ns: int) -> tuple[Any, ...] | None:
         """(samples, histograms, metrics, owner, places, resources, scopes)."""
@@ -61,7 +65,8 @@ class Readers:
 
     def warm(self) -> None:
         """Compile everything."""
-        self.remote_write(b"", 0)
+        start, end, *_ = self.remote_write(b"", 0) or (np.zeros(0, np.int64), np.zeros(0, np.int64))
+        self.words(b"", start, end)
         self.logs(b"", 0)
         self.traces(b"", 0)
         (rows, bits), _, kinds, owner, places, *_ = self.metrics(b"", 0) or ((), (), (), (), ())

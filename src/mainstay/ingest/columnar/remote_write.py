@@ -75,6 +75,33 @@ def read(data: Any, key: Any, earliest_ms: Any, latest_ms: Any, most: Any) -> An
 
 
 @nb.njit(cache=True, nogil=True)
+def words(data: Any, start: Any, end: Any) -> Any:
+    """(first, place), as `domain.signals.Words` has them, of label sets that `read` found to be usual."""
+    first = np.zeros(len(start) + 1, np.int64)
+    for one in range(len(start)):
+        first[one + 1] = first[one] + _labels_in(data, start[one], end[one])
+    place = np.empty((first[len(start)], 4), np.int64)
+    for one in range(len(start)):
+        at = start[one]
+        for label in range(first[one], first[one + 1]):
+            _, at = varint(data, at + 1, end[one])
+            place[label, 0], place[label, 1], at = _text(data, at, end[one], NAME_TAG, MOST_NAME, True)
+            place[label, 2], place[label, 3], at = _text(data, at, end[one], LABEL_VALUE_TAG, MOST_VALUE, True)
+    return first, place
+
+
+@nb.njit(cache=True, nogil=True)
+def _labels_in(data: Any, at: Any, end: Any) -> Any:
+    """How many labels there are."""
+    count = 0
+    while at < end:
+        length, at = varint(data, at + 1, end)
+        at += np.int64(length)
+        count += 1
+    return count
+
+
+@nb.njit(cache=True, nogil=True)
 def _count(data: Any, end: Any, most: Any) -> Any:
     """How many series there are, up to one too many; fewer when the body is cut off (the caller finds out where)."""
     series: Any = 0

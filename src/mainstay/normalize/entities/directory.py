@@ -68,6 +68,10 @@ class Directory:
             self._learn(entity, attributes)
         return entity, spent
 
+    def is_unplaced(self, entity: str) -> bool:
+        """Whether this is where label sets are that no rule places."""
+        return self.entities[entity].kind == "unplaced"
+
     def heard(self, entity: str, labels: Labels) -> None:
         """Take up what a sender says of itself (version, host), when that changed."""
         if self._heard_as.get(entity) != labels:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from mainstay.domain.entities import Labels
-from mainstay.domain.signals import Stream
+from mainstay.domain.series import encoded
+from mainstay.domain.signals import I64, Stream
 from mainstay.normalize.entities.directory import Directory
 from mainstay.normalize.masking import mask_to
 from mainstay.normalize.memo import Memo
@@ -47,6 +51,36 @@ class Identified(NamedTuple):
     labels: Labels
 
 
+@dataclass(frozen=True, slots=True)
+class Met:
+    """Streams that are met for the first time, as columns.
+
+    Args:
+        entities, names: What there is; neither holds more than these streams have, in the order in which they came.
+        entity, named: i64[n], places in these.
+        labels: Of each stream's series, as `domain.series.encoded` writes them.
+    """
+
+    entities: Sequence[str]
+    entity: I64
+    names: Sequence[Named]
+    named: I64
+    labels: Sequence[bytes]
+
+    @classmethod
+    def of(cls, found: Sequence[Identified]) -> Met:
+        """Streams that were read one by one."""
+        entities: dict[str, int] = {}
+        names: dict[Named, int] = {}
+        return cls(
+            entity=np.array([entities.setdefault(one.entity, len(entities)) for one in found], np.int64),
+            named=np.array([names.setdefault(one.named, len(names)) for one in found], np.int64),
+            labels=[encoded(one.labels) for one in found],
+            entities=list(entities),
+            names=list(names),
+        )
+
+
 class Identity:
     """Reads streams; what it found out of a word it remembers as long as there is room."""
 
@@ -67,11 +101,16 @@ class Identity:
     def _named(self, stream: Stream, *, is_histogram: bool) -> Named:
         name = stream.name
         is_bucket = name.endswith("_bucket") and any(label == "le" for label, _ in stream.labels)
-        said = Said(name, stream.unit, stream.kind, stream.temporality, bool(stream.resource), is_bucket, is_histogram)
+        return self.named(
+            Said(name, stream.unit, stream.kind, stream.temporality, bool(stream.resource), is_bucket, is_histogram)
+        )
+
+    def named(self, said: Said) -> Named:
+        """How samples of a metric are read, and what its series are called."""
         named = self._names.get(said)
         if named is None:
             named = named_by(said)
-            self._names.put(said, named, 8 * (len(name) + len(said.unit)))
+            self._names.put(said, named, 8 * (len(said.name) + len(said.unit)))
         return named
 
     def _labels(self, stream: Stream, spent: frozenset[str]) -> Labels:
@@ -80,7 +119,7 @@ class Identity:
         own: Sequence[tuple[str, str]]
         if not stream.resource:
             own = [pair for pair in stream.labels if pair[0] not in spent and pair[0] != "le"]
-            if any([pair[0] in copies and self._pair(pair)[1] for pair in own]):  # noqa: C419 - a list is quicker
+            if any([pair[0] in copies and self.pair(pair)[1] for pair in own]):  # noqa: C419 - a list is quicker
                 own = [pair for pair in own if pair[0] not in copies]
         else:
             own, said = [pair for pair in stream.labels if pair[0] != "le"], dict(stream.resource)
@@ -88,11 +127,11 @@ class Identity:
             copy = next(stable, None)
             if copy:
                 own = [*(pair for pair in own if pair[0] != copy), (copy, said[copy])]
-        kept = [pair if _is_plain(pair) else self._pair(pair)[0] for pair in own[:MAX_LABELS]]
+        kept = [pair if _is_plain(pair) else self.pair(pair)[0] for pair in own[:MAX_LABELS]]
         kept.sort()
         return tuple(kept)
 
-    def _pair(self, pair: tuple[str, str]) -> tuple[tuple[str, str], bool]:
+    def pair(self, pair: tuple[str, str]) -> tuple[tuple[str, str], bool]:
         """A label without secrets, and whether its value is drawn anew at each start."""
         found = self._pairs.get(pair)
         if found is None:

@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from mainstay.domain.series import encoded
 from mainstay.domain.signals import I64, U64, RawMetrics, Stream, StreamKeys
 from mainstay.normalize.entities.directory import Directory
+from mainstay.normalize.metrics.census import Census, Read
 from mainstay.normalize.metrics.digests import Digests, digests_of
-from mainstay.normalize.metrics.identity import Identified, Identity
-from mainstay.normalize.metrics.naming import BUCKET, COUNT
+from mainstay.normalize.metrics.identity import Identity, Met
+from mainstay.normalize.metrics.naming import BUCKET, COUNT, Named
 from mainstay.normalize.metrics.series import NO_SLOT, SeriesTable
 from mainstay.normalize.metrics.sightings import NO_ROOM, UNSEEN, Sightings
 
@@ -35,6 +35,7 @@ class Streams:
     def __init__(self, directory: Directory, series: SeriesTable) -> None:
         self.series = series
         self._identity = Identity(directory)
+        self._census = Census(directory, self._identity)
         self._known = Digests(WORDS)  # a stream's own words are not kept
         self._seen = Sightings()
         self._groups = Digests(WORDS)
@@ -67,8 +68,31 @@ class Streams:
         self.series.refused += int(np.count_nonzero(numbers == NO_ROOM))
         unseen = np.flatnonzero(numbers == UNSEEN)
         if len(unseen):
-            numbers[unseen] = self._of([streams[at] for at in unseen.tolist()])
+            found = self._by_words(streams, keys, unseen)
+            numbers[unseen] = self._of([streams[at] for at in unseen.tolist()]) if found is None else found
             self._seen.put(keys, unseen, numbers[unseen])
+        return numbers
+
+    def _by_words(self, streams: Sequence[Stream], keys: StreamKeys, which: I64) -> I64 | None:
+        """As `_of`, from where the words of labels stand; None when each stream has to be read by itself."""
+        if keys.words is None:
+            return None
+        digests = self._census.digests(keys.words(keys.data, keys.start[which], keys.end[which]), DIGEST)
+        numbers = self._known.find(digests)
+        new = np.flatnonzero(numbers < 0)
+        if not len(new):
+            return numbers
+        if self._room < len(new) or len(np.unique(digests[new, 0])) < len(new):
+            return None
+        places = which[new]
+
+        def read(at: int) -> Stream:
+            return streams[int(places[at])]
+
+        met = self._census.of(keys.words(keys.data, keys.start[places], keys.end[places]), read)
+        if met is None:
+            return None
+        numbers[new] = self._take_in(read, met, digests[new])
         return numbers
 
     def of(self, stream: Stream, *, is_histogram: bool = False) -> int:
@@ -91,7 +115,7 @@ class Streams:
                 numbers[at] = self._of([streams[at]], is_histogram=is_histogram)[0]
         elif len(new):
             found = [self._identity.of(streams[at], is_histogram=is_histogram) for at in new.tolist()]
-            numbers[new] = self._take_in([streams[at] for at in new.tolist()], found, digests[new])
+            numbers[new] = self._take_in(lambda at: streams[int(new[at])], Met.of(found), digests[new])
         return numbers
 
     @property
@@ -99,47 +123,47 @@ class Streams:
         """How many streams there may be beside those that are known."""
         return STREAMS_PER_SERIES * self.series.most - len(self._known)
 
-    def _take_in(self, streams: Sequence[Stream], found: Sequence[Identified], digests: U64) -> I64:
+    def _take_in(self, read: Read, met: Met, digests: U64) -> I64:
         """Numbers for streams that are met for the first time, and their series."""
         refused = self.series.refused
-        slots, entity, starts = self._slots(found)
-        fits = np.maximum.reduceat(slots, starts) != NO_SLOT if self._room > 0 else np.zeros(len(found), bool)
+        entity = np.array([self.series.entity(one) for one in met.entities], np.int64)[met.entity]
+        slots, starts = self._slots(met, entity)
+        fits = np.maximum.reduceat(slots, starts) != NO_SLOT if self._room > 0 else np.zeros(len(starts), bool)
         self.series.refused = refused + int(np.count_nonzero(~fits))
-        numbers = np.full(len(found), -1, np.int64)
+        numbers = np.full(len(starts), -1, np.int64)
         at = np.flatnonzero(fits)
         numbers[at] = self._known.add(digests[at])
         self._make_room()
         new = numbers[at]
-        self.mode[new] = [found[one].named.mode for one in at.tolist()]
-        self.slot[new], self.entity[new] = slots[starts[at]], np.array(entity, np.uint32)[at]
-        for one in [one for one in at.tolist() if found[one].named.is_group]:
-            mine = slots[starts[one] : starts[one] + len(found[one].named.series)]
-            self._group(int(numbers[one]), streams[one], found[one], tuple(mine.tolist()))
+        self.mode[new] = np.array([named.mode for named in met.names], np.uint8)[met.named[at]]
+        self.slot[new], self.entity[new] = slots[starts[at]], entity[at]
+        is_group = np.array([named.is_group for named in met.names])[met.named]
+        for one in at[is_group[at]].tolist():
+            named = met.names[met.named[one]]
+            mine = slots[starts[one] : starts[one] + len(named.series)]
+            self._group(int(numbers[one]), read(one), (met.entities[met.entity[one]], named), tuple(mine.tolist()))
         return numbers
 
-    def _slots(self, found: Sequence[Identified]) -> tuple[npt.NDArray[np.uint32], list[int], I64]:
-        """(slots, entities, starts): the series that each stream feeds, those of stream i from `starts[i]` on.
+    def _slots(self, met: Met, entity: I64) -> tuple[npt.NDArray[np.uint32], I64]:
+        """(slots, starts): the series that each stream feeds, those of stream i from `starts[i]` on.
 
         They are made now, so that they are there before their first sample.
         """
-        series = self.series
-        named = dict.fromkeys(one.named for one in found)  # in their order: so are the names' numbers
-        said = {one: [series.said(metric, unit) for metric, unit in one.series] for one in named}
-        entity = [series.entity(one.entity) for one in found]
-        names, labels = [said[one.named] for one in found], [encoded(one.labels) for one in found]
-        counts = [len(one) for one in names]
-        starts = np.cumsum([0, *counts[:-1]])
-        if len(starts) == sum(counts):
-            return series.slots(entity, [one[0] for one in names], labels), entity, starts
-        flat = [name for one in names for name in one]
-        which = np.repeat(np.arange(len(found)), counts).tolist()
-        return series.slots([entity[at] for at in which], flat, [labels[at] for at in which]), entity, starts
+        said = [[self.series.said(metric, unit) for metric, unit in named.series] for named in met.names]
+        counts = np.array([len(one) for one in said], np.int64)
+        flat, offset = np.array([number for one in said for number in one], np.int64), np.cumsum(counts) - counts
+        of_each = counts[met.named]
+        starts = np.cumsum(of_each) - of_each
+        which = np.repeat(np.arange(len(starts)), of_each)
+        names = flat[offset[met.named[which]] + np.arange(len(which)) - starts[which]]
+        labels = met.labels if len(which) == len(starts) else [met.labels[at] for at in which.tolist()]
+        return self.series.slots(entity[which].tolist(), names.tolist(), labels), starts
 
-    def _group(self, number: int, stream: Stream, found: Identified, slots: tuple[int, ...]) -> None:
+    def _group(self, number: int, stream: Stream, found: tuple[str, Named], slots: tuple[int, ...]) -> None:
         """One group per process that counts, even where the copies of a service feed one series."""
-        named = found.named
+        entity, named = found
         own = tuple(pair for pair in stream.labels if pair[0] != "le")
-        key = (named.series[0][0].removeprefix(named.base), named.base, found.entity, own, stream.resource)
+        key = (named.series[0][0].removeprefix(named.base), named.base, entity, own, stream.resource)
         group = int(self._groups.add(digests_of(_hashed(key), WORDS))[0])
         if group == len(self.group_slots):
             self.group_slots.append(slots)
