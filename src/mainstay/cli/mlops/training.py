@@ -102,6 +102,8 @@ def experiments(client: Client, name: str, as_json: bool) -> None:
         columns = {"RANK": "rank", "TRIAL": "number", "LOSS": "loss", "FAULTS": "faults", "FOUND": "detected",
                    "FALSE": "false_alarms", "FACTORS": "set"}  # fmt: skip
         show(rows, columns, as_json=False, empty="  no trial")
+        for line in _foretold(one["validation"]):
+            click.echo(f"  {line}")
         click.echo("")
     if not found:
         click.echo(f"there is no experiment of {name}")
@@ -137,6 +139,16 @@ def _told(found: dict[str, Any], version: str) -> list[str]:
 
 def _judged(labels: dict[str, int]) -> str:
     return f"{labels.get('verdict', 0)} labels of people and outcomes, {labels.get('injected', 0)} injected faults"
+
+
+def _foretold(validation: dict[str, dict[str, float]]) -> list[str]:
+    """Of a predictor: what each would have foretold of what came after, the plain baseline beside it."""
+    return [
+        f"{name}: foretold {one['recall']:.1%} of {one['faults']:.0f} incidents at {one['false_per_day']:.2f} false "
+        f"alarms a day, {one['lead_s'] / 60:.0f} min before"
+        for name, one in validation.items()
+        if "recall" in one
+    ]
 
 
 def _knobs(knobs: dict[str, float]) -> str:
