@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mainstay.domain.errors import BadFile, BadInput
-from mainstay.history.ticket_mapping import Columns, TicketMapping, Times, moment_ms, shipped
+from mainstay.history.columns import Times, moment_ms
+from mainstay.history.ticket_mapping import Columns, TicketMapping, shipped
 from mainstay.history.tickets import Ticket, keep, kept, read_export
 
 SERVICENOW = """number,opened_at,resolved_at,short_description,cmdb_ci,priority

@@ -94,9 +94,9 @@ def prometheus(
 @json_option
 def incidents(file: Path, mapping_file: Path | None, zone: str, data: Path, json_file: Path | None) -> None:
     """Read tickets from FILE, an export of ServiceNow or Jira as CSV, or anything else with a mapping of your own."""
+    from mainstay.history.columns import zone as known_zone
     from mainstay.history.importing import import_tickets
     from mainstay.history.ticket_mapping import TicketMapping
-    from mainstay.history.ticket_mapping import zone as known_zone
     from mainstay.history.tickets import read_export
 
     if zone:
@@ -148,7 +148,7 @@ def changes(client: Client, file: Path, mapping_file: Path | None, zone: str, *,
     """
     from mainstay.history.changes.export import read_changes
     from mainstay.history.changes.mapping import ChangeMapping
-    from mainstay.history.ticket_mapping import zone as known_zone
+    from mainstay.history.columns import zone as known_zone
 
     if zone:
         known_zone(zone)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -14,13 +11,14 @@ import msgspec
 
 from mainstay.domain.errors import BadFile, BadInput, MainstayError
 from mainstay.domain.similar import Ticket
+from mainstay.history.columns import moment_ms
+from mainstay.history.export_file import GARBLED, csv_rows, is_garbled, text_of
 from mainstay.history.plan import private_folder
-from mainstay.history.ticket_mapping import TicketMapping, fitting, moment_ms, shipped
+from mainstay.history.ticket_mapping import TicketMapping, fitting, shipped
 from mainstay.normalize.masking import mask
 from mainstay.written import write_whole
 
 FILE = "tickets.json"
-DELIMITERS = ",;\t|"
 MOST_BYTES = 256 << 20
 MOST_TEXT = 500
 
@@ -43,9 +41,7 @@ def read_export(path: Path, mapping: TicketMapping | None = None, zone: str = ""
     Raises:
         BadFile: It is no CSV with a header, or none of the mappings fits.
     """
-    text = _text(path)
-    delimiter = max(DELIMITERS, key=text.partition("\n")[0].count)
-    rows = _rows(text, delimiter)
+    rows = csv_rows(text_of(path, MOST_BYTES))
     header = next((row for _, row in rows if isinstance(row, list) and any(row)), None)
     if header is None:
         raise BadFile(str(path), 1, "expected a CSV with a line of column names first")
@@ -88,8 +84,7 @@ class _Reader:
     """One header, one mapping: a row becomes a ticket, or a reason why not."""
 
     def __init__(self, mapping: TicketMapping, header: list[str], zone: str) -> None:
-        times = mapping.times
-        self._times = msgspec.structs.replace(times, zone=zone) if zone else times
+        self._times = mapping.times.within(zone)
         self._width, self._places = len(header), mapping.places(header)
         if not mapping.fits(header):
             fitting(header, [mapping])  # says what is missing
@@ -132,36 +127,11 @@ class _Reader:
         said = {name: row[place].strip()[:MOST_TEXT] for name, place in self._places.items()}
         if not said["id"]:
             raise BadInput("no id")
-        if any("\udc80" <= letter <= "\udcff" for text in said.values() for letter in text):
-            raise BadInput("bytes that are not UTF-8: export the file as UTF-8")
+        if any(map(is_garbled, said.values())):
+            raise BadInput(GARBLED)
         opened_ms = moment_ms(said["opened"], self._times)
         resolved_ms = moment_ms(said["resolved"], self._times) if said.get("resolved") else None
         if resolved_ms is not None and resolved_ms < opened_ms:
             raise BadInput(f"resolved ({said['resolved']}) before it was opened ({said['opened']})")
         words = {name: mask(said.get(name, "")) for name in ("title", "service", "severity")}
         return Ticket(id=said["id"], opened_ms=opened_ms, resolved_ms=resolved_ms, **words)
-
-
-def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | str]]:
-    """(line, row), or (line, why it cannot be read). The line is where the row begins."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            yield line, next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield line, f"not CSV: {error}"
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise BadFile(str(path), 1, f"larger than {MOST_BYTES >> 20} MiB: export a shorter time")
-        raw = path.read_bytes()
-    except OSError as error:
-        raise BadFile(str(path), 1, f"cannot be read: {error.strerror}") from None
-    if raw[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        return raw.decode("utf-16", errors="replace")
-    return raw.decode("utf-8-sig", errors="surrogateescape")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Iterator
@@ -17,9 +15,9 @@ import msgspec
 from mainstay.domain.changes import PlannedChange
 from mainstay.domain.errors import BadFile, BadInput
 from mainstay.history.changes.mapping import SHIPPED, ChangeMapping
-from mainstay.history.ticket_mapping import moment_ms
+from mainstay.history.columns import moment_ms
+from mainstay.history.export_file import GARBLED, csv_rows, is_garbled, text_of
 
-DELIMITERS = ",;\t|"
 MOST_BYTES = 64 << 20
 LISTS = re.compile(r'^\s*(?:\{\s*"(?:result|records)"\s*:\s*)?\[')
 """A list by itself, or what ServiceNow's table API (`result`) and its JSON export (`records`) write."""
@@ -50,9 +48,8 @@ def read_changes(path: Path, mapping: ChangeMapping | None = None, zone: str = "
         BadFile: It is neither CSV nor JSON, or columns that are needed are missing; with the line.
     """
     mapping = mapping or ChangeMapping.load(SHIPPED)
-    times = msgspec.structs.replace(mapping.times, zone=zone) if zone else mapping.times
-    mapping = msgspec.structs.replace(mapping, times=times)
-    text = _text(path)
+    mapping = msgspec.structs.replace(mapping, times=mapping.times.within(zone))
+    text = text_of(path, MOST_BYTES)
     is_json = text.lstrip()[:1] in ("[", "{")
     rows = _objects(text, path) if is_json else _rows(text, path)
     export = ChangeExport(mapping.name)
@@ -123,24 +120,17 @@ def _said(name: str, value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise _Bad(name, f"expected text, got {type(value).__name__}")
     text = str(value).strip()
-    if any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise _Bad(name, "bytes that are not UTF-8: export the file as UTF-8")
+    if is_garbled(text):
+        raise _Bad(name, GARBLED)
     return text
 
 
 def _rows(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """(line, row) of a CSV with a line of names first."""
-    delimiter = max(DELIMITERS, key=text.partition("\n")[0].count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: list[str] = []
-    while True:
-        line = reader.line_num + 1
-        try:
-            row = next(reader)
-        except StopIteration:
-            break
-        except csv.Error as error:
-            raise BadFile(str(path), line, f"not CSV: {error}") from None
+    for line, row in csv_rows(text):
+        if isinstance(row, str):
+            raise BadFile(str(path), line, row)
         if not header:
             header = row if any(row) else []
         elif len(row) == len(header):
@@ -170,15 +160,3 @@ def _objects(text: str, path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if not isinstance(record, dict):
             raise BadFile(str(path), line, f"expected a record, got {type(record).__name__}")
         yield line, record
-
-
-def _text(path: Path) -> str:
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise BadFile(str(path), 1, f"larger than {MOST_BYTES >> 20} MiB: export a shorter time")
-        raw = path.read_bytes()
-    except OSError as error:
-        raise BadFile(str(path), 1, f"cannot be read: {error.strerror}") from None
-    if raw[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-        return raw.decode("utf-16", errors="replace")
-    return raw.decode("utf-8-sig", errors="surrogateescape")

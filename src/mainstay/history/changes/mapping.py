@@ -12,7 +12,7 @@ import msgspec
 from mainstay.domain.changes import ChangeKind, ChangeOutcome
 from mainstay.domain.errors import BadInput
 from mainstay.files import Document
-from mainstay.history.ticket_mapping import Times, zone
+from mainstay.history.columns import Times, check, check_pattern, listed, places
 
 SHIPPED = Path(__file__).parent / "servicenow.yaml"
 KINDS: tuple[str, ...] = get_args(ChangeKind)
@@ -61,21 +61,12 @@ class ChangeMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         """
         document = Document.open(path)
         found = document.read(cls)
-        for needed in NEEDED:
-            if not getattr(found.columns, needed):
-                raise document.bad(["columns", needed], f"expected at least one column for {needed}")
-        try:
-            zone(found.times.zone)
-        except BadInput as error:
-            raise document.bad(["times", "zone"], str(error)) from None
+        check(document, found.columns, found.times, NEEDED)
         for part, patterns, known in (("kinds", found.kinds, KINDS), ("outcomes", found.outcomes, OUTCOMES)):
             for name, pattern in patterns.items():
                 if name not in known:
                     raise document.bad([part, name], f"expected {', '.join(known)}; got {name[:40]}")
-                try:
-                    re.compile(pattern)
-                except re.error as error:
-                    raise document.bad([part, name], f"not a regular expression: {error}") from None
+                check_pattern(document, [part, name], pattern)
         return found
 
     def places(self, names: Iterable[str]) -> dict[str, str]:
@@ -84,18 +75,13 @@ class ChangeMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         Raises:
             BadInput: A column that is needed is not there; says which were looked for.
         """
-        there: dict[str, str] = {}
-        for name in names:
-            there.setdefault(name.strip().casefold(), name)
-        found = {}
-        for field in msgspec.structs.fields(ChangeColumns):
-            wanted: tuple[str, ...] = getattr(self.columns, field.name)
-            column = next((there[name.casefold()] for name in wanted if name.casefold() in there), None)
-            if column is not None:
-                found[field.name] = column
-            elif field.name in NEEDED:
-                raise BadInput(f"{field.name}: expected a column {' or '.join(wanted)}; there are {_listed(there)}")
-        return found
+        header = list(names)
+        found = places(self.columns, header)
+        for needed in NEEDED:
+            if needed not in found:
+                wanted = " or ".join(getattr(self.columns, needed))
+                raise BadInput(f"{needed}: expected a column {wanted}; there are {listed(header)}")
+        return {field: header[place] for field, place in found.items()}
 
     def kind(self, said: str) -> ChangeKind:
         """The kind that a word of the export means."""
@@ -108,7 +94,3 @@ class ChangeMapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 def _fitting(patterns: Mapping[str, str], said: str) -> str:
     return next((name for name, one in patterns.items() if re.fullmatch(one, said.strip(), re.IGNORECASE)), "")
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)[:400]
