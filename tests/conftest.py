@@ -1,4 +1,4 @@
-"""What holds for all tests: how long an example takes is no matter of right and wrong, speed lives in `mainstay bench`."""
+"""For all tests: how long an example takes is no matter of right and wrong; speed lives in `mainstay bench`."""
 
 from hypothesis import settings
 
