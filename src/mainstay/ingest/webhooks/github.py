@@ -17,12 +17,13 @@ from mainstay.domain.signals import Decoded
 from mainstay.ingest.limits import Gate
 from mainstay.ingest.webhooks.reading import (
     MOST_SUMMARY,
+    Envelope,
     at,
+    change_in,
     files_of,
     identity,
     kind_of_files,
     moment_ns,
-    opened,
     text,
     wrapped,
 )
@@ -42,16 +43,11 @@ def decode(body: bytes, received_ns: int = 0) -> Decoded:
     Raises:
         BadInput: It is not JSON.
     """
-    gate, envelope = Gate(received_ns), opened(body)
-    try:
-        change = _read(envelope.event, envelope.payload, gate)
-    except BadInput as error:
-        gate.refuse(f"not a {envelope.event[:40]} of GitHub: {error}")
-        change = None
-    return gate.sign(Decoded(changes=(change,) if change else ()))
+    return change_in(body, received_ns, "GitHub", _read)
 
 
-def _read(event: str, payload: dict[str, Any], gate: Gate) -> Change | None:
+def _read(envelope: Envelope, gate: Gate) -> Change | None:
+    event, payload = envelope.event, envelope.payload
     if event in ("deployment", "deployment_status"):
         return _deployment(payload, gate)
     if event == "push":

@@ -16,12 +16,13 @@ from mainstay.domain.signals import Decoded
 from mainstay.ingest.limits import Gate
 from mainstay.ingest.webhooks.reading import (
     MOST_SUMMARY,
+    Envelope,
     at,
+    change_in,
     files_of,
     identity,
     kind_of_files,
     moment_ns,
-    opened,
     text,
     wrapped,
 )
@@ -43,22 +44,17 @@ def decode(body: bytes, received_ns: int = 0) -> Decoded:
     Raises:
         BadInput: It is not JSON.
     """
-    gate, envelope = Gate(received_ns), opened(body)
-    try:
-        change = _read(envelope.payload, envelope.delivery, gate)
-    except BadInput as error:
-        gate.refuse(f"not a {envelope.event[:40]} of GitLab: {error}")
-        change = None
-    return gate.sign(Decoded(changes=(change,) if change else ()))
+    return change_in(body, received_ns, "GitLab", _read)
 
 
-def _read(payload: dict[str, Any], delivery: str, gate: Gate) -> Change | None:
+def _read(envelope: Envelope, gate: Gate) -> Change | None:
+    payload = envelope.payload
     kind = text(payload, "object_kind")
     if kind == "deployment":
         return _deployment(payload, gate)
     if kind in ("push", "tag_push"):
         return _push(payload, gate, is_tag=kind == "tag_push")
-    return _flag(payload, delivery, gate) if kind == "feature_flag" else None
+    return _flag(payload, envelope.delivery, gate) if kind == "feature_flag" else None
 
 
 def _deployment(payload: dict[str, Any], gate: Gate) -> Change | None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
-from mainstay.domain.changes import ChangeKind
+from mainstay.domain.changes import Change, ChangeKind
 from mainstay.domain.errors import BadInput
+from mainstay.domain.signals import Decoded
 from mainstay.ingest.documents import json_of
+from mainstay.ingest.limits import Gate
 
 MOST_TEXT = 1024
 MOST_SUMMARY = 4096
@@ -46,6 +48,21 @@ def opened(body: bytes) -> Envelope:
         return msgspec.convert(json_of(body), Envelope)
     except msgspec.ValidationError as error:
         raise BadInput(f"not a webhook: {error}") from None
+
+
+def change_in(body: bytes, received_ns: int, sender: str, read: Callable[[Envelope, Gate], Change | None]) -> Decoded:
+    """One delivery of a sender, as `read` understands it. An event that is no change holds nothing and is accepted.
+
+    Raises:
+        BadInput: It is not JSON.
+    """
+    gate, envelope = Gate(received_ns), opened(body)
+    try:
+        change = read(envelope, gate)
+    except BadInput as error:
+        gate.refuse(f"not a {envelope.event[:40]} of {sender}: {error}")
+        change = None
+    return gate.sign(Decoded(changes=(change,) if change else ()))
 
 
 def at(document: Any, *path: str) -> Any:
