@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from mainstay.cli.client import Client, with_client
 from mainstay.cli.show import as_json
-from mainstay.cli.table import ago, show
+from mainstay.cli.table import ago, dump, show
 
 
 @click.group()
@@ -42,7 +41,7 @@ def show_incident(client: Client, id: str, as_json: bool) -> None:  # noqa: A002
     """One incident: cause, evidence, timeline, plan."""
     page = client.get(f"incidents/{id}")
     if as_json:
-        click.echo(json.dumps(page, indent=2, ensure_ascii=False))
+        dump(page)
         return
     _print_incident(page)
 

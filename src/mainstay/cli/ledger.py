@@ -11,7 +11,7 @@ import click
 
 from mainstay.cli.client import Client, with_client
 from mainstay.cli.show import as_json
-from mainstay.cli.table import show
+from mainstay.cli.table import dump, show
 from mainstay.domain.errors import BadInput
 
 
@@ -37,7 +37,7 @@ def list_entries(client: Client, kind: str | None, subject: str | None, limit: i
 @with_client
 def show_entry(client: Client, id: str) -> None:  # noqa: A002
     """One entry with the inputs frozen beside it."""
-    click.echo(json.dumps(client.get(f"ledger/{id}"), indent=2, ensure_ascii=False))
+    dump(client.get(f"ledger/{id}"))
 
 
 @ledger.command("head")

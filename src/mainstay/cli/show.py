@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from mainstay.cli.client import Client, with_client
-from mainstay.cli.table import ago, show
+from mainstay.cli.table import ago, dump, show
 
 as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
@@ -39,7 +37,7 @@ def show_alert(client: Client, id: str, as_json: bool) -> None:  # noqa: A002  t
     """One alert: expected, came, since when, how rare, which channel, which version, and what if it is wrong."""
     alert = client.get(f"alerts/{id}")
     if as_json:
-        click.echo(json.dumps(alert, indent=2, ensure_ascii=False))
+        dump(alert)
         return
     words = alert["explanation"]
     click.echo(f"{alert['name']} on {alert['entity']}   {alert['severity']}, {alert['status']}\n{alert['summary']}\n")
@@ -95,7 +93,7 @@ def budget(client: Client, as_json: bool) -> None:
     """Per team: false pages a week promised against observed, with counts and interval."""
     page = client.get("budget")
     if as_json:
-        click.echo(json.dumps(page, indent=2, ensure_ascii=False))
+        dump(page)
         return
     for team in page["teams"]:
         stands, seen = team["stands"], team["observed"]

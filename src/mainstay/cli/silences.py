@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from datetime import datetime
@@ -12,7 +11,7 @@ import click
 
 from mainstay.cli.client import Client, with_client
 from mainstay.cli.show import as_json
-from mainstay.cli.table import ago, show
+from mainstay.cli.table import ago, dump, show
 from mainstay.domain.errors import BadInput
 from mainstay.domain.silences import iso
 
@@ -203,7 +202,7 @@ def list_suppressions(client: Client, as_json: bool) -> None:
     """Per team: the switch, and what it did or would have done in fourteen days."""
     rows = client.get("suppressions")
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        dump(rows)
         return
     for row in rows:
         click.echo(f"{row['team']}  {row['mode']}\n  {row['says']}")
@@ -217,7 +216,7 @@ def show_suppression(client: Client, team: str, as_json: bool) -> None:
     """One team's, with every page of the replay."""
     page = client.get(f"suppressions/{team}")
     if as_json:
-        click.echo(json.dumps(page, indent=2, ensure_ascii=False))
+        dump(page)
         return
     click.echo(f"{team}: {page['replay']['mode']}\n{page['replay']['says']}\n")
     columns = {"INCIDENT": "incident", "STATUS": "status", "MODE": "mode", "SINCE": "at_ms", "WHY": "says"}
@@ -272,7 +271,7 @@ def _listed(rows: list[dict[str, Any]], columns: dict[str, str], as_json: bool, 
 
 def _said(one: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(one, indent=2, ensure_ascii=False))
+        dump(one)
         return
     ended = one["ends_ms"] <= time.time() * 1000
     click.echo(f"{one['id']} ended" if ended else f"{one['id']}  {one['standing']}, until {iso(one['ends_ms'])}")
@@ -280,7 +279,7 @@ def _said(one: dict[str, Any], as_json: bool) -> None:
 
 def _page(one: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        click.echo(json.dumps(one, indent=2, ensure_ascii=False))
+        dump(one)
         return
     what = ", ".join(one.get("matchers") or one["entities"])
     click.echo(f"{one['id']}  {one['standing']}\n{what}\nfrom {iso(one['starts_ms'])} until {iso(one['ends_ms'])}")

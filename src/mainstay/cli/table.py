@@ -10,10 +10,15 @@ from typing import Any
 import click
 
 
+def dump(found: Any) -> None:
+    """Print an answer for a program: JSON, its text as it is."""
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+
 def show(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], as_json: bool, empty: str = "none") -> None:
     """Print rows; `columns` maps a heading to a field (dots go deeper)."""
     if as_json:
-        click.echo(json.dumps(list(rows), indent=2, ensure_ascii=False))
+        dump(list(rows))
         return
     if not rows:
         click.echo(empty)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
 from mainstay.cli.client import Client, with_client
-from mainstay.cli.table import ago, show
+from mainstay.cli.table import ago, dump, show
 
 as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
@@ -43,7 +42,7 @@ def show_change(client: Client, id: str, as_json: bool) -> None:  # noqa: A002  
     """One change: what was foretold, and what it did, signal by signal, against peers and placebos."""
     page = client.get(f"changes/{id}")
     if as_json:
-        click.echo(json.dumps(page, indent=2, ensure_ascii=False))
+        dump(page)
         return
     change = page["change"]
     click.echo(f"{change['kind']} of {change['subject']} {change['version']}   {ago(change['at_ms'])}   {change['id']}")
@@ -74,7 +73,7 @@ def assess(client: Client, what: str, as_json: bool) -> None:
     else:
         found = [client.post("changes/assess", plan) for plan in plans]
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        dump(found)
         return
     for one in found:
         planned = one["planned"]
@@ -89,7 +88,7 @@ def calibration(client: Client, as_json: bool) -> None:
     """Forecasts against what came; and how often a change that nobody made was called harmful."""
     found = client.get("changes/calibration")
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        dump(found)
         return
     click.echo(f"{found['scored']} of {found['forecasts']} forecasts scored, {found['harmful']} changes did harm,"
                f" {found['unsure']} without enough evidence")  # fmt: skip

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
 from mainstay.cli.client import Client, with_client
-from mainstay.cli.table import ago, show
+from mainstay.cli.table import ago, dump, show
 
 as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
@@ -27,7 +26,7 @@ def list_outlooks(client: Client, entity: str, limit: int, as_json: bool) -> Non
     """The soonest first, then the fullest."""
     state = client.get("outlook", entity=entity, limit=limit)
     if as_json:
-        click.echo(json.dumps(state, indent=2, ensure_ascii=False))
+        dump(state)
         return
     show(state["outlooks"], {"ID": "id", "TOLD": "severity", "SAYS": "says", "BY": "decided_by"}, as_json=False,
          empty="nothing with a limit has been heard of (docs/outlook.md says what is known)")  # fmt: skip
@@ -46,7 +45,7 @@ def show_outlook(client: Client, id: str, as_json: bool) -> None:  # noqa: A002 
     """One resource: by its id, or by the id of its alert."""
     one = client.get(f"outlook/{id}")
     if as_json:
-        click.echo(json.dumps(one, indent=2, ensure_ascii=False))
+        dump(one)
         return
     click.echo(f"{one['says']}\n")
     told = f"{one['severity']}, alert {one['alert']}" if one["alert"] else one["held"] or "nobody"
@@ -65,7 +64,7 @@ def risks(client: Client, limit: int, as_json: bool) -> None:
     """Services by the probability of an incident within the horizon, and why."""
     page = client.get("outlook/risks", limit=limit)
     if as_json:
-        click.echo(json.dumps(page, indent=2, ensure_ascii=False))
+        dump(page)
         return
     rows = [{**one, "chance": _share(one["probability"]), "past": _share(one["usual"]),
              "why": "; ".join(f"{r['says']} (odds ×{r['odds']:.1f})" for r in one["reasons"])}

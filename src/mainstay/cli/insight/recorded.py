@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from typing import Any
 
@@ -10,7 +9,7 @@ import click
 
 from mainstay.cli.client import Client, with_client
 from mainstay.cli.show import as_json
-from mainstay.cli.table import show
+from mainstay.cli.table import dump, show
 
 hours = click.option("--hours", default=1.0, show_default=True, help="How far back.")
 limited = click.option("--limit", default=50, show_default=True)
@@ -61,7 +60,7 @@ def list_values(
         f"logs/templates/{template}/values/{number}", entity=entity, since_ms=_since_ms(hours), limit=limit
     )
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        dump(found)
         return
     others = f"; {found['other_lines']} from before it was so general" if found["other_lines"] else ""
     click.echo(f"{found['numbered']}\n<{number}>: {found['distinct']} values in {found['lines']} lines{others}\n")
@@ -102,7 +101,7 @@ def show_trace(client: Client, trace: str, as_json: bool) -> None:
     """The spans of one trace, each under the one that called it."""
     spans = client.get(f"traces/{trace}")
     if as_json:
-        click.echo(json.dumps(spans, indent=2, ensure_ascii=False))
+        dump(spans)
         return
     for depth, span in nested(spans):
         after = span["start_ms"] - spans[0]["start_ms"]

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import click
 
 from mainstay.cli.client import Client, with_client
-from mainstay.cli.table import ago, show
+from mainstay.cli.table import ago, dump, show
 
 as_json = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
@@ -26,7 +24,7 @@ def list_services(client: Client, owner: str, limit: int, as_json: bool) -> None
     """The worst first, then those of which nothing is known."""
     rows = client.get("services", owner=owner, limit=limit)
     if as_json:
-        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        dump(rows)
         return
     lines = [{**row, "why": "; ".join(r["says"] for r in row["reasons"] if r["points"] or r["name"] == "silence")}
              for row in rows]  # fmt: skip
@@ -46,7 +44,7 @@ def show_service(client: Client, id: str, as_json: bool) -> None:  # noqa: A002 
     """One service, by its id or name: health with its reasons, error budget, open alerts by priority."""
     page = client.get(f"services/{id}")
     if as_json:
-        click.echo(json.dumps(page, indent=2, ensure_ascii=False))
+        dump(page)
         return
     one, burn = page["service"], page["service"]["burn"]
     health = "unknown" if one["health"] is None else f"{one['health']} of 100, {one['status']}"

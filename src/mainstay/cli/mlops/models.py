@@ -16,7 +16,7 @@ from mainstay.cli.mlops.training import COMMANDS as TRAINING
 from mainstay.cli.mlops.training import tell_lineage
 from mainstay.cli.mlops.watching import COMMANDS as WATCHING
 from mainstay.cli.show import as_json
-from mainstay.cli.table import show
+from mainstay.cli.table import dump, show
 
 SCOPE = click.option("--scope", default="*", show_default=True, help="*, service=NAME, tier=N or environment=NAME.")
 WHY = click.option("--why", default="", help="Stands in the ledger.")
@@ -55,9 +55,9 @@ def show_model(client: Client, name: str, lineage: bool, as_json: bool) -> None:
         one = next((v for v in versions if v["ref"]["version"] == int(number)), None)
         if one is None:
             raise click.UsageError(f"there is no version {name}")
-        click.echo(json.dumps(one, indent=2, ensure_ascii=False))
+        dump(one)
         return
-    click.echo(json.dumps(client.get(f"models/{name}"), indent=2, ensure_ascii=False))
+    dump(client.get(f"models/{name}"))
 
 
 @models.command("vary")
@@ -113,7 +113,7 @@ def recall(client: Client, version: str, kind: str | None, mark: bool, why: str,
         found["marked"] = client.post(f"models/{name}/versions/{number}/recall", {"why": why})
     columns = {"WHEN": "at_ms", "KIND": "kind", "ABOUT": "subject", "BY": "actor", "HOW": "how", "ID": "entry"}
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        dump(found)
         return
     show(found["entries"], columns, as_json=False, empty=f"{version} has caused nothing")
     if found["counts"]:

@@ -13,6 +13,7 @@ import click
 
 from mainstay.cli.client import Client, with_client
 from mainstay.cli.show import as_json
+from mainstay.cli.table import dump
 from mainstay.domain.models import ModelKind
 
 KINDS: tuple[str, ...] = get_args(ModelKind)
@@ -41,7 +42,7 @@ def check(algorithm: str, kind: str | None, as_json: bool) -> None:
     lacks = sum(not one.is_met for one in found)
     if as_json:
         rows = [{"asks": one.asks, "is_met": one.is_met, "missing": one.missing} for one in found]
-        click.echo(json.dumps({"algorithm": algorithm, "checks": rows, "missing": lacks}, indent=2, ensure_ascii=False))
+        dump({"algorithm": algorithm, "checks": rows, "missing": lacks})
     else:
         click.echo(f"{len(found)} checks, {lacks} not met" if lacks else f"{len(found)} checks, all met")
     sys.exit(1 if lacks else 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
 
@@ -10,7 +9,7 @@ import click
 
 from mainstay.cli.client import Client, with_client
 from mainstay.cli.show import as_json
-from mainstay.cli.table import show
+from mainstay.cli.table import dump, show
 
 EXITS = {"passed": 0, "failed": 1, "not-enough": 3, "not_enough": 3}
 
@@ -44,7 +43,7 @@ def gate(client: Client, version: str, predictions: int, labels: int, as_json: b
     else:
         found = client.get(f"production-models/{version}/gate", predictions=predictions, labels=labels)
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        dump(found)
     else:
         click.echo(f"{version}: {found['verdict']}: {'; '.join(found['reasons'])}")
     sys.exit(EXITS[found["verdict"]])

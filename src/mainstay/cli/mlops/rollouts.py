@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import click
 
 from mainstay.cli.client import Client, with_client
 from mainstay.cli.show import as_json
-from mainstay.cli.table import show
+from mainstay.cli.table import dump, show
 
 
 @click.command("rollout")
@@ -35,7 +34,7 @@ def rollout(client: Client, version: str, scope: str, why: str) -> None:
 def rollouts(client: Client, name: str | None, stage: str | None, as_json: bool) -> None:
     """Who is on the way, how far, and what is missing; one of them whole."""
     if name:
-        click.echo(json.dumps(client.get(f"rollouts/{name}"), indent=2, ensure_ascii=False))
+        dump(client.get(f"rollouts/{name}"))
         return
     rows = client.get("rollouts" + (f"?stage={stage}" if stage else ""))
     columns = {"ID": "id", "SCOPE": "scope", "STAGE": "stage", "CHANGE": "change", "WINDOWS": "windows", "SAYS": "says"}
@@ -73,7 +72,7 @@ def show_policy(client: Client, as_json: bool) -> None:
     """The policy in force, and edits that wait for a second person."""
     found = client.get("gate-policy")
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        dump(found)
         return
     for line in _lines(found["in_force"]):
         click.echo(line)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from typing import Any
@@ -11,7 +10,7 @@ import click
 
 from mainstay.cli.client import Client, with_client
 from mainstay.cli.show import as_json
-from mainstay.cli.table import ago, show
+from mainstay.cli.table import ago, dump, show
 
 _POLL_S = 1.0
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -53,7 +52,7 @@ def train(client: Client, name: str, as_json: bool, no_rollout: bool, wait: bool
         time.sleep(_POLL_S)
         run = client.get(f"training/{run['id']}")
     if as_json:
-        click.echo(json.dumps(run, indent=2, ensure_ascii=False))
+        dump(run)
     else:
         click.echo(f"{run['id']}: {run['status']}, {run['stage']}" + (f" — {run['says']}" if run["says"] else ""))
     sys.exit(1 if run["status"] in ("refused", "failed", "rolled_back") else 0)
@@ -90,7 +89,7 @@ def experiments(client: Client, name: str, as_json: bool) -> None:
     """Every trial of every experiment of a model, ranked."""
     found = client.get(f"models/{name}/experiments")
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        dump(found)
         return
     for one in found:
         data = one["snapshot"]
@@ -114,7 +113,7 @@ def tell_lineage(client: Client, version: str, as_json: bool) -> None:
     name, _, number = version.rpartition("@")
     found = client.get(f"models/{name}/versions/{number}/lineage")
     if as_json:
-        click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        dump(found)
         return
     click.echo("\n".join(_told(found, version)))
 
