@@ -17,7 +17,10 @@ from tests.api.fake_platform import FakePlatform
 from tests.api.test_silences import PAYMENTS, keep, withholding
 
 from mainstay.api import create_app
-from mainstay.cli.silences import maintenance, minutes_of, moment_of, silences, suppression
+from mainstay.cli.silences.holds import minutes_of, moment_of
+from mainstay.cli.silences.maintenance import maintenance
+from mainstay.cli.silences.silences import silences
+from mainstay.cli.silences.suppression import suppression
 from mainstay.domain.errors import BadInput
 
 Ask = Callable[..., str]

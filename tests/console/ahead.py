@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.console.samples import HOSTILE, service
 
-from mainstay.api.silences.routes import WithheldPage, view
+from mainstay.api.silences.desk import WithheldPage, view
 from mainstay.domain.changes import Calibration, PlaceboTally
 from mainstay.domain.models import VersionRef
 from mainstay.domain.services import HealthReason, ServiceHealth

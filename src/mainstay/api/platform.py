@@ -106,7 +106,7 @@ class PlatformApi(Protocol):
 
     @property
     def silences(self) -> Any:
-        """What is said and asked of silences and their like; `api.silences.routes.Desk` says what."""
+        """What is said and asked of silences and their like; `api.silences.desk.Desk` says what."""
         ...
 
     @property

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
-from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 from litestar import MediaType, Response, delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from mainstay.api.parameters import Asking, Platform
-from mainstay.api.silences.routes import desk
+from mainstay.api.silences.desk import desk, name_of
 from mainstay.domain.errors import BadInput, NotFound
 from mainstay.domain.silences import Matcher, Silence
 from mainstay.matching import matcher_of, matches
@@ -64,9 +63,8 @@ async def post_silence(platform: Platform, request: Asking, data: JSONBody[Poste
     try:
         if data.id:
             asked.one(Silence, data.id)
-        name = data.id or str(uuid5(NAMESPACE_URL, f"mainstay:{by}:{now_ms}:{msgspec.json.encode(data).decode()}"))
         made = Silence(
-            id=name,
+            id=data.id or name_of(by, now_ms, data),
             matchers=tuple(msgspec.convert(msgspec.structs.asdict(one), Matcher) for one in data.matchers),
             starts_ms=int(data.starts_at.timestamp() * 1000),
             ends_ms=int(data.ends_at.timestamp() * 1000),

@@ -1,0 +1,1 @@
+"""What keeps pages from leaving, and what it kept: silences, maintenance windows, suppressions."""
