@@ -15,6 +15,7 @@ from mainstay.automation.soundness import Unsound
 from mainstay.correlate import Correlate
 from mainstay.detect import Detect, read_calendar
 from mainstay.domain.effects import Effects
+from mainstay.domain.entities import Topology
 from mainstay.domain.errors import MainstayError
 from mainstay.domain.incidents import Incident
 from mainstay.domain.models import VersionRef
@@ -34,11 +35,9 @@ from mainstay.normalize import Normalizer
 from mainstay.outbox import pages_for
 from mainstay.outlook import Outlooks
 from mainstay.pipeline import Pipeline, Stages
-from mainstay.settings import Settings
+from mainstay.settings import Receiver, Settings
 from mainstay.store.control import Control
 from mainstay.store.telemetry import Telemetry
-
-GIB = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,37 +75,23 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
     """
     catalogue = load_runbooks(settings.runbooks, force=settings.force_runbook)
     normalizer = Normalizer(settings.mapping or None, settings.catalog or None, keep_traces=settings.keep_traces)
-    telemetry = Telemetry(
-        data / "telemetry",
-        retention_s=settings.retention_s,
-        hot_s=settings.hot_s,
-        memory_limit=settings.telemetry_memory,
-    )
-    control = Control(data / "control.db", clock)
-    keys = Keys(data / "keys")
-    registry = Registry(control, data / "artefacts", clock, keys)
-    serving = Serving(registry, lambda: normalizer.topology)
-    calendar = read_calendar(settings.calendar)
-    watch = Watch(serving, settings.watching, lambda: normalizer.topology)
+    telemetry, control, keys, registry = _opened(data, settings, clock)
+
+    def topology() -> Topology:
+        return normalizer.topology
+
+    serving = Serving(registry, topology)
+    watch = Watch(serving, settings.watching, topology)
     standings = Standings(lambda: watch.findings, lambda: watch.health, lambda ref: _refused(registry, ref))
-    detect = Detect(watch, settings.budget, settings.floors, lambda: normalizer.topology, calendar)
-    outlook = Outlooks(watch, settings.outlook, lambda: normalizer.topology)
+    detect = Detect(watch, settings.budget, settings.floors, topology, read_calendar(settings.calendar))
+    outlook = Outlooks(watch, settings.outlook, topology)
     correlate = Correlate(watch)
     changes = ChangeWatch(watch, normalizer.resolve, settings.tick_s)
     past = Past(watch)
     services = Services(normalizer.last_heard_ms, lambda: outlook.standing)
-    proposals = Proposals(
-        catalogue, watch, lambda: normalizer.topology, _unsound(settings, standings, normalizer, correlate)
-    )
+    proposals = Proposals(catalogue, watch, topology, _unsound(settings, standings, topology, correlate))
     lately = Lately(control, lambda: pipeline.undecided)
     commands = Commands(serving, normalizer, detect, correlate, proposals, lately, settings.receiver)
-
-    def paged(incident: Incident, before: Incident | None) -> Sequence[Page]:
-        return pages_for(incident, before, settings.receiver, correlate.alerts_of(incident.id))
-
-    def assessed_change(command: Command, effects: Effects) -> None:
-        changes.assess(command, normalizer.topology, effects)
-
     learners = normalizer.saw, detect.saw, outlook.saw, serving.saw, watch.saw
     stages = Stages(
         decode=decode,
@@ -116,11 +101,11 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
         correlate=correlate,
         changes=changes,
         services=services,
-        assess=assessing(past, services, correlate, lambda: normalizer.topology),
+        assess=assessing(past, services, correlate, topology),
         learn=_in_turn(proposals.learn, past.saw, services.saw, *learners),
         propose=proposals.apply,
-        pages=paged,
-        command=_taken(commands, watch, past, assessed_change),
+        pages=_paged(settings.receiver, correlate),
+        command=_taken(commands, watch, past, changes, topology),
         stateful={
             "normalize": normalizer, "serving": serving, "watch": watch, "detect": detect, "outlook": outlook,
             "correlate": correlate, "changes": changes, "past": past, "services": services, "proposals": proposals,
@@ -133,14 +118,38 @@ def wire(data: Path, settings: Settings, clock: Clock) -> Line:
     )  # fmt: skip
 
 
-def _unsound(settings: Settings, standings: Standings, normalizer: Normalizer, correlate: Correlate) -> Unsound:
+def _opened(data: Path, settings: Settings, clock: Clock) -> tuple[Telemetry, Control, Keys, Registry]:
+    """What is kept in a folder."""
+    telemetry = Telemetry(
+        data / "telemetry",
+        retention_s=settings.retention_s,
+        hot_s=settings.hot_s,
+        memory_limit=settings.telemetry_memory,
+    )
+    control = Control(data / "control.db", clock)
+    keys = Keys(data / "keys")
+    return telemetry, control, keys, Registry(control, data / "artefacts", clock, keys)
+
+
+def _paged(receiver: Receiver, correlate: Correlate) -> Callable[[Incident, Incident | None], Sequence[Page]]:
+    """Whom the turn of an incident pages, with its alerts."""
+
+    def paged(incident: Incident, before: Incident | None) -> Sequence[Page]:
+        return pages_for(incident, before, receiver, correlate.alerts_of(incident.id))
+
+    return paged
+
+
+def _unsound(
+    settings: Settings, standings: Standings, topology: Callable[[], Topology], correlate: Correlate
+) -> Unsound:
     """Which models behind an incident and its plan do not stand, where the incident is."""
 
     def unsound(incident: Incident, plan: Plan, at_ms: int) -> Sequence[Standing]:
         if not settings.watching.gates_automation:
             return ()
         upstream = upstream_of(incident, correlate.alerts_of(incident.id), plan)
-        return standings.unsound(upstream, scopes_of(incident.entities, normalizer.topology.entities), at_ms)
+        return standings.unsound(upstream, scopes_of(incident.entities, topology().entities), at_ms)
 
     return unsound
 
@@ -156,7 +165,7 @@ def _in_turn(*learners: Callable[[Effects], None]) -> Callable[[Effects], None]:
 
 
 def _taken(
-    commands: Commands, watch: Watch, past: Past, assess_change: Callable[[Command, Effects], None]
+    commands: Commands, watch: Watch, past: Past, changes: ChangeWatch, topology: Callable[[], Topology]
 ) -> Callable[[Command, Effects], None]:
     """Commands to where they belong; what concerns who answers for a model, and rollbacks, to the watch."""
 
@@ -164,7 +173,7 @@ def _taken(
         if command.kind == "govern":
             watch.govern(command, effects)
         elif command.kind == "assess-change":
-            assess_change(command, effects)
+            changes.assess(command, topology(), effects)
         elif command.kind == "remember":
             past.command(command, effects)
         else:
