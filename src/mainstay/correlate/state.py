@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable
+from operator import attrgetter
 
 import msgspec
 
@@ -157,8 +159,10 @@ class Held(msgspec.Struct):
 
     def change(self, at_ms: int, **fields: object) -> None:
         """Replace fields of the incident."""
-        self.incident = msgspec.structs.replace(self.incident, updated_ms=at_ms, **fields)
         self.is_changed = True
+        if self.incident.updated_ms == at_ms and all(getattr(self.incident, name) == to for name, to in fields.items()):
+            return  # most alerts of a storm change nothing of it
+        self.incident = msgspec.structs.replace(self.incident, updated_ms=at_ms, **fields)
 
     def tell(self, *lines: TimelineEntry) -> None:
         """Add lines to the timeline, each once, in order of time."""
@@ -175,9 +179,7 @@ class Held(msgspec.Struct):
         else:
             del fields["groupings"], fields["entities"]  # it keeps what it had
         if self.news:
-            timeline = list(dict.fromkeys((*self.incident.timeline, *self.news)))
-            timeline.sort(key=lambda line: line.at_ms)  # stable: equal times stay as they came
-            fields["timeline"] = tuple(timeline[-MOST_LINES:])
+            fields["timeline"] = _with_news(self.incident.timeline, self.news)
             self.news = []
         self.incident = msgspec.structs.replace(self.incident, **fields)
         self.is_changed = False
@@ -239,6 +241,21 @@ class State(msgspec.Struct):
         kept = [c for c in [*self.changes, *new] if c.at_ms > horizon_ms]
         self.changes = kept[-MOST_CHANGES:]
         return new
+
+
+def _with_news(timeline: tuple[TimelineEntry, ...], news: Iterable[TimelineEntry]) -> tuple[TimelineEntry, ...]:
+    """A timeline, which is in order, with new lines in their places: each once, equal times as they came."""
+    lines = list(timeline)
+    for line in news:
+        place = at = bisect_right(lines, line.at_ms, key=_at)
+        while at and lines[at - 1].at_ms == line.at_ms and lines[at - 1] != line:
+            at -= 1
+        if not at or lines[at - 1] != line:
+            lines.insert(place, line)
+    return tuple(lines[-MOST_LINES:])
+
+
+_at = attrgetter("at_ms")
 
 
 def _add(counts: dict[str, int], key: str, one: int) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from mainstay.domain.alerts import Alert
 from mainstay.domain.resources import kind_of
 
 
 def resource_of(alert: Alert) -> str:
     """Which resource an alert is about; "" for none."""
-    kind = kind_of(alert.labels.get("metric", "")) if "metric" in alert.labels else ""
+    kind = _kind(alert.labels["metric"]) if "metric" in alert.labels else ""
     if not kind and alert.signal == "saturation":
-        kind = kind_of(alert.name.replace(" ", "."))
+        kind = _kind(alert.name.replace(" ", "."))
     return "" if kind in ("limit", "presence") else kind
 
 
@@ -23,3 +25,9 @@ def symptom_of(alert: Alert) -> str:
 def is_hint(alert: Alert) -> bool:
     """Whether it only informs: it may belong to an incident, but neither keeps it open nor reaches for more."""
     return alert.severity == "info"
+
+
+@lru_cache(4_096)
+def _kind(name: str) -> str:
+    """Names come again with every alert of theirs."""
+    return kind_of(name)

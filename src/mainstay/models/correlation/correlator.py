@@ -252,6 +252,8 @@ class Correlator:
 
     def _linked(self, scene: Scene, near: Nearness, within_ms: float | None) -> list[AlertSketch]:
         """Waiting alerts tied to this one, directly or over one another; what only informs ties nothing."""
+        if not scene.pending:
+            return []
         linked: list[AlertSketch] = []
         border, waiting = [scene.alert], [a for a in scene.pending if a.id != scene.alert.id]
         while border:

@@ -91,15 +91,14 @@ class Nearness:
         Then it is no evidence for what else it calls: two troubles below one caller are two.
         """
         here, it, graph = alert.entity, member.entity, self.graph
-        under = graph.below(it)
-        if len(under) == 1:
+        others = [o for o in company if o.is_about and o.entity != it]
+        if here != it:
+            over, under = graph.above(here), graph.below(here)
+            others = [o for o in others if o.entity not in over and o.entity not in under]
+        if not others:
             return ()
-        below = [o for o in company if o.is_about and o.entity in under and o.entity != it]
-        below = [o for o in below if it not in graph.below(o.entity)]  # not the other way round as well
-        if here == it or not below:
-            return tuple(below)
-        related = (graph.above(here), graph.below(here))
-        return tuple(o for o in below if o.entity not in related[0] and o.entity not in related[1])
+        callers, callees = graph.above(it), graph.below(it)
+        return tuple(o for o in others if o.entity in callees and o.entity not in callers)
 
     def _noticed(self, witness: str, gap_ms: int) -> Link:
         """One caller notices two troubles: if at one moment, it may be its own, or something that nobody tells of."""
