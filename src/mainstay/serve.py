@@ -18,6 +18,7 @@ from mainstay.api import create_app
 from mainstay.app.platform import Platform
 from mainstay.client import ADDRESS_FILE, TOKEN_FILE
 from mainstay.domain.errors import BadInput
+from mainstay.ingest.columnar.ready import READY
 from mainstay.process_memory import share_arenas
 from mainstay.settings import Settings
 
@@ -42,6 +43,7 @@ def serve(data: Path, settings: Settings, host: str, port: int) -> None:
 def _run(data: Path, settings: Settings, listener: socket.socket, url: str) -> None:
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     platform = Platform(data, settings)
+    READY.readers()  # they load meanwhile: without them the first bodies would be read message by message
     try:
         platform.start()
         print(f"Mainstay is up: {url}\n  sign in with the token in {data / TOKEN_FILE}", flush=True)
