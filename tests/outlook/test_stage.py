@@ -10,6 +10,7 @@ from mainstay.domain.errors import Corrupt
 from mainstay.domain.outlook import OutlookPolicy
 from mainstay.domain.signals import Series
 from mainstay.outlook import Outlooks
+from mainstay.outlook.looking import Looker
 from mainstay.outlook.telling import CALM_LOOKS, FREED
 
 VAR, SIZE = disk(1), disk(2, metric="limit")
@@ -239,3 +240,17 @@ def test_what_was_freed_is_seen_before_the_next_forecast_is_due():
     assert 0 < FREED < 0.5
     stage = Outlooks(Estate().judges, OutlookPolicy())
     assert stage.standing.outlooks == ()
+
+
+def test_only_what_is_told_and_has_a_season_is_worth_a_costlier_forecast():
+    estate = Estate()
+    estate.run(lambda step: {VAR: (30 + 0.05 * step) * GIB, SIZE: 100 * GIB}, 72, 600.0)
+    resources = estate.stage._resources
+    resources.history.condense()
+    looker, now = Looker(estate.judges, resources), resources.now(estate.at_ms)
+    estate.judges.asked.clear()
+    for matters in (True, False):
+        looker.look(0, now, (0, 2), estate.at_ms, matters=matters)
+    asked = [one for _, one in estate.judges.asked]
+    assert [one.get("matters", False) for one in asked if one["season"] > 1] == [True, False]
+    assert not any("matters" in one for one in asked if one["season"] == 1)

@@ -9,9 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from mainstay.app.mlops.deployed import deployed
+from mainstay.app.mlops.deployed import Deployed, deployed
 from mainstay.bench.reach import reach
+from mainstay.domain.effects import Effects
+from mainstay.domain.errors import Refused
+from mainstay.domain.records import Command
 from mainstay.domain.signals import F64
+from mainstay.mlops.own.decomposed import mstl
 from mainstay.mlops.serving import Serving
 
 SEASON = HORIZON = 24
@@ -39,8 +43,8 @@ def forecast(series: int, seed: int, data: Path | None) -> dict[str, Any]:
         _judge(served, made["season"][:1])  # compiled before it is timed
         by_kind = {kind: _judge(served, rows) for kind, rows in sets.items()}
         arrivals = reach(served, max(series // 2, 4), seed)
+        peer = _mstl(platform, [row for rows in made.values() for row in rows[:5]])
     whole = [by_kind[kind] for kind in KINDS]
-    peer = _mstl([row for rows in made.values() for row in rows[:5]])
     return {
         "series": sum(one["series"] for one in whole),
         "trials_per_series": 16,
@@ -55,20 +59,23 @@ def forecast(series: int, seed: int, data: Path | None) -> dict[str, Any]:
 
 
 def _judge(served: Serving, rows: Sequence[F64]) -> dict[str, Any]:
-    held, ours, naive = [], [], []
+    held, ours, naive, by = [], [], [], []
     spent = 0.0
     for row in rows:
         past, truth = row[:-HORIZON], row[-HORIZON:]
         began = time.process_time()
-        said = served.decide("forecaster", {"values": past.tolist(), "horizon": HORIZON, "season": SEASON}).output
+        asked = {"values": past.tolist(), "horizon": HORIZON, "season": SEASON, "matters": True}
+        said = served.decide("forecaster", asked).output
         spent += time.process_time() - began
         scale = float(np.abs(past[SEASON:] - past[:-SEASON]).mean())
+        by.append(said["method"])
         held.append(((truth >= said["low"]) & (truth <= said["high"])).mean())
         ours.append(np.abs(truth - said["path"]).mean() / scale)
         naive.append(np.abs(truth - past[-SEASON:]).mean() / scale)
     return {
         "series": len(rows),
         "cpu_s": round(spent, 3),
+        "mstl": by.count("mstl"),
         "coverage_of_90": round(float(np.mean(held)), 3),
         "mase": round(float(np.mean(ours)), 3),
         "mase_seasonal_naive": round(float(np.mean(naive)), 3),
@@ -110,16 +117,32 @@ def _recorded(data: Path) -> Iterator[F64]:
             yield np.array(values[first : first + POINTS], np.float64)
 
 
-def _mstl(rows: Sequence[F64]) -> dict[str, Any]:
-    """The same series by statsforecast's MSTL, when that extra is installed."""
+def _mstl(platform: Deployed, rows: Sequence[F64]) -> dict[str, Any]:
+    """Of the same series: MSTL alone, ours alone, and a version that tries both on each, when the extra is there."""
     try:
-        from statsforecast.models import MSTL  # type: ignore[import-not-found, unused-ignore]
-    except ImportError:
-        return {"is_absent": "statsforecast is not installed: pip install 'mainstay[statsforecast]'"}
+        way = mstl()
+    except Refused as absent:
+        return {"is_absent": str(absent)}
     began, off = time.process_time(), []
     for row in rows:
         past, truth = row[:-HORIZON], row[-HORIZON:]
-        path = MSTL(season_length=SEASON).forecast(y=past, h=HORIZON)["mean"]
+        path = way(past, SEASON, HORIZON)
         off.append(np.abs(truth - path).mean() / np.abs(past[SEASON:] - past[:-SEASON]).mean())
     spent = time.process_time() - began
-    return {"series": len(rows), "series_per_s": round(len(rows) / spent, 1), "mase": round(float(np.mean(off)), 3)}
+    alone = _judge(platform.serving, rows)
+    why = "tries MSTL too"
+    version = platform.registry.register("forecaster", "tried-forecast", {"mstl": True}, by="bench", why=why)
+    live = {"kind": "forecaster", "live": str(version.ref)}
+    command = Command(kind="deploy", by="bench", at_ms=0, subject="forecaster", arguments=live)
+    platform.serving.apply(command, Effects())
+    both = _judge(platform.serving, rows)
+    return {
+        "series": len(rows),
+        "series_per_s": round(len(rows) / spent, 1),
+        "mase": round(float(np.mean(off)), 3),
+        "mase_ours": alone["mase"],
+        "mase_chosen_per_series": both["mase"],
+        "coverage_chosen_per_series": both["coverage_of_90"],
+        "series_per_s_chosen": round(len(rows) / max(both["cpu_s"], 1e-3), 1),
+        "chosen_share": round(both["mstl"] / len(rows), 3),
+    }

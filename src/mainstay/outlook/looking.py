@@ -104,13 +104,18 @@ class Looker:
     def __init__(self, models: Models, resources: Resources) -> None:
         self._models, self._resources = models, resources
 
-    def look(self, row: int, now: Now, levels: Iterable[int], at_ms: int) -> tuple[Outlook, Decision | None]:
-        """The outlook of a row, and the decision that it comes from."""
+    def look(
+        self, row: int, now: Now, levels: Iterable[int], at_ms: int, *, matters: bool = False
+    ) -> tuple[Outlook, Decision | None]:
+        """The outlook of a row, and the decision that it comes from. What `matters` may be forecast by a costlier way,
+        where it has a season."""  # noqa: D205, D209
         resources = self._resources
         if resources.rules[row].deadline:
             return self._deadline(row, now, at_ms)
         best: tuple[Outlook, Decision | None] | None = None
         for asked, step_ms in questions(resources, now, row, levels):
+            if matters and asked["season"] > 1:
+                asked["matters"] = True
             decision = self._models.decide("forecaster", asked)
             found = self._outlook(row, now, at_ms, decision, step_ms)
             if best is None or _is_sooner(found, best[0]):

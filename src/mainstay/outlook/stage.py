@@ -128,7 +128,8 @@ class Outlooks:
         self._waiting = max(len(due) - self._policy.forecasts_per_look, 0)
         for name in due[: self._policy.forecasts_per_look]:
             row = self._rows[name]
-            outlook, decision = self._looker.look(row, now, levels.get(row, (0,)), at_ms)
+            is_told = name in self._telling.conditions
+            outlook, decision = self._looker.look(row, now, levels.get(row, (0,)), at_ms, matters=is_told)
             outlook = self._outlooks[name] = self._telling.tell(outlook, decision, resources.rules[row], effects)
             self._next_ms[name] = at_ms + again_ms(outlook)
         self._forget(now, at_ms, effects)

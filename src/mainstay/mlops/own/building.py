@@ -7,10 +7,12 @@ from typing import Any
 
 from mainstay.domain.errors import Corrupt
 from mainstay.mlops.artefacts import Artefacts
+from mainstay.mlops.own.decomposed import mstl
 from mainstay.mlops.own.onnx import scoring_of
 from mainstay.mlops.own.windows import WindowScores
 from mainstay.models.catalogue import build, source_of, state_of
 from mainstay.models.checks import Pure, Streaming
+from mainstay.models.forecast import Forecaster
 
 ONNX = WindowScores.ALGORITHM
 
@@ -23,6 +25,8 @@ def built(algorithm: str, parameters: Mapping[str, Any], artefacts: Artefacts) -
         Refused: A library that it needs is not installed.
         ValueError: It does not accept these parameters.
     """
+    if algorithm == Forecaster.ALGORITHM and parameters.get("mstl"):
+        return Forecaster(parameters, mstl())
     if algorithm != ONNX:
         return build(algorithm, parameters)
     if not isinstance(parameters.get("file"), str):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar
 
 import msgspec
@@ -17,6 +17,8 @@ LARGEST = 1e100
 FEW = 0.6
 """How much wider an interval must be than its quantile, for each of few trials: measured (docs/forecast.md)."""
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+Way = Callable[[F64, int, int], F64]
+"""A costlier way to go on: (values, steps of a season, steps ahead) to values."""
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -28,6 +30,7 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         most: Older points than so many are not looked at.
         level: Share of the truth that the interval shall hold.
         close: Methods whose error is within this share of the best one's are averaged with it.
+        mstl: Whether MSTL is tried as well, on series with a season that are said to matter; from so many moments.
     """
 
     folds: Count = 16
@@ -35,6 +38,8 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     most: Count = 2_000
     level: Share = 0.9
     close: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.05
+    mstl: bool = False
+    mstl_folds: Annotated[int, msgspec.Meta(ge=3, le=64)] = 6
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -47,6 +52,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         reach: When the limit is reached is wanted, by `reached` (`reach.py`).
         peak: How near to the limit it was before these values, as far as is known.
         is_deadline: The limit is a moment and the last value is now: it comes, whatever came before.
+        matters: It is worth a costlier way, when the version has one.
     """
 
     values: list[float | None]
@@ -58,6 +64,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reach: bool = False
     peak: float | None = None
     is_deadline: bool = False
+    matters: bool = False
 
 
 class Forecaster:
@@ -66,7 +73,8 @@ class Forecaster:
     Seven methods are tried from `folds` past moments: the last value, smoothed level, damped trend, a robust line, the
     last season, season with level, season with trend. Those within `close` of the best are averaged. The interval is
     conformal: quantiles of the chosen forecast's own past errors, each divided by what is usual at its distance. A gap
-    is filled between its neighbours. A series that is too short is said to be, not guessed.
+    is filled between its neighbours. A series that is too short is said to be, not guessed. A version with `mstl` tries
+    that too, of the few that matter, and takes it where it was better from the same moments of the same series.
 
     Source: exponential smoothing (Holt 1957; damped: Gardner and McKenzie 1985), Theil–Sen, rolling-origin evaluation
     (Tashman 2000), split conformal prediction (Lei et al. 2018).
@@ -75,11 +83,14 @@ class Forecaster:
     ALGORITHM: ClassVar[str] = "tried-forecast"
     DEFAULTS: ClassVar[dict[str, Any]] = msgspec.to_builtins(Parameters())
 
-    def __init__(self, parameters: Mapping[str, Any]) -> None:
+    def __init__(self, parameters: Mapping[str, Any], mstl: Way | None = None) -> None:
         from mainstay.models.forecast import kernel  # numba: only when it is really built
 
         self._kernel = kernel
         self._parameters = msgspec.convert({**self.DEFAULTS, **parameters}, Parameters)
+        if self._parameters.mstl and mstl is None:
+            raise ValueError("mstl is an extra: pip install 'mainstay[statsforecast]'")
+        self._mstl = mstl if self._parameters.mstl else None
 
     def decide(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """The path, its interval, and when the limit is crossed.
@@ -107,8 +118,12 @@ class Forecaster:
             return _nothing(f"{len(y)} points are too few for a forecast of {asked.horizon} steps")
         errors = self._kernel.backtest(y, asked.season, asked.horizon, folds, stride)
         chosen = self._chosen(errors)
-        made = errors[chosen].mean(axis=0)
-        path = np.mean([self._kernel.go_on(y, asked.season, asked.horizon, m) for m in chosen], axis=0)
+        method, made = " + ".join(self._kernel.METHODS[m] for m in chosen), errors[chosen].mean(axis=0)
+        other = self._decomposed(asked, y, made, stride)
+        if other is not None:
+            method, made, path = "mstl", *other
+        else:
+            path = np.mean([self._kernel.go_on(y, asked.season, asked.horizon, m) for m in chosen], axis=0)
         low, high, held = _interval(made, self._parameters.level)
         low, high = path + low, path + high
         if asked.floor is not None:
@@ -117,17 +132,32 @@ class Forecaster:
         scale = float(np.abs(naive).mean())
         error = float(np.abs(made).mean())
         return {
-            "method": " + ".join(self._kernel.METHODS[m] for m in chosen),
+            "method": method,
             "path": _plain(path),
             "low": _plain(low),
             "high": _plain(high),
             "error": error,
             "mase": error / scale if scale > 0 else (0.0 if error == 0 else None),
             "held": held,
-            "trials": folds,
+            "trials": len(made),
             "crosses": _crossing(asked, path, low, high),
             "says": "",
         }
+
+    def _decomposed(self, asked: Asked, y: F64, made: F64, stride: int) -> tuple[F64, F64] | None:
+        """(errors, path) of MSTL where it is asked for and was better than `made` from the same latest moments."""
+        if self._mstl is None or not asked.matters or asked.season < 2:
+            return None
+        errors = []
+        for fold in range(min(self._parameters.mstl_folds, len(made))):
+            origin = len(y) - asked.horizon - fold * stride
+            path = self._mstl(y[:origin], asked.season, asked.horizon)
+            errors.append(y[origin : origin + asked.horizon] - path)
+        tried = np.array(errors)
+        needed = np.abs(made[: len(tried)]).mean() * (1 - self._parameters.close)
+        if not np.abs(tried).mean() < needed:  # NaN is not better
+            return None
+        return tried, self._mstl(y, asked.season, asked.horizon)
 
     def _trials(self, n: int, asked: Asked) -> tuple[int, int]:
         """How many moments of the past there are to try from, and how far apart."""
