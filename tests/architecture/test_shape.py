@@ -4,6 +4,7 @@ import ast
 import io
 import re
 import tokenize
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,10 +33,15 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT / "src" / "mainstay").as_posix()
 
 
+@cache
+def parsed(path: Path) -> tuple[str, list[ast.AST]]:
+    """Docstring and nodes of a file; each test asks all files."""
+    tree = ast.parse(path.read_text())
+    return ast.get_docstring(tree) or "", list(ast.walk(tree))
+
+
 def functions(path: Path):
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield node
+    return [node for node in parsed(path)[1] if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 def own_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -76,14 +82,14 @@ def test_no_room_without_a_word_of_the_trade(path):
 
 @pytest.mark.parametrize("path", SOURCE, ids=name_of)
 def test_every_module_says_what_it_is_for(path):
-    assert ast.get_docstring(ast.parse(path.read_text()))
+    assert parsed(path)[0]
 
 
 @pytest.mark.parametrize("path", SOURCE, ids=name_of)
 def test_only_the_loops_that_must_survive_catch_everything(path):
     caught = [
         node.lineno
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in parsed(path)[1]
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or ast.unparse(node.type) in {"Exception", "BaseException"})
         and not (isinstance(node.body[-1], ast.Raise) and node.body[-1].exc is None)  # it cleans up and raises on

@@ -22,13 +22,13 @@ groups:
 
 
 def prometheus(process, folder, client, token, rules=""):
-    """Prometheus scraping itself every second and sending everything to us; its base address."""
+    """Prometheus scraping itself twice a second and sending everything to us; its base address."""
     program = need("prometheus")
     port = free_port()
     host = urlsplit(client.url).netloc
     (folder / "rules.yml").write_text(rules or "groups: []\n")
     (folder / "prometheus.yml").write_text(f"""
-global: {{scrape_interval: 1s, evaluation_interval: 1s, external_labels: {{cluster: test}}}}
+global: {{scrape_interval: 500ms, evaluation_interval: 1s, external_labels: {{cluster: test}}}}
 rule_files: [{folder}/rules.yml]
 scrape_configs:
   - job_name: prometheus

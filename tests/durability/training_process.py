@@ -24,8 +24,8 @@ from mainstay.domain.training import Experiment
 
 MOST_MOMENTS = 60
 AT_ONCE = 2
-WITH_WORKER = 8
-"""Up to this moment the worker really works in each life; later ones find the files that it left in the whole run."""
+WITH_WORKER = 6
+"""Up to this moment the worker has still to work, and does; later ones find the files that it left in the whole run."""
 KILLED = -signal.SIGKILL
 RUN = "training-edges-1"
 TRIALS = 4

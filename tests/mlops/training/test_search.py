@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -166,20 +168,31 @@ def job(snapshot: DatasetSnapshot, kind: str, **given) -> Job:
     )
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """By kind: snapshot, rows, and what came of a training on them."""
+
+    @cache
+    def of(kind):
+        snapshot, rows = data.taken(tmp_path_factory.mktemp(kind), kind)
+        return snapshot, rows, train(job(snapshot, kind), rows)
+
+    return of
+
+
 @pytest.mark.parametrize("kind", ["metrics", "edges", "logs"])
-def test_training_is_a_function_of_job_and_rows(tmp_path, kind):
-    snapshot, rows = data.taken(tmp_path, kind)
-    one, two = (train(job(snapshot, kind), rows) for _ in range(2))
-    assert one == two
+def test_training_is_a_function_of_job_and_rows(trained, kind):
+    snapshot, rows, one = trained(kind)
+    assert one == train(job(snapshot, kind), rows)
     assert one.quality.passed
     assert len(one.trials) == 4
     assert set(one.validation) == {"champion", "challenger"}
     build(SHIPPED[kind], one.parameters)
 
 
-def test_few_subjects_are_validated_several_times_over(tmp_path):
-    snapshot, rows = data.taken(tmp_path, "edges")
-    found = train(job(snapshot, "edges", trials=0), rows).validation["champion"]
+def test_few_subjects_are_validated_several_times_over(trained):
+    *_, result = trained("edges")
+    found = result.validation["champion"]
     assert 40 <= found["faults"] < 60, "eight calls, of which each is troubled five times"
 
 
