@@ -15,6 +15,7 @@ from mainstay.domain.records import Command
 from mainstay.domain.rollouts import Evidence, Gate, GatePolicy, Rollout
 from mainstay.mlops import Serving
 from mainstay.mlops.agreement import Agreement
+from mainstay.mlops.rollouts.corroboration import Corroboration
 from mainstay.mlops.rollouts.gates import figures_of, judge, read_policy, shipped_policy
 from mainstay.mlops.seat import Second
 
@@ -129,6 +130,26 @@ def test_a_trigger_happy_canary_leaves_and_what_only_it_told_is_over(tmp_path):
     world.pass_windows(1)
     open_ = {subject: firing for firing, subject, _ in world.told}
     assert not any(open_.values())
+
+
+class Agrees(Corroboration):
+    """Somebody else says so, whatever it is."""
+
+    def is_confirmed(self, condition: str, model: str) -> bool:
+        return True
+
+
+def test_what_only_a_canary_found_and_others_confirm_is_neither_for_nor_against_it(tmp_path):
+    ripples = [Fault(e, start, start + 10, slower=1.6) for start in range(30, 400, 24) for e in range(6)]
+    world = World(tmp_path, blind(GatePolicy(canary_share=1.0, shadow_share=1.0)), ripples)
+    world.serving.rollouts.state.corroboration = Agrees()
+    canary(world, world.register(ratio=1.1, latency_p=1e-3, least_ms=0.1, calm_windows=1))
+    world.pass_windows(6)
+    found = world.rollout()
+    assert (found.stage, found.evidence.challenger_only) == ("canary", 0)
+    assert found.evidence.confirmed > 10
+    assert found.result is not None
+    assert found.result.figures["told"] == found.evidence.both
 
 
 def test_a_canary_that_fails_leaves_at_once(tmp_path):

@@ -90,8 +90,10 @@ class Evidence(msgspec.Struct, kw_only=True):
 
     Attributes:
         both, champion_only, challenger_only: Conditions found by both within two minutes, or by one of them.
-        corroborated: Of `champion_only`, those whose incident something else confirms (another kind of model, a rule
-            of the user's, a verdict).
+        corroborated: Of `champion_only`, those that something else confirms (another kind of model or a rule of the
+            user's about the same entity in the same incident, a verdict).
+        confirmed: What the challenger alone found and something else confirms: real, so no count of its own, and no
+            finding that both share either, since whoever cries all day is right whenever there is trouble.
         champion_pages, challenger_pages: Alerts about the share that were free to page.
         pages, extra_pages: Incidents opened since the stage began, and those of them in which there is nothing but what
             the challenger alone found and nobody confirmed; `opened`, `alone`: which, while they are counted.
@@ -107,6 +109,7 @@ class Evidence(msgspec.Struct, kw_only=True):
     champion_only: int = 0
     challenger_only: int = 0
     corroborated: int = 0
+    confirmed: int = 0
     champion_pages: int = 0
     challenger_pages: int = 0
     delay_ms: float = 0.0

@@ -193,7 +193,7 @@ class Rollouts:
                 seen.champion_only += 1
                 seen.corroborated += is_confirmed
             elif is_confirmed:
-                seen.both += 1  # real, and the champion's to have missed
+                seen.confirmed += 1
             else:
                 seen.challenger_only += 1
                 seen.alone = [*seen.alone[-MOST:], condition]
