@@ -179,6 +179,18 @@ def test_retention_drops_whole_blocks_and_old_hot_rows(store: Telemetry) -> None
     assert store.count("points") == 0
 
 
+def test_what_is_too_old_is_looked_for_once_in_a_while(store: Telemetry) -> None:
+    fill(store, 60)
+    counts = []
+    for at in (630, 639, 640, 645):
+        store.expire(T0 + at * S)
+        counts.append(store.count("points"))
+    assert counts[0] == counts[1] > counts[2] == counts[3]
+    store.forget()  # something failed, perhaps for want of room: at once, then
+    store.expire(T0 + 645 * S)
+    assert store.count("points") < counts[3]
+
+
 def test_a_block_that_is_being_read_is_unlinked_later(store: Telemetry) -> None:
     fill(store, 60)
     store.seal(T0 + 65 * S)
