@@ -12,9 +12,11 @@ from tests.scenarios.shops import WIDE
 from mainstay.correlate import Correlate
 from mainstay.correlate.evidence.chart import Map
 from mainstay.correlate.evidence.recent import RecentCalls
+from mainstay.correlate.state import Held
 from mainstay.domain.alerts import Alert
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Edge, Entity, Topology
+from mainstay.domain.incidents import Incident, TimelineEntry
 from mainstay.domain.models import VersionRef
 from mainstay.domain.signals import Normal
 
@@ -34,6 +36,13 @@ def test_the_calls_between_two() -> None:
     assert not known.depends("c", "a")
     assert known.near("a")[0] == "a"
     assert set(known.near("a")) == set("abcxyz")
+
+
+def test_the_calls_between_several_are_those_of_each_two() -> None:
+    known = chart("ab", "bc", "xc", "xy", "za", "zy", "pq")
+    for ends, others in (("a", "cxq"), ("abz", "abz"), ("p", "q"), ("", "a"), ("a", "")):
+        paths = [known.path(one, other) for one in ends for other in others]
+        assert known.ways(ends, others) == known.ways(ends, others) == {pair for path in paths for pair in path}
 
 
 def test_a_map_is_drawn_anew_only_when_an_edge_comes_or_goes() -> None:
@@ -61,6 +70,35 @@ def lone(number: int, at_s: float, **fields: object) -> Alert:
         ),
         **fields,
     )  # fmt: skip
+
+
+def test_what_is_fresh_at_an_entity_is_the_newest_first_and_fades_for_good() -> None:
+    stage = Correlate(Judges())
+    for number in (1, 2):
+        alert = lone(number, 1000.0 * number)
+        stage.apply(Normal(), Topology(), ms(1000 * number), Effects(decided_seq=number, alerts={alert.id: alert}))
+    register, old, new = stage._register, *stage._state.held.values()
+    asked = ["service:p/s1", "service:p/none", "service:p/s2"]
+    found = {entity: [held.incident.id for held in told] for entity, told in register.fresh(asked, ms(2000))}
+    assert found == {"service:p/s1": [old.incident.id], "service:p/s2": [new.incident.id]}
+    later = [entity for entity, _ in register.fresh(asked, ms(3000))]
+    assert later == ["service:p/s2"]
+    assert list(register.fresh(asked, ms(10_000))) == []
+    register.refresh(old, "service:p/s1")
+    assert list(register.fresh(asked, ms(2000)))[0][0] == "service:p/s1"
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.tuples(st.integers(0, 5), st.sampled_from("ab")), max_size=6), max_size=5))
+def test_a_timeline_has_each_line_once_in_order_however_it_came(told: list[list[tuple[int, str]]]) -> None:
+    held = Held(Incident(id="INC-1", status="open", severity="major", title="", since_ms=0, opened_ms=0, updated_ms=0,
+                         decided_by=VersionRef("c", 1)))  # fmt: skip
+    lines: list[TimelineEntry] = []
+    for record in told:
+        news = [TimelineEntry(at_ms=at_ms, kind="alert", says=says) for at_ms, says in record]
+        held.tell(*news)
+        lines = sorted(dict.fromkeys([*lines, *news]), key=lambda line: line.at_ms)
+        assert list(held.settle().timeline) == lines
 
 
 def test_what_is_shown_does_not_grow_with_what_is_open() -> None:

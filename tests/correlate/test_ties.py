@@ -57,7 +57,7 @@ def scenes(draw: st.DrawFn) -> dict[str, Any]:
         "incidents": [draw(incidents(f"INC-{n}")) for n in range(1, draw(st.integers(1, 4)))],
         "pending": [draw(alerts(n)) for n in range(1, draw(st.integers(1, 4)))],
         "edges": sorted(draw(st.lists(pairs, max_size=12, unique=True))),
-        "hosts": {name: "h1" for name in NAMES[:3]} if draw(st.booleans()) else {},
+        "hosts": dict.fromkeys(NAMES[:3], "h1") if draw(st.booleans()) else {},
         "changes": [change] if draw(st.booleans()) else [],
     }
 
