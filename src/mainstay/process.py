@@ -20,6 +20,11 @@ STARTS_WITHIN_S = 90.0
 """Kernels compile at the very first start when nobody ran the set-up; after that a start takes seconds."""
 
 
+def end_in_order() -> None:
+    """SIGTERM is obeyed as Ctrl-C is: what this process has started is stopped before it ends itself."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 class PlatformProcess:
     """`mainstay up` as a child process.
 

@@ -45,7 +45,9 @@ VARIANTS = ("deaf", "trigger-happy", "missing", "noisy")
 def demo(scenario: str | None, variant: str, **options: object) -> None:
     """Run the platform and a small shop, put one real fault in, and follow it to the verified fix."""
     from mainstay.demo.run import Options, run
+    from mainstay.process import end_in_order
 
+    end_in_order()
     chosen = Options(**options)  # type: ignore[arg-type]
     untrue = _untrue(scenario, variant, chosen) if scenario is not None else run(chosen).untrue()
     if not chosen.check:

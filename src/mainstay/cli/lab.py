@@ -55,7 +55,9 @@ def campaign(
     from mainstay.demo.campaign import campaign as conduct
     from mainstay.demo.run import Options
     from mainstay.lab.campaign import Pace
+    from mainstay.process import end_in_order
 
+    end_in_order()
     figures = conduct(Options(**rest), faults, Pace(quiet, patience, after, together))  # type: ignore[arg-type]
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n")
@@ -79,7 +81,9 @@ def changes(count: int, json_file: Path | None, watch: float, settle: float, **r
     from mainstay.demo.changes import change_campaign
     from mainstay.demo.run import Options
     from mainstay.lab.changing import ChangePace
+    from mainstay.process import end_in_order
 
+    end_in_order()
     figures = change_campaign(Options(**rest), count, ChangePace(watch, settle))  # type: ignore[arg-type]
     if json_file is not None:
         json_file.write_text(json.dumps(figures, indent=2) + "\n")
