@@ -32,9 +32,10 @@ def storms(draw: st.DrawFn, spread_s: int = 12) -> tuple[Shop, list[Alert]]:
     return shop, found
 
 
-def groups(shop: Shop, alerts: Sequence[Alert]) -> set[frozenset[str]]:
+def groups(shop: Shop, *records: Sequence[Alert]) -> set[frozenset[str]]:
     drill = Drill(shop)
-    drill.record(Normal(), 120, alerts)
+    for alerts in records:
+        drill.record(Normal(), 120, alerts)
     return {frozenset(g.alert for g in incident.groupings) for incident in drill.open}
 
 
@@ -112,3 +113,14 @@ def test_alerts_from_the_past_or_the_future_do_not_stop_the_line(case: tuple[Sho
     drill.record(Normal(), 400)
     assert drill.open
     drill.judges.reperform()
+
+
+def test_who_suffers_from_two_troubles_of_different_moments_goes_to_the_one_that_is_told_first() -> None:
+    """Why the order of records counts beyond a window: nothing that was told is taken back."""
+    first = slow("orders", "db:main", 100, 120, severity="critical")
+    second = slow("orders", "queue:mail", 108, 120, severity="critical")
+    victim = slow("cart", "orders", 100, 120, severity="critical")
+    assert groups(WIDE, [first, second, victim]) == groups(WIDE, [first], [victim], [second])
+    assert groups(WIDE, [first], [victim], [second]) == {frozenset((first.id, victim.id)), frozenset((second.id,))}
+    assert groups(WIDE, [second], [victim], [first]) == {frozenset((second.id, victim.id)), frozenset((first.id,))}
+    assert groups(WIDE, [victim], [first], [second]) == {frozenset((first.id, second.id, victim.id))}
