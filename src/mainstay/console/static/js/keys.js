@@ -4,7 +4,7 @@ import { current } from '../parts/dialog.js';
 import { go } from './router.js';
 
 /** @type {Record<string, string>} */
-const GO = { i: 'incidents', a: 'approvals', c: 'changes', s: 'services', m: 'models', r: 'runbooks', l: 'ledger', u: 'settings', w: 'silences' };
+const GO = { i: 'incidents', a: 'approvals', c: 'changes', s: 'services', m: 'models', r: 'runbooks', l: 'ledger', u: 'settings', w: 'silences', o: 'outlook' };
 
 /** What keys do on the page that is open; a page sets its own and takes them away. @type {Map<string, () => void>} */
 const bound = new Map();

@@ -23,6 +23,7 @@ import { Settings } from '../pages/settings.js';
 const MODELS = async () => (await import('../pages/models.js')).Models;
 const SILENCES = async () => (await import('../pages/silences.js')).Silences;
 const RUNBOOKS = async () => (await import('../pages/runbooks.js')).Runbooks;
+const OUTLOOK = async () => (await import('../pages/outlook.js')).Outlook;
 const ONE_MODEL = async () => (await import('../pages/model.js')).ModelPage;
 
 /** A page that is fetched when somebody first opens it. @param {{from: () => Promise<any>, name?: string}} props */
@@ -44,6 +45,7 @@ const PAGES = {
   models: (/** @type {string} */ id) => (id ? html`<${Late} key=${id} from=${ONE_MODEL} name=${id} />` : html`<${Late} key="" from=${MODELS} />`),
   runbooks: () => html`<${Late} key="runbooks" from=${RUNBOOKS} />`,
   ledger: (/** @type {string} */ id) => (id ? html`<${EntryPage} key=${id} id=${id} />` : html`<${Ledger} />`),
+  outlook: () => html`<${Late} key="outlook" from=${OUTLOOK} />`,
   silences: () => html`<${Late} key="silences" from=${SILENCES} />`,
   settings: () => html`<${Settings} />`,
 };

@@ -55,7 +55,7 @@ export function Services() {
   return html`<${Shown} held=${held} what="services">${(/** @type {any} */ data) => {
     const bad = worst(items(alerts.data));
     const rows = [...items(data)].sort((a, b) => Number(bad.has(b.id)) - Number(bad.has(a.id)) || (health.get(a.id)?.health ?? 100) - (health.get(b.id)?.health ?? 100) || (a.tier ?? 9) - (b.tier ?? 9) || a.name.localeCompare(b.name));
-    return html`<${PageHead} title="Services" sentence=${html`<b>${plural(rows.length, 'entity', 'entities')}</b> known; <b>${bad.size ? `${bad.size} with an alert` : 'all of them well'}</b>.`} />
+    return html`<${PageHead} title="Services" sentence=${html`<b>${plural(rows.length, 'entity', 'entities')}</b> known; <b>${bad.size ? `${bad.size} with an alert` : 'all of them well'}</b>.`}><a href=${to('outlook')}>What is ahead</a><//>
       ${rows.length ? html`<div class="table-scroll"><table class="stack"><thead><tr><th>Name</th><th>Health</th><th>Kind</th><th>Environment</th><th>Tier</th><th>Owner</th></tr></thead><tbody>${rows.slice(0, 500).map((e) => html`<${Row} key=${e.id} entity=${e} alert=${bad.get(e.id)} of=${health.get(e.id)} />`)}</tbody></table></div>${rows.length > 500 && html`<p class="muted">${rows.length - 500} more are not shown.</p>`}`
         : html`<div class="panel"><${Empty} title="Nothing has been heard of yet"><p>Entities appear with their first signal. <code>mainstay connect otel</code> prints what to paste.</p><//></div>`}
       <${Unplaced} />`;

@@ -14,7 +14,7 @@ import { Ago, Text } from './words.js';
 const PAGES = [['incidents', 'Incidents'], ['approvals', 'Approvals'], ['changes', 'Changes'], ['services', 'Services'], ['models', 'Models'], ['runbooks', 'Runbooks'], ['ledger', 'Ledger'], ['settings', 'Settings']];
 const SHORT = ['incidents', 'approvals', 'services', 'models'];
 
-const KEYS = [['j  k', 'next, previous'], ['Enter', 'open'], ['/', 'search'], ['a', 'approve the plan'], ['r', 'reject the plan'], ['.', 'give a verdict'], ['g i', 'incidents'], ['g a', 'approvals'], ['g c', 'changes'], ['g s', 'services'], ['g m', 'models'], ['g r', 'runbooks'], ['g l', 'ledger'], ['g u', 'settings'], ['g w', 'what holds pages: silences'], ['Esc', 'close'], ['Ctrl Enter', 'send a form'], ['?', 'this help']];
+const KEYS = [['j  k', 'next, previous'], ['Enter', 'open'], ['/', 'search'], ['a', 'approve the plan'], ['r', 'reject the plan'], ['.', 'give a verdict'], ['g i', 'incidents'], ['g a', 'approvals'], ['g c', 'changes'], ['g s', 'services'], ['g m', 'models'], ['g r', 'runbooks'], ['g l', 'ledger'], ['g u', 'settings'], ['g o', 'outlook'], ['g w', 'what holds pages: silences'], ['Esc', 'close'], ['Ctrl Enter', 'send a form'], ['?', 'this help']];
 
 const Help = () => html`<div class="sheet"><h1 id="dialog-title">Keys</h1>
   <dl class="keys">${KEYS.map(([key, does]) => html`<dt>${key.split('  ').map((k) => html`<kbd>${k}</kbd> `)}</dt><dd>${does}</dd>`)}</dl>
