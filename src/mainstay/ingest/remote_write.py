@@ -36,7 +36,7 @@ def decode(body: bytes, received_ns: int = 0) -> Decoded:
     readers = READY.readers()
     gate = Gate(received_ns)
     found = readers.remote_write(body, gate.latest_ns) if readers else None
-    if found is None:
+    if readers is None or found is None:
         return decode_messages(body, received_ns)
     start, end, hashes, stream, at_ns, bits = found
     if not len(stream):
