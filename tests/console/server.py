@@ -55,8 +55,9 @@ class Answers:
             case ["series", series, "points"]:
                 about = {"id": series, "entity": fixture.service("payments"), "metric": fixture.LATENCY, "unit": "s"}
                 return about | fixture.points(self.world.now_ms)
-            case ["changes", "calibration"]:
-                return ahead.calibration()
+            case ["changes" | "outlook" as page, name]:
+                world = self.world
+                return ahead.one(page, name, world.changes, world.now_ms, is_calm=not world.deployments)
             case ["traces", trace]:
                 return self.world.traces[trace]
             case ["models", name, *rest]:

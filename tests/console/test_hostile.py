@@ -7,7 +7,7 @@ from tests.console import fixture
 from tests.console.browser import Page
 from tests.console.server import serving
 
-PATHS = ["incidents", "incidents/INC-20213", "services", "changes", "ledger/e3"]
+PATHS = ["incidents", "incidents/INC-20213", "services", "changes", "changes/c1", "outlook", "ledger/e3"]
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -15,6 +15,8 @@ PAGES = {
     "alerts": "over the page budget",
     "alerts/a1": "for this series",
     "changes": "of changes that nobody made 1 % were called harmful",
+    "changes/c1": "of 55 placebo changes 2 % looked at least as bad",
+    "outlook": "in shadow, nobody is paged: 3 of 20 incidents",
     "silences": "known since may",
     "services": "unplaced",
     "services/service:prod%2Fpayments": "depends on",
@@ -49,6 +51,7 @@ def test_nothing_to_see_is_designed(page: Page, now_ms: int) -> None:
         for path, says in {
             "approvals": "nothing to decide",
             "changes": "nobody told us of a change",
+            "outlook": "no resource moves towards its limit",
             "services": "nothing has been heard of yet",
             "silences": "nothing is silenced",
             "models": "no model is deployed",

@@ -24,6 +24,8 @@ PATHS = [
     "alerts",
     "alerts/a1",
     "changes",
+    "changes/c1",
+    "outlook",
     "services",
     "models",
     "models/metrics",

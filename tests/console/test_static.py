@@ -45,14 +45,7 @@ def test_what_a_first_load_reads_is_at_most_100_kib_gzipped() -> None:
     print(f"console: first load {first} bytes gzipped of {BUDGET}; {rest} more when models are opened")
     assert first <= BUDGET
     assert first + rest <= TOTAL
-    assert {p.name for p in later} == {
-        "models.js",
-        "model.js",
-        "production.js",
-        "silences.js",
-        "runbooks.js",
-        "outlook.js",
-    }
+    assert {p.name for p in later} == {"models.js", "silences.js", "runbooks.js", "ahead.js"}
 
 
 def test_the_policy_names_the_import_map_and_nothing_else_inline() -> None:

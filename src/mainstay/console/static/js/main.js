@@ -23,8 +23,9 @@ import { Settings } from '../pages/settings.js';
 const MODELS = async () => (await import('../pages/models.js')).Models;
 const SILENCES = async () => (await import('../pages/silences.js')).Silences;
 const RUNBOOKS = async () => (await import('../pages/runbooks.js')).Runbooks;
-const OUTLOOK = async () => (await import('../pages/outlook.js')).Outlook;
-const ONE_MODEL = async () => (await import('../pages/model.js')).ModelPage;
+const OUTLOOK = async () => (await import('../pages/ahead.js')).Outlook;
+const CHANGE = async () => (await import('../pages/ahead.js')).ChangePage;
+const ONE_MODEL = async () => (await import('../pages/models.js')).ModelPage;
 
 /** A page that is fetched when somebody first opens it. @param {{from: () => Promise<any>, name?: string}} props */
 function Late({ from, name }) {
@@ -40,7 +41,7 @@ const PAGES = {
   incidents: (/** @type {string} */ id) => (id ? html`<${IncidentPage} key=${id} id=${id} part=${route.value.part} />` : html`<${Incidents} />`),
   approvals: () => html`<${Approvals} />`,
   alerts: (/** @type {string} */ id) => (id ? html`<${AlertPage} key=${id} id=${id} />` : html`<${Alerts} />`),
-  changes: () => html`<${Changes} />`,
+  changes: (/** @type {string} */ id) => (id ? html`<${Late} key=${id} from=${CHANGE} name=${id} />` : html`<${Changes} />`),
   services: (/** @type {string} */ id) => (id ? html`<${ServicePage} key=${id} id=${id} />` : html`<${Services} />`),
   models: (/** @type {string} */ id) => (id ? html`<${Late} key=${id} from=${ONE_MODEL} name=${id} />` : html`<${Late} key="" from=${MODELS} />`),
   runbooks: () => html`<${Late} key="runbooks" from=${RUNBOOKS} />`,

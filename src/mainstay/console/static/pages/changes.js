@@ -1,10 +1,11 @@
 /** Changes: who changed what, when; the first thing to look at when something breaks. */
 import { percent, plural } from '../js/format.js';
 import { html } from '../js/html.js';
+import { to } from '../js/router.js';
 import { items, useData } from '../js/store.js';
 import { Ago, Empty, EntityLink, PageHead, Shown, State, Text } from '../parts/words.js';
 
-const CAME = /** @type {Record<string, [string, string]>} */ ({ harmful: ['bad', 'harmful'], harmless: ['ok', 'harmless'], 'not-enough-evidence': ['unknown', 'not enough evidence'] });
+export const CAME = /** @type {Record<string, [string, string]>} */ ({ harmful: ['bad', 'harmful'], harmless: ['ok', 'harmless'], 'not-enough-evidence': ['unknown', 'not enough evidence'] });
 
 /** What it did, and what was foretold of it. @param {{change: any}} props */
 function Came({ change }) {
@@ -21,7 +22,7 @@ function Calibration() {
 
 /** @param {{change: import('../../types.d.ts').Change}} props */
 const ChangeRow = ({ change }) => html`<tr data-row tabindex="-1"><td class="nowrap"><${Ago} ms=${change.at_ms} /></td>
-  <td><span class="strong">${change.kind}</span> ${change.version && html`<${Text} value=${change.version} max=${60} />`}${change.previous_version && html` <span class="muted">was <${Text} value=${change.previous_version} max=${60} /></span>`}</td>
+  <td><a class="open" href=${to('changes', change.id)}>${change.kind}</a> ${change.version && html`<${Text} value=${change.version} max=${60} />`}${change.previous_version && html` <span class="muted">was <${Text} value=${change.previous_version} max=${60} /></span>`}</td>
   <td>${change.entity ? html`<${EntityLink} id=${change.entity} />` : html`<span class="muted"><${Text} value=${change.subject} max=${80} /> (unplaced)</span>`}</td>
   <td><${Text} value=${change.summary} max=${160} /></td>
   <td data-label="by">${change.by_mainstay ? html`<span class="chip">Mainstay</span>` : html`<${Text} value=${change.author} max=${60} />`}</td><td><${Came} change=${change} /></td></tr>`;

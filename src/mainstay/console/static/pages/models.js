@@ -1,31 +1,31 @@
-/** Models: which version decides what, how good its decisions were, and the way back. */
-import { may, send } from '../js/api.js';
+/** Models: which version decides what, how good it was, and the way back; one of them with what is on its way; and users' own. */
+import { useEffect, useState } from 'preact/hooks';
+import { getText, may, send } from '../js/api.js';
 import { count, percent, plural, versionName } from '../js/format.js';
 import { html } from '../js/html.js';
 import { to } from '../js/router.js';
 import { items, refresh, useData } from '../js/store.js';
 import { Ask, show } from '../parts/dialog.js';
-import { Ago, Empty, PageHead, plain, Shown, Since, State, Text, Version } from '../parts/words.js';
-import { Production } from './production.js';
+import { Ago, At, Empty, EntityLink, PageHead, plain, Shown, Since, State, Text, Version } from '../parts/words.js';
 
 /** @typedef {import('../../types.d.ts').ModelVersion} ModelVersion */
 /** @typedef {import('../../types.d.ts').Deployment} Deployment */
 
 /** What each kind of model decides, in an operator's words. */
-export const DECIDES = /** @type {Record<string, string>} */ ({
+const DECIDES = /** @type {Record<string, string>} */ ({
   metrics: 'which metrics are strange', logs: 'which log lines are new or too many', edges: 'which calls are slow or failing',
   correlator: 'which alerts are one incident', diagnoser: 'what the cause is', planner: 'which runbook fits',
   entities: 'which services are unlike themselves', predictions: 'which of your own models changed', forecaster: 'what fills up next',
 });
 
 /** @param {{what: string, value: any, says: any}} props */
-export const Figure = ({ what, value, says }) => html`<div><span class="muted">${what}</span><span class="value">${value}</span><span class="small muted">${says}</span></div>`;
+const Figure = ({ what, value, says }) => html`<div><span class="muted">${what}</span><span class="value">${value}</span><span class="small muted">${says}</span></div>`;
 
 /** Where a deployment holds. @param {string} scope */
-export const scopeWords = (scope) => (scope === '*' ? 'everywhere' : `in ${plain(scope.slice(0, 80))}`);
+const scopeWords = (scope) => (scope === '*' ? 'everywhere' : `in ${plain(scope.slice(0, 80))}`);
 
 /** A share with what it rests on: never a bare percentage, and none while there are too few. @param {{what: string, rate: import('../../types.d.ts').Rate | undefined, says?: string}} props */
-export function Share({ what, rate, says = '' }) {
+function Share({ what, rate, says = '' }) {
   if (!rate || rate.value === null || rate.low === null || rate.high === null) return html`<${Figure} what=${what} value="–" says=${rate?.n ? `too few to say: ${rate.hits} of ${rate.n}` : 'no verdicts yet'} />`;
   const { value, low, high, n } = rate;
   return html`<div><span class="muted">${what}</span><span class="value">${value.toFixed(2)}</span>
@@ -34,7 +34,7 @@ export function Share({ what, rate, says = '' }) {
 }
 
 /** How the shadow compares with the live version: the share that is the same, of how many. @param {any} told */
-export function agreementWords(told) {
+function agreementWords(told) {
   const a = told?.agreement && typeof told.agreement === 'object' ? told.agreement : told;
   if (a?.errors) return `failed: ${plain(String(a.error)).slice(0, 80)}`;
   if (typeof a?.agreement !== 'number') return 'nothing to compare yet';
@@ -43,7 +43,7 @@ export function agreementWords(told) {
 }
 
 /** What verdicts and outcomes say of a version. @param {any[]} scores @param {import('../../types.d.ts').VersionRef | undefined} ref @returns {import('../../types.d.ts').Score | undefined} */
-export const scoreOf = (scores, ref) => ref && scores.find((score) => versionName(score.ref) === versionName(ref));
+const scoreOf = (scores, ref) => ref && scores.find((score) => versionName(score.ref) === versionName(ref));
 
 /** Who runs beside the live version, and with what say. @param {{of: Deployment, agreement: any}} props */
 function Beside({ of, agreement }) {
@@ -79,7 +79,7 @@ export function Models() {
 const again = () => refresh((path) => path.startsWith('/models') || path.startsWith('/rollouts'));
 
 /** @param {string} name @param {Deployment} deployment */
-export function askRollback(name, deployment) {
+function askRollback(name, deployment) {
   const act = async () => {
     await send('POST', `/models/${encodeURIComponent(name)}/rollback${deployment.scope === '*' ? '' : `?where=${encodeURIComponent(deployment.scope)}`}`);
     again();
@@ -99,7 +99,7 @@ function askDeploy(name, version, role) {
 }
 
 /** What a version is anywhere, the weightiest first. @param {ModelVersion} version @param {Deployment[]} held */
-export function roleOf(version, held) {
+function roleOf(version, held) {
   const is = (/** @type {any} */ ref) => ref && ref.model === version.ref.model && ref.version === version.ref.version;
   const roles = /** @type {const} */ (['live', 'canary', 'shadow', 'previous']);
   const role = roles.find((one) => held.some((d) => is(d[one])));
@@ -107,7 +107,7 @@ export function roleOf(version, held) {
 }
 
 /** @param {{version: ModelVersion, role: string, name: string, score: any}} props */
-export function VersionRow({ version, role, name, score }) {
+function VersionRow({ version, role, name, score }) {
   const admin = may('admin');
   return html`<tr data-row tabindex="-1"><td><span class="mono strong">${versionName(version.ref)}</span><div class="small muted"><${Text} value=${version.why} max=${160} /></div></td>
     <td>${role ? html`<${State} is=${role} />` : html`<span class="muted">not serving</span>`}</td>
@@ -115,4 +115,160 @@ export function VersionRow({ version, role, name, score }) {
     <td data-label="verdicts">${score?.precision.n ? html`${score.precision.hits} of ${score.precision.n} right` : html`<span class="muted">none</span>`}</td>
     <td data-label="artefact"><code title=${version.artefact}>${version.artefact.slice(0, 12)}</code><div class="small muted"><${Ago} ms=${version.created_ms} /> by <${Text} value=${version.created_by} max=${40} /></div></td>
     <td class="nowrap">${admin && role !== 'live' && html`<button class="button quiet small" onClick=${() => askDeploy(name, version, 'live')}>Make live…</button>`}${admin && !role && html`<button class="button quiet small" onClick=${() => askDeploy(name, version, 'shadow')}>Shadow…</button>`}</td></tr>`;
+}
+
+const STAGES = /** @type {Record<string, [string, string]>} */ ({
+  shadow: ['shadow', 'runs in shadow: it is compared and decides nothing'], canary: ['warn', 'canary: it decides about a share'], live: ['live', 'live'],
+  rolled_back: ['warn', 'rolled back'], refused: ['bad', 'refused'],
+});
+const VERDICTS = /** @type {Record<string, [string, string]>} */ ({ passed: ['ok', 'gate passed'], failed: ['bad', 'gate failed'], not_enough: ['', 'not enough shown yet'] });
+const UNDER_WAY = ['shadow', 'canary'];
+
+/** @param {any} e what both versions found since the stage began */
+function seen(e) {
+  const found = e.both + e.champion_only + e.challenger_only;
+  const words = e.decisions ? [`${count(e.same)} of ${count(e.decisions)} decisions the same`] : [];
+  if (found || !e.decisions) words.push(`found by both ${count(e.both)}, only by the champion ${count(e.champion_only)}, only by the challenger ${count(e.challenger_only)}`);
+  if (e.champion_pages || e.challenger_pages) words.push(`pages ${count(e.champion_pages)} and ${count(e.challenger_pages)}`);
+  if (e.faults) words.push(`of ${plural(e.faults, 'replayed fault')} champion ${count(e.champion_faults)}, challenger ${count(e.challenger_faults)}`);
+  if (e.errors) words.push(plural(e.errors, 'error'));
+  return `${words.join(' · ')}.`;
+}
+
+/** @param {{one: any, gate: any, window_s: number}} props */
+function RolloutLine({ one, gate, window_s }) {
+  const [tone, words] = STAGES[one.stage] ?? ['', one.stage];
+  const [verdictTone, verdict] = VERDICTS[one.result?.verdict] ?? ['', ''];
+  const moving = UNDER_WAY.includes(one.stage), needs = gate?.windows ?? 0;
+  return html`<li><p><span class="mono strong">${versionName(one.challenger)}</span> against <span class="mono">${versionName(one.champion)}</span> ${scopeWords(one.scope)} <${State} is=${tone} word=${words} /> <span class="muted small"><${Since} ms=${one.stage_since_ms} /></span></p>
+    ${moving && needs > 0 && html`<p class="progress"><progress max=${needs} value=${Math.min(one.windows, needs)} aria-label="evaluation windows"></progress> <span class="small">${count(one.windows)} of ${plural(needs, 'window')}${window_s ? ` of ${count(window_s)} s` : ''} · then the gate decides</span></p>`}
+    ${one.says && html`<p><${Text} value=${one.says} /></p>`}
+    ${one.result && html`<p><${State} is=${verdictTone} word=${verdict} /></p><ul class="reasons">${items(one.result.reasons).map((r) => html`<li><${Text} value=${r} /></li>`)}</ul>`}
+    <p class="small muted">${seen(one.evidence)} ${one.change} change by <${Text} value=${one.by || 'mainstay'} max=${40} />${one.validator ? html`, allowed by <${Text} value=${one.validator} max=${40} />` : moving && one.change === 'normal' ? ', not yet allowed to go live by another person' : ''}${one.why ? html`: <${Text} value=${one.why} max=${160} />` : ''}</p></li>`;
+}
+
+/** @param {{kind: string, name: string}} props */
+function Rollouts({ kind, name }) {
+  const held = useData('/rollouts'), policy = useData('/gate-policy').data?.in_force;
+  return html`<section class="section"><h2>On its way</h2><${Shown} held=${held} what="rollouts">${(/** @type {any} */ data) => {
+    const mine = items(data).filter((one) => one.kind === kind && one.challenger.model === name);
+    if (!mine.length) return html`<div class="panel"><${Empty} title="No version is on its way"><p>A training or <code>mainstay models rollout</code> sends one: first as a shadow, then as a canary, then live, past gates.</p><//></div>`;
+    return html`<ul class="panel evidence">${mine.slice(0, 10).map((one) => html`<${RolloutLine} key=${one.id} one=${one} gate=${policy?.[one.stage]} window_s=${policy?.window_s ?? 0} />`)}</ul>`;
+  }}<//></section>`;
+}
+
+/** Whether it stands, how risky it is to rely on, and what has drifted. @param {{path: string, name: string, kind: string}} props */
+function Health({ path, name, kind }) {
+  const standing = useData(`${path}/standing`), risk = useData(`${path}/risk`).data, drift = useData('/models-drift').data;
+  const found = items(drift?.findings).filter((one) => one.version.model === name), figures = drift?.kinds?.[kind];
+  return html`<section class="section"><h2>Health</h2><div class="panel body"><${Shown} held=${standing} what="health">${(/** @type {any} */ s) => html`
+    <p><${State} is=${s.is_sound ? 'ok' : 'bad'} word=${s.is_sound ? 'It stands' : 'It does not stand: plans that rest on it ask a person'} /></p>
+    ${s.says.length > 0 && html`<ul class="reasons">${s.says.map((/** @type {string} */ w) => html`<li><${Text} value=${w} /></li>`)}</ul>`}`}<//>
+    ${risk && html`<p><b>Risk ${risk.value} of 100</b>${risk.value ? ' = ' : ''}${risk.parts.map((/** @type {any} */ p, /** @type {number} */ i) => html`${i ? ' + ' : ''}<b>${p.points}</b> <${Text} value=${p.says} max=${120} />`)}</p>`}
+    ${found.length ? html`<ul class="reasons">${found.slice(0, 12).map((f) => html`<li key=${f.id}><${State} is=${f.ended_ms === null ? 'warn' : 'ok'} word=${f.ended_ms === null ? 'drifting' : 'over'} /> <${Text} value=${f.says} /> <span class="small muted">${f.measure.replace('_', ' ')}, <${Ago} ms=${f.since_ms} />${f.impact.asks === 'retrain' ? '; a retrain would help' : f.impact.asks === 'look' ? '; a person should look' : ''}</span>
+      ${f.impact.retrain && html`<div class="small muted"><${Text} value=${f.impact.retrain} /></div>`}</li>`)}</ul>`
+      : html`<p class="muted">${figures && !Object.keys(figures.sources ?? {}).length ? 'Nothing to compare yet: drift is told after two spans of data.' : 'No drift has been found.'}</p>`}</div></section>`;
+}
+
+/** @param {{path: string}} props */
+function Lineage({ path }) {
+  return html`<section class="section"><h2>Lineage</h2><${Shown} held=${useData(`${path}/lineage?limit=20`)} what="lineage">${(/** @type {any} */ l) => {
+    const caused = Object.entries(l.caused);
+    const steps = [
+      ['Data', l.dataset ? html`${plural(l.dataset.row_count, 'row')}<div class="small muted"><code>${l.dataset.digest.slice(0, 12)}</code> <${At} ms=${l.dataset.since_ms} /> to <${At} ms=${l.dataset.until_ms} /></div>` : 'None: priors set by hand'],
+      ['Experiment', l.experiment ? html`${plural(l.experiment.trials.length, 'trial')}<div class="small muted">${l.experiment.id.slice(0, 40)}</div>` : 'None'],
+      ['Version', html`<b>${versionName(l.version)}</b><div class="small muted">${l.parents.length ? `from ${l.parents.map(versionName).join(', ')}` : 'has no parent'}${l.children.length ? ` · ${plural(l.children.length, 'child', 'children')}` : ''}</div>`],
+      ['Deployed', l.deployments.length ? html`${l.deployments.slice(0, 3).map((/** @type {any} */ d) => html`<div>${d.role || 'served'} ${scopeWords(d.scope ?? '*')} <span class="small muted"><${Ago} ms=${d.at_ms} /></span></div>`)}${l.deployments.length > 3 ? html`<div class="small muted">and ${l.deployments.length - 3} more</div>` : ''}` : 'Never'],
+      ['Caused', caused.length ? caused.map(([kind, n]) => html`<div>${count(Number(n))} × ${kind}</div>`) : 'Nothing yet'],
+    ];
+    return html`<ol class="lineage">${steps.map(([what, is]) => html`<li><span class="small muted">${what}</span><div>${is}</div></li>`)}</ol>`;
+  }}<//></section>`;
+}
+
+/** @param {{name: string}} props */
+function Experiments({ name }) {
+  const held = useData(`/models/${encodeURIComponent(name)}/experiments`);
+  return html`<section class="section"><h2>Experiments</h2><${Shown} held=${held} what="experiments">${(/** @type {any} */ data) => (items(data).length ? items(data).slice(0, 5).map((one) => html`<details class="panel body" key=${one.id}><summary>${one.version ? html`<b>${versionName(one.version)}</b>` : 'no new version'} · ${plural(one.trials.length, 'trial')} · ${plural(one.snapshot.row_count, 'row')} · <${Ago} ms=${one.at_ms} /></summary>
+      <p><${Text} value=${one.says || one.why} /></p>${!one.quality.passed && html`<ul class="reasons">${one.quality.problems.map((/** @type {string} */ p) => html`<li><${Text} value=${p} /></li>`)}</ul>`}
+      <div class="table-scroll"><table><thead><tr><th class="num">Rank</th><th class="num">Loss</th><th>What was turned</th></tr></thead><tbody>${[...one.trials].sort((a, b) => (a.rank || 1e9) - (b.rank || 1e9)).slice(0, 20).map((t) => html`<tr><td class="num">${t.rank || '–'}</td><td class="num">${typeof t.metrics.loss === 'number' ? t.metrics.loss.toPrecision(4) : '–'}</td><td class="small">${t.number === 0 ? 'as it serves now' : Object.entries(t.knobs).map(([k, v]) => `${k} ${Number(v).toPrecision(3)}`).join(' · ')}</td></tr>`)}</tbody></table></div></details>`)
+    : html`<div class="panel"><${Empty} title="Nothing has been tried yet"><p><code>mainstay models train ${name}</code> searches on what is kept and ranks every trial here.</p><//></div>`)}<//></section>`;
+}
+
+/** The card's Markdown as elements: headings, lists and paragraphs, all of it text. @param {string} text */
+function cardBlocks(text) {
+  const body = text.replace(/^---\n[\s\S]*?\n---\n/, '').trim();
+  return body.split(/\n{2,}/).map((block) => {
+    if (block.startsWith('## ')) return html`<h3>${block.slice(3)}</h3>`;
+    if (block.startsWith('# ')) return null;
+    const lines = block.split('\n');
+    if (lines.every((line) => line.startsWith('- '))) return html`<ul class="reasons">${lines.map((line) => html`<li><${Text} value=${line.slice(2)} max=${600} /></li>`)}</ul>`;
+    return lines.some((line) => line.startsWith('|')) ? html`<pre class="json">${block}</pre>` : html`<p><${Text} value=${block} max=${1200} /></p>`;
+  });
+}
+
+/** @param {{path: string}} props */
+function Card({ path }) {
+  const [text, setText] = useState('');
+  useEffect(() => {
+    let here = true;
+    getText(`${path}/card`).then((t) => here && setText(t), (e) => here && setText(String(e.message)));
+    return () => { here = false; };
+  }, [path]);
+  return html`<section class="section"><h2>Model card</h2><details class="panel body card" open=${false}><summary>Data, metrics, evenness, limits, approvals: as recorded</summary>${text ? cardBlocks(text) : html`<p class="loading">Loading the card…</p>`}</details></section>`;
+}
+
+/** @param {{name: string}} props */
+export function ModelPage({ name }) {
+  const held = useData(`/models/${encodeURIComponent(name)}`);
+  return html`<${Shown} held=${held} what=${name}>${(/** @type {any} */ data) => html`<${Body} name=${name} data=${data} />`}<//>`;
+}
+
+/** @param {Deployment | null} one @param {string} kind */
+function sentence(one, kind) {
+  if (!one) return 'Not deployed.';
+  return html`<b>${versionName(one.live)}</b> decides ${DECIDES[kind] ?? ''}, <${Since} ms=${one.since_ms} />${one.canary ? html`; <b>${versionName(one.canary)}</b> decides about ${percent(one.share)} of the entities as a canary` : ''}${one.shadow ? html`; <b>${versionName(one.shadow)}</b> is its shadow${one.share < 1 && !one.canary ? ` on ${percent(one.share)} of the entities` : ''}` : '; no shadow runs'}.`;
+}
+
+/** @param {{name: string, data: any}} props */
+function Body({ name, data }) {
+  const versions = /** @type {ModelVersion[]} */ ([...data.versions]).sort((a, b) => b.ref.version - a.ref.version);
+  const everywhere = /** @type {Deployment[]} */ (items(data.deployments));
+  const deployment = /** @type {Deployment | null} */ (data.deployment) ?? everywhere[0] ?? null;
+  const scores = items(data.scorecard), live = scoreOf(scores, deployment?.live);
+  const alerts = items(useData('/alerts?limit=1000').data), week = Date.now() - 7 * 86_400_000;
+  const raised = alerts.filter((a) => a.decided_by.model === name && a.since_ms > week);
+  const shadow = deployment?.shadow ? agreementWords(data.agreement) : '';
+  const path = `/models/${encodeURIComponent(name)}/versions/${(deployment?.live ?? versions[0].ref).version}`;
+  return html`<p><a href=${to('models')}>Models</a></p>
+    <${PageHead} title=${name} sentence=${sentence(deployment, data.kind)}>
+      ${may('responder') && everywhere.filter((one) => one.canary || one.previous).map((one) => html`<button class="button danger" onClick=${() => askRollback(name, one)}>Roll back ${one.canary ? `canary ${versionName(one.canary)}` : `to ${versionName(/** @type {any} */ (one.previous))}`}${one.scope === '*' ? '' : ` (${one.scope})`}…</button>`)}<//>
+    <section class="panel"><div class="figures">
+      <${Share} what="Precision" rate=${live?.precision} />
+      <${Share} what="Recall" rate=${live?.recall} says=${live?.missed ? `, ${count(live.missed)} missed` : ''} />
+      <${Figure} what="Alerts, last 7 days" value=${count(raised.length)} says=${`${count(raised.filter((a) => a.suppressed).length)} of them not paged${alerts.length === 1000 ? '; of the last 1,000 in all' : ''}`} />
+      <${Figure} what="Shadow against live" value=${shadow.includes(' the same') ? shadow.split(' the same')[0] : '–'} says=${shadow || 'no shadow'} /></div></section>
+    <${Health} path=${path} name=${name} kind=${data.kind} />
+    <${Rollouts} kind=${data.kind} name=${name} />
+    <section class="section"><h2>Versions</h2><div class="table-scroll"><table class="stack"><thead><tr><th>Version</th><th>Role</th><th>Algorithm</th><th>Verdicts</th><th>Artefact</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
+      <tbody>${versions.map((v) => html`<${VersionRow} key=${v.ref.version} version=${v} role=${roleOf(v, everywhere)} name=${name} score=${scoreOf(scores, v.ref)} />`)}</tbody></table></div></section>
+    <${Lineage} path=${path} /><${Experiments} name=${name} /><${Card} path=${path} />`;
+}
+
+/** @param {number | null} loss */
+const lossWords = (loss) => (loss === null ? 'too few labels' : loss.toPrecision(3));
+
+/** @param {{one: any}} props */
+function Line({ one }) {
+  const drift = [...items(one.drift)].sort((a, b) => b.psi - a.psi).slice(0, 8);
+  return html`<tr data-row tabindex="-1"><td><${EntityLink} id=${one.entity} />@<${Text} value=${one.version} max=${40} /><div class="small muted">${plural(one.predictions, 'prediction')}, ${plural(one.labelled, 'label')}; <${Ago} ms=${one.last_ms} /></div></td>
+    <td>${one.firing.length ? html`<${State} is="warn" word=${`changed: ${one.firing.join(', ')}`} />` : one.is_known ? html`<${State} is="ok" word="as usual" />` : html`<span class="muted">learning what is usual</span>`}</td>
+    <td data-label="drift">${drift.length ? html`<ul class="lines">${drift.map((f) => html`<li><${Text} value=${f.feature} max=${40} /> PSI ${f.psi.toFixed(2)}${f.missing > 0 ? `, ${Math.round(f.missing * 100)} % missing` : ''}</li>`)}</ul>` : html`<span class="muted">no window yet</span>`}</td>
+    <td data-label="loss">${one.loss_before === null && one.loss_now === null ? html`<span class="muted">too few labels</span>` : html`${lossWords(one.loss_before)} → <b>${lossWords(one.loss_now)}</b>`}</td>
+    <td data-label="groups">${items(one.groups).length ? html`<ul class="lines">${one.groups.slice(0, 6).map((/** @type {any} */ g) => html`<li><${Text} value=${g.group || 'no group'} max=${40} />: ${count(g.wrong)} of ${count(g.labelled)} wrong</li>`)}</ul>` : html`<span class="muted">none</span>`}</td></tr>`;
+}
+
+function Production() {
+  return html`<section class="section"><h2>Your models in production</h2><${Shown} held=${useData('/production-models')} what="models in production">${(/** @type {any} */ data) => (items(data).length
+    ? html`<div class="table-scroll"><table class="stack"><thead><tr><th>Model</th><th>State</th><th>Drift by feature</th><th>Loss then → now</th><th>Groups</th></tr></thead><tbody>${items(data).map((one) => html`<${Line} key=${`${one.entity}@${one.version}`} one=${one} />`)}</tbody></table></div>`
+    : html`<div class="panel"><${Empty} title="None of your own models has predicted anything"><p>Send predictions, and later their labels, to be told of drift and loss: see “predictions” in the documentation.</p><//></div>`)}<//></section>`;
 }
