@@ -272,7 +272,9 @@ NAMES = [
     "deployment", "deployment_status", "repository", "name", "ref", "commits", "added", "state", "created_at",
     "object_kind", "project", "status", "release", "action",
 ]  # fmt: skip
-LEAF = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
+LEAF = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8)
+)
 ANY = st.recursive(
     LEAF,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
