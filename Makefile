@@ -9,7 +9,7 @@ demo: setup
 
 test:
 	@tools/setup.sh dev
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest -n auto --dist loadfile
 
 check:
 	@tools/setup.sh dev
