@@ -192,11 +192,12 @@ def test_a_canary_that_knew_others_does_not_take_them_for_silent(tmp_path):
 
 
 def test_of_a_small_share_it_is_not_said_what_a_detector_costs():
-    second = Second(REF, "canary", 0.1, None, Agreement())
-    second.took(0.0001, 0.001)
+    second = Second(REF, "canary", 1.0, None, Agreement())  # all of a small scope is few items, too
+    second.took(0.0001, 0.001, is_all=False)
     assert second.cpu_s == [0.0, 0.0]
-    second.took(0.01, 0.012)
-    assert second.cpu_s == [0.01, 0.012]
+    second.took(0.01, 0.012, is_all=False)
+    second.took(0.0001, 0.0002, is_all=True)
+    assert second.cpu_s == pytest.approx([0.0101, 0.0122])
 
 
 def test_one_command_takes_a_canary_back_and_the_next_takes_the_live_version_back(tmp_path):

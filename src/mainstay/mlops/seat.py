@@ -36,9 +36,9 @@ class Second:
     slots: npt.NDArray[np.bool_] | None = None
     cpu_s: list[float] = field(default_factory=lambda: [0.0, 0.0])
 
-    def took(self, live_s: float, own_s: float) -> None:
+    def took(self, live_s: float, own_s: float, *, is_all: bool) -> None:
         """Processor seconds of both for the same items; of a few items one would compare calls, not detectors."""
-        if live_s >= WORTH_MEASURING_S or self.share >= 1.0:
+        if is_all or live_s >= WORTH_MEASURING_S:
             self.cpu_s = [self.cpu_s[0] + live_s, self.cpu_s[1] + own_s]
 
     def drop(self, error: Exception) -> None:

@@ -282,7 +282,7 @@ class Serving:
             theirs, share = self._share_of(seat, scope, normal)
             began = time.thread_time()
             other = cast("Streaming", second.model).score(theirs)
-            second.took(took_s * share, time.thread_time() - began)
+            second.took(took_s * share, time.thread_time() - began, is_all=theirs is normal)
         except SECOND_FAILS as error:
             second.drop(error)
             return None
