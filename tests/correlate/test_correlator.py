@@ -121,3 +121,69 @@ def test_saturation_on_one_host_is_one_trouble() -> None:
     new = alert(where="x", since_s=3, signal="saturation")
     assert decide(new, incidents=[incident("INC-1", ("a", 0))], hosts=hosts)["action"] == "join"
     assert decide(alert(where="x", since_s=3), incidents=[incident("INC-1", ("a", 0))], hosts=hosts)["action"] == "hold"
+
+
+def over(**rest: Any) -> dict[str, Any]:
+    """An incident of `a` and what it calls, over at 100 s though `a` recovers slowly."""
+    return incident("INC-1", ("a", 0), ("b", 0), began_ms=0, over_ms=100_000, **rest)
+
+
+@pytest.mark.parametrize(("since_s", "incident_of"), [(95, "INC-1"), (109, "INC-1"), (111, None), (180, None)])
+def test_a_symptom_that_begins_after_the_trouble_was_over_is_another_one(since_s: float, incident_of: str) -> None:
+    new = alert(where="a", since_s=since_s, signal="errors", severity="critical")
+    said = decide(new, incidents=[over()])
+    assert said["incident"] == incident_of
+    assert said["action"] == ("join" if incident_of else "open")
+
+
+SAME = {"symptoms": ["service:p/a|latency", "service:p/b|latency"]}
+
+
+@pytest.mark.parametrize(
+    ("where", "known", "is_again"),
+    [
+        ("b", {}, True),  # what nothing else in it explains
+        ("a", {}, False),  # it suffered from b, and may suffer from another by now
+        ("b", {"suspect": "service:p/b"}, True),
+        ("b", {"suspect": "service:p/a"}, False),
+        ("a", {"suspect": "service:p/a"}, False),  # unlikely, as b may explain it
+        ("a", {"suspect": "service:p/a", "cause": "service:p/a"}, True),
+        ("b", {"suspect": "service:p/a", "cause": "service:p/a"}, False),
+    ],
+)
+def test_only_what_may_have_been_the_cause_comes_back(where: str, known: dict[str, Any], is_again: bool) -> None:
+    new = alert(where=where, since_s=300)
+    said = decide(new, incidents=[over(resolved_ms=130_000, **SAME, **known)])
+    assert said["reopen"] is is_again
+    if is_again:
+        assert "was over 215 s ago" in said["why"]  # since it was calm, not since somebody closed it
+
+
+@pytest.mark.parametrize(
+    ("kind", "at_s", "is_again"),
+    [("rollback", 80, False), ("config", 80, False), ("restart", 80, True), ("restart", 120, False), ("flag", 2, True)],
+)
+def test_what_was_changed_while_it_burned_makes_a_new_story(kind: str, at_s: float, is_again: bool) -> None:
+    changes = [{"id": "c1", "entity": "service:p/b", "at_ms": int(at_s * 1000), "kind": kind}]
+    said = decide(alert(where="b", since_s=300), incidents=[over(resolved_ms=130_000, **SAME)], changes=changes)
+    assert said["reopen"] is is_again
+
+
+def two(left: str = "", right: str = "", apart_s: float = 14) -> list[dict[str, Any]]:
+    """Two incidents on one way of calls, with what each came from."""
+    first = incident("INC-1", ("a", 0), cause=left and f"service:p/{left}")
+    return [first, incident("INC-2", ("c", apart_s), cause=right and f"service:p/{right}")]
+
+
+@pytest.mark.parametrize(
+    ("causes", "apart_s", "is_one"),
+    [(("", ""), 9, True), (("a", ""), 9, True), (("c", "c"), 9, True), (("a", "c"), 9, False), (("a", "c"), 4, True)],
+)
+def test_two_of_different_causes_stay_two(causes: tuple[str, str], apart_s: float, is_one: bool) -> None:
+    said = decide(alert(where="b", since_s=apart_s + 2), incidents=two(*causes, apart_s=apart_s))
+    assert bool(said["merge"]) is is_one
+
+
+def test_a_hint_brings_nothing_together() -> None:
+    said = decide(alert(where="b", since_s=16, severity="info"), incidents=two())
+    assert (said["action"], said["merge"]) == ("join", [])

@@ -70,6 +70,19 @@ def test_two_faults_minutes_apart_are_two() -> None:
     assert len(drill.open) == 2
 
 
+def test_what_lingers_of_an_incident_swallows_nothing() -> None:
+    """Most of it is over and its cause is not sure; one caller's slow tail is told for minutes more."""
+    drill = Drill(WIDE)
+    told = [("", "front"), ("front", "cart"), ("front", "profile"), ("front", "search")]
+    drill.record(Normal(), 20, [slow(*call, 5, 20, severity="critical") for call in told])
+    assert [incident.suspects[0].probability < 0.5 for incident in drill.open] == [True]
+    drill.record(Normal(), 100, [slow(*call, 5, 100, ended_s=100) for call in told[1:]])
+    drill.record(Normal(), 150, [slow("front", "cart", 140, 150, signal="errors", severity="critical")])
+    assert len(drill.open) == 2
+    drill.record(Normal(), 160, [slow("", "front", 141, 160, signal="errors", severity="critical")])
+    assert [len(incident.groupings) for incident in drill.open] == [4, 2]
+
+
 def test_lone_load_is_listed_and_opens_nothing_until_it_is_near_exhaustion() -> None:
     drill = Drill(WIDE)
     drill.record(Normal(), 20, [metric("cart", "process.cpu.utilization", 5, 20)])

@@ -11,7 +11,7 @@ from tests.correlate.test_correlator import alert, decide, incident
 from tests.scenarios.drill import Drill, slow
 from tests.scenarios.shops import WIDE
 
-from mainstay.correlate.together import BY_PERSON, CONFIRMED, HALF_LIFE_MS, MOST_PAIRS, SEEN, UNSEEN, Together
+from mainstay.correlate.together import BY_PERSON, CONFIRMED, HALF_LIFE_MS, MOST_PAIRS, SEEN, Together
 from mainstay.domain.signals import Normal
 
 SYMPTOMS = st.sampled_from(["a|errors", "b|latency", "c|logs|7", "d|saturation|disk"])
@@ -27,7 +27,7 @@ def test_half_of_it_is_left_after_a_month() -> None:
 
 def test_of_several_pairs_the_best_known_speaks() -> None:
     known = Together()
-    known.joined(["a"], ["b"], UNSEEN, at_ms=0)
+    known.joined(["a"], ["b"], SEEN, at_ms=0)
     known.parted(["a"], ["c"], BY_PERSON, at_ms=0)
     assert known.of("a", ["b", "c", "never"], 0) == (0.0, BY_PERSON)
     assert known.of("never", ["b"], 0) == (0.0, 0.0)
@@ -48,7 +48,7 @@ def test_counts_are_symmetric_and_never_negative(said: list[tuple[str, str, bool
 def test_the_table_is_bounded_and_the_oldest_leaves() -> None:
     known = Together()
     for number in range(MOST_PAIRS + 10):
-        known.joined(["a"], [f"b{number}"], UNSEEN, at_ms=number)
+        known.joined(["a"], [f"b{number}"], SEEN, at_ms=number)
     assert len(known.pairs) == MOST_PAIRS
     assert known.of("a", ["b0"], MOST_PAIRS) == (0.0, 0.0)
 
@@ -108,7 +108,7 @@ def _ends(subject: str) -> tuple[str, str]:
     return caller.rpartition("/")[2], callee.rpartition("/")[2]
 
 
-@pytest.mark.parametrize(("says", "weight"), [("", UNSEEN), ("acknowledge", SEEN), ("right-cause", CONFIRMED)])
+@pytest.mark.parametrize(("says", "weight"), [("", 0.0), ("acknowledge", SEEN), ("right-cause", CONFIRMED)])
 def test_an_incident_that_is_over_teaches_as_far_as_somebody_vouched_for_it(says: str, weight: float) -> None:
     drill = burning()
     if says:

@@ -26,15 +26,10 @@ def is_due(held: Held, at_ms: int) -> bool:
     waited_ms = at_ms - held.diagnosed_ms
     if not held.diagnosed_ms or (held.is_news and waited_ms >= AT_MOST_EVERY_MS):
         return True
-    if is_fading(held):
-        return False
+    if held.fading_ms is not None:
+        return False  # what was thought while it burned stands, until something new burns
     is_young = at_ms - held.incident.opened_ms < YOUNG_MS
     return waited_ms >= (AGAIN_MS if is_young else LATER_MS)
-
-
-def is_fading(held: Held) -> bool:
-    """Most alerts are over: what was thought while it burned stands, until something new burns."""
-    return 2 * held.firing < held.solid
 
 
 def next_due(held: Held, at_ms: int, quiet_ms: int) -> int | None:
@@ -47,7 +42,7 @@ def next_due(held: Held, at_ms: int, quiet_ms: int) -> int | None:
         return at_ms
     if held.is_news:
         return held.diagnosed_ms + AT_MOST_EVERY_MS
-    if is_fading(held):
+    if held.fading_ms is not None:
         return None
     again_ms, grown_ms = held.diagnosed_ms + AGAIN_MS, held.incident.opened_ms + YOUNG_MS
     return again_ms if max(again_ms, at_ms) < grown_ms else held.diagnosed_ms + LATER_MS

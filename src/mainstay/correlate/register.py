@@ -54,7 +54,8 @@ class Register:
     def closed(self, held: Held, at_ms: int) -> None:
         """It was resolved: it teaches what belongs together, and for ten minutes it may come back."""
         held.closed_ms = at_ms
-        self.state.together.closed(held.symptoms, held.proof, at_ms)
+        if held.proof:
+            self.state.together.closed(held.symptoms, held.proof, at_ms)
         for entity in held.members:
             self.refresh(held, entity)
         self.touch(held)

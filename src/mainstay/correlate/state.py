@@ -11,7 +11,7 @@ import msgspec
 from mainstay.correlate.evidence.recent import RecentCalls, RecentLines
 from mainstay.correlate.evidence.symptoms import is_hint, symptom_of
 from mainstay.correlate.evidence.vitals import Vitals
-from mainstay.correlate.together import CONFIRMED, SEEN, UNSEEN, Together
+from mainstay.correlate.together import CONFIRMED, SEEN, Together
 from mainstay.correlate.withhold.state import WithheldState
 from mainstay.domain.alerts import Alert
 from mainstay.domain.changes import Change
@@ -81,6 +81,7 @@ class Held(msgspec.Struct):
         members: By entity: those that its alerts are about, and their callers. symptoms: `entity|signal` → how many.
         solid, firing: How many of its alerts are more than hints, and how many of those burn.
         calm_ms: Since when none does; None while one does.
+        fading_ms: Since when most of them are over; None while half of them burn.
         is_news: There is evidence that the last diagnosis did not have.
         confirmed, ruled_out: What a person said of the cause; it stays first, or out.
         apart: Incidents that a person split from it, or it from them: automation does not merge them again.
@@ -98,6 +99,7 @@ class Held(msgspec.Struct):
     began_ms: int = 0
     entry: str = ""
     calm_ms: int | None = None
+    fading_ms: int | None = None
     closed_ms: int = 0
     diagnosed_ms: int = 0
     is_news: bool = True
@@ -126,17 +128,17 @@ class Held(msgspec.Struct):
 
     @property
     def proof(self) -> float:
-        """How far somebody vouches for what is in it."""
+        """How far somebody vouches for what is in it; 0 when nobody looked."""
         if self.confirmed:
             return CONFIRMED
-        return SEEN if self.incident.acknowledged_by else UNSEEN
+        return SEEN if self.incident.acknowledged_by else 0.0
 
     @property
     def over_ms(self) -> int | None:
-        """Since when its cause, where one is known, is calm; else since when all of it is. None while it burns."""
+        """Since when its cause, where one is known, is calm; else since when most of it is. None while it burns."""
         member = self.members.get(self.cause)
         if member is None or not member.about:
-            return self.calm_ms
+            return self.fading_ms or self.calm_ms
         return None if member.burning else member.calm_ms or self.calm_ms
 
     def put(self, kept: Kept) -> None:
@@ -146,6 +148,8 @@ class Held(msgspec.Struct):
             self._count(before.alert, -1)
         self.alerts[kept.alert.id] = kept
         self._count(kept.alert, 1)
+        is_fading = 2 * self.firing < self.solid
+        self.fading_ms = (self.fading_ms or kept.alert.ended_ms or kept.alert.at_ms) if is_fading else None
 
     def drop(self, alert: str) -> Kept:
         """Let an alert go; what is known of entities and symptoms is what is left."""

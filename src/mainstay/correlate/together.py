@@ -14,9 +14,8 @@ MOST_SYMPTOMS = 12
 BY_PERSON = 2.0
 CONFIRMED = 1.0
 SEEN = 0.5
-"""A person acknowledged the incident and left it as it was."""
-UNSEEN = 0.1
-"""Nobody looked: what the correlator did by itself hardly proves it right."""
+"""A person acknowledged the incident and left it as it was. What nobody looked at proves nothing: the correlator would
+learn from itself."""
 
 
 class Count(msgspec.Struct, array_like=True):

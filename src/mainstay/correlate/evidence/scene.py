@@ -120,8 +120,11 @@ def _changes(named: Iterable[str], moment: Moment) -> tuple[list[dict[str, Any]]
         if users and len(found) < MOST_CHANGES:
             under += [(entity, change.entity) for entity in users]
             found.append(
-                {"id": change.id, "entity": change.entity, "at_ms": change.at_ms, "by_mainstay": change.by_mainstay}
-            )
+                {
+                    "id": change.id, "entity": change.entity, "at_ms": change.at_ms, "kind": change.kind,
+                    "by_mainstay": change.by_mainstay,
+                }
+            )  # fmt: skip
     return found, under
 
 
@@ -133,6 +136,7 @@ def _incident_sketch(held: Held, members: Iterable[str], alert: dict[str, Any], 
         "members": [_member_sketch(entity, held.members[entity]) for entity in members],
         "began_ms": held.began_ms,
         "cause": held.cause,
+        "suspect": held.incident.suspects[0].entity if held.incident.suspects else "",
         "over_ms": held.over_ms,
         "symptoms": [symptom] if symptom in held.symptoms else [],
         "fingerprints": [fingerprint] if fingerprint in held.prints else [],

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from mainstay.models.checks import weights_of
-from mainstay.models.correlation.inputs import AlertSketch, IncidentSketch, Scene, scene_of
+from mainstay.models.correlation.inputs import AlertSketch, ChangeSketch, IncidentSketch, Scene, scene_of
 from mainstay.models.correlation.nearness import Nearness
 from mainstay.models.correlation.ties import Bounds, Link
 
@@ -60,7 +60,7 @@ class Correlator:
         "learned_prior": 1.0,  # cases; so one word of a person, who counts twice, is worth ln 3
         "learned_most": 3.0,
         "open_at": 1.6,
-        "over_s": 30.0,  # a symptom that begins so long after the cause went calm is of another fault
+        "over_s": 10.0,  # a symptom that begins so long after the trouble was found to be over is of another fault
         "reopen_at": 0.6,
         "reopen_within_s": 600.0,
         "critical": 2.0,
@@ -133,6 +133,7 @@ class Correlator:
 
     def _join(self, scene: Scene, near: Nearness, found: Sequence[tuple[Link, IncidentSketch]]) -> dict[str, Any]:
         (link, incident), *others = found
+        others = others if scene.alert.severity != "info" else []  # a hint brings nothing together
         merge = [other.id for tie, other in others if self._is_same(scene, near, tie, incident, other)]
         why = f"{link.why}; onset {link.gap_ms / 1000:.0f} s apart"
         if merge:
@@ -148,13 +149,15 @@ class Correlator:
         """Young incidents meet as their alerts would have; old ones need a stronger tie than a victim of both.
 
         Two that nothing known explains together stay two, however much their victims suffer from both, unless they
-        began in the same window.
+        began in the same window; so do two whose causes are known and are not the same.
         """
         if incident.id in other.apart or other.id in incident.apart:
             return False
         apart_ms = abs(_began(incident) - _began(other))
-        if apart_ms > self._weights["onset_slack_ms"] and not near.is_one_story(scene.alert, incident, other):
-            return False
+        if apart_ms > self._weights["onset_slack_ms"]:
+            causes = {incident.cause, other.cause} - {""}
+            if len(causes) > 1 or not near.is_one_story(scene.alert, incident, other):
+                return False
         if apart_ms <= self._weights["young_s"] * 1000:
             return True
         return tie.score >= self._weights["merge_at"] and not tie.is_victim
@@ -165,7 +168,7 @@ class Correlator:
         if self._points(alert, along) < self._weights["reopen_at"]:
             return None
         ended = [(self._ended_ms(alert, i), i) for i in scene.incidents]
-        again = [(at_ms, i) for at_ms, i in ended if at_ms is not None and self._is_again(scene, i, at_ms)]
+        again = [(at_ms, i) for at_ms, i in ended if at_ms is not None and self._is_again(scene, near, i, at_ms)]
         if not again:
             return None
         ended_ms, incident = max(again, key=lambda pair: (pair[0], _number(pair[1].id)))
@@ -175,25 +178,34 @@ class Correlator:
         return _output("join", why, 1.0, incident=incident.id, reopen=is_closed, along=[other.id for other in along])
 
     def _ended_ms(self, alert: AlertSketch, incident: IncidentSketch) -> int | None:
-        """When an incident ended, as far as this alert is concerned: resolved, or its cause calm well before the onset.
+        """When an incident ended, as far as this alert is concerned: resolved, or calm well before the onset.
 
         What still burns of it then are victims that recover slowly: a new symptom beside them is a new story.
         """
-        if incident.resolved_ms is not None or incident.over_ms is None:
+        if incident.over_ms is None:
             return incident.resolved_ms
-        return incident.over_ms if alert.since_ms - incident.over_ms > self._weights["over_s"] * 1000 else None
+        is_long_over = alert.since_ms - incident.over_ms > self._weights["over_s"] * 1000
+        return incident.over_ms if is_long_over or incident.resolved_ms is not None else None
 
-    def _is_again(self, scene: Scene, incident: IncidentSketch, ended_ms: int) -> bool:
-        """What was the cause has the symptom again; victims suffer from others as well."""
+    def _is_again(self, scene: Scene, near: Nearness, incident: IncidentSketch, ended_ms: int) -> bool:
+        """What was suspected first has the symptom again; what suffers from others may suffer from another by now."""
         alert = scene.alert
         if scene.at_ms - ended_ms > self._weights["reopen_within_s"] * 1000:
             return False
-        if incident.cause and incident.cause not in alert.ends:
+        known = incident.cause or incident.suspect
+        if (known and known not in alert.places) or (not incident.cause and not near.is_root(alert, incident)):
             return False
-        if any(c.entity == alert.entity and c.at_ms > ended_ms and not c.by_mainstay for c in scene.changes):
-            return False  # somebody changed it since: a new story
+        if any(self._is_new(change, alert, incident, ended_ms) for change in scene.changes):
+            return False
         symptom = alert.symptom or f"{alert.entity}|{alert.signal}"
         return alert.fingerprint in incident.fingerprints or symptom in incident.symptoms
+
+    def _is_new(self, change: ChangeSketch, alert: AlertSketch, incident: IncidentSketch, ended_ms: int) -> bool:
+        """Somebody changed it since: what comes now is a new story. A restart during the trouble changed nothing."""
+        if change.entity != alert.entity or change.by_mainstay:
+            return False
+        began_ms = _began(incident) + self._weights["onset_slack_ms"]
+        return change.at_ms > (ended_ms if change.kind == "restart" else began_ms)
 
     def _open_or_hold(self, scene: Scene, near: Nearness) -> dict[str, Any]:
         alert = scene.alert

@@ -79,10 +79,11 @@ class IncidentSketch(msgspec.Struct, frozen=True, kw_only=True):
         symptoms: Those of the alerts that it has had; with `fingerprints` they tell a recurrence.
         resolved_ms: None while it is open or acknowledged.
         cause: The entity that it came from, more likely than not; "" when that is not known.
+        suspect: The first suspect, however unlikely; "" for none.
         together, not_together: How often the alert's symptom and one of the incident's were said to belong together,
             and not to; decayed cases of the pair of which most is known.
         apart: Incidents from which a person split it.
-        over_ms: Since when nothing is wrong with the cause (with anything, when it is not known); None while it burns.
+        over_ms: Since when nothing is wrong with the cause (with most of it, when that is not known); None: it burns.
     """
 
     id: str
@@ -92,6 +93,7 @@ class IncidentSketch(msgspec.Struct, frozen=True, kw_only=True):
     fingerprints: tuple[str, ...] = ()
     resolved_ms: int | None = None
     cause: str = ""
+    suspect: str = ""
     over_ms: int | None = None
     together: float = 0.0
     not_together: float = 0.0
@@ -104,6 +106,7 @@ class ChangeSketch(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     entity: str
     at_ms: int
+    kind: str = ""
     by_mainstay: bool = False
 
 

@@ -128,6 +128,10 @@ class Nearness:
         is_load = left.is_saturated and right.is_saturated
         return (is_load and len(hosts) == 1) or bool(self._shared_change(left.entity, right.first_ms, left))
 
+    def is_root(self, alert: AlertSketch, incident: IncidentSketch) -> bool:
+        """Whether it is about something that nothing else in the incident explains."""
+        return any(root.entity in alert.places for root in self._roots(incident))
+
     def _roots(self, incident: IncidentSketch) -> list[Member]:
         """What it is about and nothing else in it explains."""
         about = [member for member in incident.members if member.is_about] or list(incident.members)
