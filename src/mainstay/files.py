@@ -42,6 +42,7 @@ class Document:
             self._root = yaml.compose(text, Loader=yaml.SafeLoader)
             if _parts(self._root, {}) > MOST_PARTS:
                 raise BadFile(name, above + 1, f"expected at most {MOST_PARTS} parts, each alias written out")
+            self._once(self._root, set())
             self._value: Any = yaml.safe_load(text)
         except (yaml.YAMLError, ValueError, RecursionError) as error:  # a 13th month; ten thousand brackets
             raise BadFile(name, above + _line_of_error(error), f"not YAML: {_first_line(error)}") from None
@@ -74,6 +75,21 @@ class Document:
             where = ".".join(str(step) for step in steps)
             says = says[0].lower() + says[1:] + (f" (at {where})" if where else "")
             raise BadFile(self.name, self._above + _line_of(self._root, steps, says), says) from None
+
+    def _once(self, node: Any, known: set[int]) -> None:
+        """YAML lets the last of two equal keys win, silently: what a person wrote above it would hold for nothing."""
+        if not isinstance(node, yaml.CollectionNode) or id(node) in known:
+            return
+        known.add(id(node))
+        keys = set[str]()
+        for one in node.value:
+            key, value = one if isinstance(one, tuple) else (None, one)
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in keys:
+                    line = self._above + key.start_mark.line + 1
+                    raise BadFile(self.name, line, f"expected each name once, got {key.value[:80]!r} again")
+                keys.add(key.value)
+            self._once(value, known)
 
     def bad(self, where: Sequence[str | int], says: str) -> BadFile:
         """The error for one part of the text, by keys and indices, e.g. `bad(["rules", 2, "entity"], "expected …")`."""

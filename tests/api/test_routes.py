@@ -132,7 +132,7 @@ def test_commands_go_to_the_pipeline_as_the_person_who_gave_them(
         ("merge", "responder", "INC-1", {"into": "INC-2"}),
         ("split", "responder", "INC-1", {"alert": "A-1"}),
         ("deploy", "admin", "metrics", {"kind": "metrics", "shadow": "metrics@2"}),
-        ("rollback", "responder", "metrics", {"kind": "metrics", "why": "too loud"}),
+        ("rollback", "responder", "metrics", {"kind": "metrics", "from": "metrics@2", "why": "too loud"}),
     ]
     assert {c.at_ms for c in platform.told} == {T0}
 
@@ -280,6 +280,8 @@ def test_more_bad_input(clients: dict[str, Client], platform: FakePlatform) -> N
         ("models/metrics/deploy", {"version": 9}, 404),
         ("models/metrics/deploy", {"version": 1, "role": "canary"}, 400),
         ("models/metrics/deploy", {"version": 1, "why": "x" * 501}, 400),
+        ("models/metrics/deploy", {"version": 1, "role": "live"}, 400),
+        ("models/metrics/deploy", {"version": 1, "scope": "nonsense=1"}, 400),
         ("models/metrics/rollback", {}, 403),
         (f"models/metrics/rollback?why={'x' * 501}", {}, 400),
         ("models/nothing/rollback", {}, 404),

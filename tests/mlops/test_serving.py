@@ -9,7 +9,7 @@ from tests.mlops.keeper import AT_MS, Keeper, registry, serving
 from tests.models.simulated import Edges, Fault, Metrics
 
 from mainstay.domain.effects import Effects
-from mainstay.domain.errors import BadInput, Corrupt, NotFound
+from mainstay.domain.errors import BadInput, Corrupt, NotFound, Refused
 from mainstay.domain.models import VersionRef
 from mainstay.domain.protocols import Models
 from mainstay.domain.records import Command
@@ -106,6 +106,19 @@ def test_rollback_goes_back_to_the_warm_version(tmp_path):
     assert str(models.deployment("edges").live) == "edges@1"
     assert str(models.deployment("edges").previous) == deaf
     assert len(effects.entries) == 2
+
+
+def test_two_people_who_roll_back_at_once_do_not_bring_the_bad_version_back(tmp_path):
+    """Both saw it decide and pressed; the second command finds the version before and leaves it."""
+    models, bad = serving(tmp_path), ""
+    bad = stricter(models)
+    models.apply(command("deploy", live=bad), Effects())
+    models.apply(command("rollback", at_ms=AT_MS + 1, **{"from": bad}), Effects())
+    effects = Effects()
+    with pytest.raises(Refused, match="edges@2 does not decide in \\* any more, edges@1 does"):
+        models.apply(command("rollback", at_ms=AT_MS + 2, **{"from": bad}), effects)
+    assert str(models.deployment("edges").live) == "edges@1"
+    assert effects.entries == []
 
 
 def test_a_version_of_another_algorithm_closes_what_it_does_not_know(tmp_path):

@@ -195,7 +195,7 @@ class Story:
         change = {"version": live, "parameters": SWAPS[model], "why": "demo: swapped in the middle"}
         newest = self._admin.post(f"models/{model}/versions", change)["ref"]["version"]
         report.swapped_to = f"{model}@{newest}"
-        self._admin.post(f"models/{model}/deploy", {"version": newest, "role": "live"})
+        self._admin.post(f"models/{model}/deploy", {"version": newest, "role": "live", "why": "a swap in the middle"})
         self._swapped_ms = int(time.time() * 1000)
         self._say(f"{report.swapped_to} is live")
 

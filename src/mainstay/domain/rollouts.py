@@ -52,7 +52,7 @@ class GatePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     Attributes:
         name: Of the policy; entries of the ledger name it.
-        window_s: Length of an evaluation window, of record time.
+        window_s: Length of an evaluation window, of record time: from a second to a day.
         shadow_share, canary_share: Of the entities, drawn by a stable hash.
         alpha: Chance to send back a challenger that keeps within the limits, over the whole rollout.
         shadow, canary: What it takes to leave each stage.
@@ -62,7 +62,7 @@ class GatePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """
 
     name: str = "shipped"
-    window_s: Positive = 60.0
+    window_s: Annotated[float, msgspec.Meta(ge=1, le=86_400)] = 60.0
     shadow_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.05
     canary_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.1
     alpha: Annotated[float, msgspec.Meta(gt=0, lt=0.5)] = 0.01
@@ -70,7 +70,7 @@ class GatePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     canary: Gate = Gate()
     replayed_faults_count: bool = True
     standard_promotes_itself: bool = True
-    bench_hours: Annotated[float, msgspec.Meta(ge=0)] = 24.0
+    bench_hours: Annotated[float, msgspec.Meta(ge=0, le=8_760)] = 24.0
 
 
 class GatePolicyRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,3 +171,9 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     policy: str = ""
     run: str = ""
     says: str = ""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it ever stood beside the champion: one that was refused when it was asked for says nothing of its
+        version."""  # noqa: D205, D209
+        return self.stage != "refused" or self.windows > 0 or self.stage_since_ms > self.since_ms

@@ -12,7 +12,7 @@ import msgspec
 
 from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Topology
-from mainstay.domain.errors import BadInput, Corrupt, MainstayError
+from mainstay.domain.errors import BadInput, Corrupt, MainstayError, Refused
 from mainstay.domain.models import Decision, Deployment, ModelKind, ModelVersion, VersionRef
 from mainstay.domain.predictions import InProduction
 from mainstay.domain.protocols import JudgeKind, Scored, Served, StreamKind, Transition
@@ -127,7 +127,8 @@ class Serving:
         """Deploy, roll back, or anything about a rollout.
 
         For a deploy `arguments` has kind, scope and `live` or `shadow` as NAME@NUMBER (shadow may be `none`). A
-        rollback sends a canary back, or, when there is none, goes to the version before.
+        rollback sends a canary back, or, when there is none, goes to the version before; `from` names the version
+        that is to leave, so that two people who press the button at once do not bring it back.
 
         Raises:
             BadInput, Refused: Not a command for this stage, a kind that does not exist, or nothing to go back to.
@@ -140,6 +141,7 @@ class Serving:
         if kind not in KINDS:
             raise BadInput(f"there is no kind of model {kind!r}; give one of {', '.join(KINDS)}")
         scope = checked(command.arguments.get("scope", EVERYWHERE))
+        self._still_decides(kind, scope, command.arguments.get("from", ""))
         rollout = self.rollouts.in_canary(kind, scope) if command.kind == "rollback" else None
         if rollout is not None:
             why = command.arguments.get("why") or "rolled back by hand"
@@ -252,6 +254,14 @@ class Serving:
             self._seats[kind] = seat
 
     # -- within
+
+    def _still_decides(self, kind: ModelKind, scope: str, leaving: str) -> None:
+        """Whether the version that a rollback is about decides there still; "" is any."""
+        now = self._seats[kind].deployments.get(scope)
+        if leaving and now is not None and leaving != str(now.canary or now.live):
+            raise Refused(
+                f"{leaving} does not decide in {scope} any more, {now.canary or now.live} does: left as it is"
+            )
 
     def _seated(self, kept: Mapping[str, Deployment], scopes: Mapping[str, str] | None = None) -> Seat:
         """A seat of versions that can be served today; where one cannot, another one decides and it is said."""

@@ -9,17 +9,24 @@ from litestar import get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from mainstay.api.incidents import Accepted
+from mainstay.api.mlops.watching import watches
 from mainstay.api.parameters import Asking, Limit, Platform, found, now_ms, readable
 from mainstay.api.platform import PlatformApi
-from mainstay.domain.errors import NotFound, Refused
+from mainstay.domain.errors import BadInput, NotFound, Refused
 from mainstay.domain.ledger import EntryKind
-from mainstay.domain.models import Deployment, ModelVersion, VersionRef
+from mainstay.domain.models import Deployment, ModelKind, ModelVersion, VersionRef
 from mainstay.domain.records import Command
 from mainstay.domain.views import Audited
+from mainstay.mlops.scopes import checked
 
 Scope = Annotated[str, QueryParameter(max_length=200, description="`*`, service=NAME, tier=N, environment=NAME.")]
 
 Why = Annotated[str, QueryParameter(max_length=500, description="Stands in the ledger.")]
+
+
+Leaving = Annotated[
+    str, QueryParameter(max_length=200, description="NAME@VERSION that is to leave; refused when it has left already.")
+]
 
 
 class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,26 +113,51 @@ def vary(platform: Platform, request: Asking, name: FromPath[str], data: JSONBod
 
 @post("/models/{name:str}/deploy", role="admin", status_code=202)
 async def deploy(platform: Platform, request: Asking, name: FromPath[str], data: JSONBody[Deploy]) -> Accepted:
-    """Serve a version from the next batch on, live or as a shadow. Why stands in the ledger."""
-    ref = VersionRef(name, data.version)
+    """Serve a version from the next batch on, live or as a shadow, past no gate: live only with a reason, which stands
+    in the ledger."""  # noqa: D205, D209
+    ref, scope = VersionRef(name, data.version), checked(data.scope)
     version = found(platform.control.version(ref), "version", str(ref))
-    arguments = {"kind": version.kind, data.role: str(ref), **_in(data.scope, data.why)}
+    if data.role == "live" and not data.why.strip():
+        raise BadInput(f"{ref} would become live past all gates: say why; a rollout goes through them")
+    standing = watches(platform).standing(ref, scope)
+    if "unverified" in standing.reasons:
+        raise Refused("; ".join(standing.says))
+    arguments = {"kind": version.kind, data.role: str(ref), **_in(scope, data.why)}
     return await _tell(platform, request, "deploy", name, arguments)
 
 
 @post("/models/{name:str}/rollback", role="responder", status_code=202)
 async def roll_back(
-    platform: Platform, request: Asking, name: FromPath[str], where: Scope = "*", why: Why = ""
+    platform: Platform, request: Asking, name: FromPath[str], where: Scope = "*", why: Why = "", leaving: Leaving = ""
 ) -> Accepted:
-    """Send a canary back; when there is none, serve the version before, from the next batch on."""
+    """Send a canary back; when there is none, serve the version before, from the next batch on.
+
+    Once per version: who asks again, or asks at the same moment, is refused, and does not bring the bad one back.
+    """
     versions = platform.control.versions(name)
     if not versions:
         raise NotFound(f"there is no model {name[:200]!r}")
     kind = versions[0].kind
-    there = [one for one in platform.control.deployments(kind) if one.scope == where]
-    if all(one.previous is None and one.canary is None for one in there):
+    leaves = _leaving(platform, name, kind, where)
+    if leaving not in ("", str(leaves)):
+        raise Refused(f"{leaving[:80]} does not decide in {where} any more, {leaves} does: nothing was changed")
+    return await _tell(platform, request, "rollback", name, {"kind": kind, "from": str(leaves), **_in(where, why)})
+
+
+def _leaving(platform: PlatformApi, name: str, kind: ModelKind, where: str) -> VersionRef:
+    """The version that a rollback would send back, when there is something to go back to."""
+    now = next((one for one in platform.control.deployments(kind) if one.scope == where), None)
+    if now is None or name not in (now.live.model, now.canary.model if now.canary else ""):
+        raise Refused(f"{name} does not decide in {where[:80]}: there is nothing to roll back")
+    if now.canary is not None:
+        return now.canary
+    if now.previous is None:
         raise Refused(f"{name} has had no other live version: there is nothing to go back to")
-    return await _tell(platform, request, "rollback", name, {"kind": kind, **_in(where, why)})
+    if "rolled_back" in watches(platform).standing(now.previous, where).reasons:
+        raise Refused(
+            f"{now.previous} was rolled back itself and {now.live} decides again; an admin may bring another version in"
+        )
+    return now.live
 
 
 @get("/models-audit", role="viewer", sync_to_thread=True)

@@ -82,8 +82,8 @@ def show_gate(platform: Platform, name: FromPath[str], number: FromPath[int]) ->
     """Whether this version may go on: what the gates of its newest rollout say, and whether it stands."""
     ref = VersionRef(name, number)
     found(platform.control.version(ref), "version", str(ref))
-    mine = [one for one in rolls(platform).rollouts(limit=1000) if one.challenger == ref]
-    return may_go_on(mine[0] if mine else None, watches(platform).standing(ref))
+    mine = (one for one in rolls(platform).rollouts(limit=1000) if one.challenger == ref and one.has_begun)
+    return may_go_on(next(mine, None), watches(platform).standing(ref))
 
 
 @post("/models/{name:str}/rollout", role="admin", status_code=202)

@@ -117,8 +117,8 @@ async def govern(platform: Platform, request: Asking, name: FromPath[str], data:
 
 def _own_validation(platform: PlatformApi, name: str, data: Answers, by: str) -> None:
     row = next((one for one in watches(platform).inventory() if one.model == name), None)
-    owner = data.owner or (row.owner if row else "")
-    if data.validated and owner.casefold() == by.casefold():
+    owners = {(data.owner or "").casefold(), (row.owner if row else "").casefold()}
+    if data.validated and by.casefold() in owners:
         raise BadInput(f"{by} owns {name} and cannot validate it: another person does")
 
 

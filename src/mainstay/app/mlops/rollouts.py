@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from mainstay.domain.errors import MainstayError, NotFound, Refused
-from mainstay.domain.models import VersionRef
+from mainstay.domain.models import ModelKind, VersionRef
 from mainstay.domain.protocols import Clock
 from mainstay.domain.records import Command
 from mainstay.domain.rollouts import UNDER_WAY, GatePolicy, GatePolicyRecord, Rollout
 from mainstay.mlops import Serving
-from mainstay.mlops.rollouts.gates import read_policy
+from mainstay.mlops.rollouts.gates import read_edit
 from mainstay.mlops.scopes import checked
 from mainstay.store.control import Control
 from mainstay.store.mlops import ModelStore
@@ -47,6 +47,7 @@ class RolloutDesk:
         version = self._control.version(ref)
         if version is None:
             raise NotFound(f"there is no model version {ref}")
+        await asyncio.to_thread(self._may_begin, ref, version.kind, checked(scope))
         arguments = {"challenger": str(ref), "scope": checked(scope), "why": why, "change": "normal"}
         return await self._say(version.kind, by, arguments)
 
@@ -73,7 +74,7 @@ class RolloutDesk:
         Raises:
             BadFile: It does not validate; file, line and what was expected.
         """
-        read_policy(text, file)
+        read_edit(text, file)
         return await self._say("edges", by, {"do": "policy", "policy": text, "file": file})
 
     async def agree(self, name: str, by: str) -> int:
@@ -95,6 +96,15 @@ class RolloutDesk:
                     await self._say("edges", "mainstay", {"do": "measured", "id": name, **figures})
                 except MainstayError as error:
                     log.warning("the cost of %s could not be recorded: %s", name, error)
+
+    def _may_begin(self, ref: VersionRef, kind: ModelKind, scope: str) -> None:
+        """Told at the door; who comes at the same moment is refused by the pipeline, and the rollout says so."""
+        for stage in sorted(UNDER_WAY):
+            for one in self._store.find(Rollout, status=stage, limit=None):
+                if (one.kind, one.scope) == (kind, scope):
+                    raise Refused(f"{one.id} is under way for {kind} in {scope}: wait for it or withdraw it")
+        if any((one.scope, one.live) == (scope, ref) for one in self._control.deployments(kind)):
+            raise Refused(f"{ref} serves {scope} already")
 
     def _open(self, name: str) -> Rollout:
         found = self.rollout(name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from urllib.parse import urlencode
 
@@ -10,10 +9,12 @@ import click
 
 from mainstay.cli.client import Client, with_client
 from mainstay.cli.mlops.own import COMMANDS as OWN
+from mainstay.cli.mlops.own import parameters_of
 from mainstay.cli.mlops.production import gate, production
 from mainstay.cli.mlops.rollouts import COMMANDS as ROLLOUTS
 from mainstay.cli.mlops.training import COMMANDS as TRAINING
 from mainstay.cli.mlops.training import tell_lineage
+from mainstay.cli.mlops.versions import COLUMNS, deployed, one_of, path, split, tell
 from mainstay.cli.mlops.watching import COMMANDS as WATCHING
 from mainstay.cli.show import as_json
 from mainstay.cli.table import dump, show
@@ -31,10 +32,9 @@ def models() -> None:
 @as_json
 @with_client
 def list_models(client: Client, as_json: bool) -> None:
-    """One line per kind of decision."""
-    columns = {"KIND": "kind", "LIVE": "live", "SHADOW": "shadow", "BEFORE": "previous", "SINCE": "since_ms"}
-    rows = [{**row, **(row.get("deployment") or {})} for row in client.get("models")]
-    show(rows, columns, as_json, "no model is deployed")
+    """Who is live where: one line per model and scope."""
+    pages = client.get("models")
+    show(pages if as_json else deployed(pages), COLUMNS, as_json, "no model is deployed")
 
 
 @models.command("show")
@@ -43,21 +43,16 @@ def list_models(client: Client, as_json: bool) -> None:
 @as_json
 @with_client
 def show_model(client: Client, name: str, lineage: bool, as_json: bool) -> None:
-    """Versions, deployment, agreement with the shadow, verdicts; of one version its record, or its lineage."""
-    model, _, number = name.rpartition("@")
+    """Versions, and who decides where; of one version its record, or its lineage."""
     if lineage:
-        if not number.isdigit() or not model:
-            raise click.UsageError("--lineage is of one version: NAME@NUMBER")
+        split(name)
         tell_lineage(client, name, as_json)
-        return
-    if model and number.isdigit():
-        versions = client.get(f"models/{model}")["versions"]
-        one = next((v for v in versions if v["ref"]["version"] == int(number)), None)
-        if one is None:
-            raise click.UsageError(f"there is no version {name}")
-        dump(one)
-        return
-    dump(client.get(f"models/{name}"))
+    elif "@" in name:
+        dump(one_of(client, name))
+    elif as_json:
+        dump(client.get(f"models/{name}"))
+    else:
+        tell(client.get(f"models/{name}"))
 
 
 @models.command("vary")
@@ -67,10 +62,9 @@ def show_model(client: Client, name: str, lineage: bool, as_json: bool) -> None:
 @with_client
 def vary(client: Client, version: str, settings: tuple[str, ...], why: str) -> None:
     """Register a version like another one with other parameters; deploy it as shadow first."""
-    name, _, number = version.rpartition("@")
-    pairs = [setting.partition("=") for setting in settings]
-    parameters = {key: json.loads(value) for key, _, value in pairs}
-    made = client.post(f"models/{name}/versions", {"version": int(number), "parameters": parameters, "why": why})
+    name, number = split(version)
+    body = {"version": number, "parameters": parameters_of(settings), "why": why}
+    made = client.post(f"models/{name}/versions", body)
     click.echo(f"{made['ref']['model']}@{made['ref']['version']}, artefact {made['artefact'][:12]}")
 
 
@@ -82,20 +76,27 @@ def vary(client: Client, version: str, settings: tuple[str, ...], why: str) -> N
 @with_client
 def deploy(client: Client, version: str, role: str, scope: str, why: str) -> None:
     """Serve a version from the next batch on, past no gate; `rollout` goes through them."""
-    name, _, number = version.rpartition("@")
-    client.post(f"models/{name}/deploy", {"version": int(number), "role": role, "scope": scope, "why": why})
+    name, number = split(version)
+    if role == "live" and not why:
+        raise click.UsageError("past all gates needs a reason: --why TEXT; `mainstay models rollout` goes through them")
+    client.post(f"models/{name}/deploy", {"version": number, "role": role, "scope": scope, "why": why})
     click.echo(f"{version} becomes {role} with the next batch")
 
 
 @models.command("rollback")
-@click.argument("name")
+@click.argument("name", metavar="NAME[@VERSION]")
 @SCOPE
 @WHY
 @with_client
 def rollback(client: Client, name: str, scope: str, why: str) -> None:
-    """Send a canary back; when there is none, serve the version before, from the next batch on."""
-    client.post(f"models/{name}/rollback?{urlencode({'where': scope, 'why': why})}")
-    click.echo(f"{name}: the version before decides from the next batch on")
+    """Send a canary back; when there is none, serve the version before, from the next batch on.
+
+    With NAME@VERSION only while that version decides. What was rolled back does not come back this way.
+    """
+    query = {"where": scope, "why": why} | ({"leaving": name} if "@" in name else {})
+    model = split(name)[0] if "@" in name else name
+    client.post(f"models/{model}/rollback?{urlencode(query)}")
+    click.echo(f"{model}: the version before decides from the next batch on")
 
 
 @models.command("recall")
@@ -107,10 +108,9 @@ def rollback(client: Client, name: str, scope: str, why: str) -> None:
 @with_client
 def recall(client: Client, version: str, kind: str | None, mark: bool, why: str, as_json: bool) -> None:
     """List everything that a version caused: alerts, merges, suppressions, plans, steps, pages."""
-    name, _, number = version.rpartition("@")
-    found = client.get(f"models/{name}/versions/{number}/recall", **({"kind": kind} if kind else {}))
+    found = client.get(f"{path(version)}/recall", **({"kind": kind} if kind else {}))
     if mark:
-        found["marked"] = client.post(f"models/{name}/versions/{number}/recall", {"why": why})
+        found["marked"] = client.post(f"{path(version)}/recall", {"why": why})
     columns = {"WHEN": "at_ms", "KIND": "kind", "ABOUT": "subject", "BY": "actor", "HOW": "how", "ID": "entry"}
     if as_json:
         dump(found)
@@ -119,7 +119,7 @@ def recall(client: Client, version: str, kind: str | None, mark: bool, why: str,
     if found["counts"]:
         click.echo("in all: " + ", ".join(f"{count} {kind}" for kind, count in found["counts"].items()))
     if mark:
-        click.echo(f"{sum(found['marked'].values())} marked for review; see models/{name}/versions/{number}/marks")
+        click.echo(f"{sum(found['marked'].values())} marked for review; see {path(version)}/marks")
 
 
 @models.command("verify")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import importlib
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any, cast, get_args
@@ -101,6 +102,8 @@ def parameters_of(settings: tuple[str, ...]) -> dict[str, Any]:
             found[name] = json.loads(value)
         except ValueError:
             found[name] = value
+        if isinstance(found[name], float) and not math.isfinite(found[name]):
+            raise click.BadParameter(f"{setting!r}: the value is not finite", param_hint="--set")
     return found
 
 

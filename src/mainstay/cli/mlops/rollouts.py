@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from mainstay.cli.client import Client, with_client
+from mainstay.cli.mlops.versions import split
 from mainstay.cli.show import as_json
 from mainstay.cli.table import dump, show
 
@@ -19,10 +20,8 @@ from mainstay.cli.table import dump, show
 @with_client
 def rollout(client: Client, version: str, scope: str, why: str) -> None:
     """Bring a version into service: shadow, canary, live, past the gates."""
-    name, _, number = version.rpartition("@")
-    if not name or not number.isdigit():
-        raise click.UsageError(f"a version is NAME@NUMBER; got {version!r}")
-    client.post(f"models/{name}/rollout", {"version": int(number), "scope": scope, "why": why})
+    name, number = split(version)
+    client.post(f"models/{name}/rollout", {"version": number, "scope": scope, "why": why})
     click.echo(f"{version} begins in shadow; follow it with: mainstay models rollouts")
 
 
@@ -84,20 +83,18 @@ def show_policy(client: Client, as_json: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
     """Whether a policy file is one; nothing is changed."""
-    from mainstay.files import Document
-    from mainstay.mlops.rollouts.gates import read_policy
+    from mainstay.mlops.rollouts.gates import read_edit
 
-    Document.open(file)  # a file that cannot be read is refused by name
-    found = read_policy(file.read_text(encoding="utf-8"), str(file))
+    found = read_edit(_text(file), str(file))
     click.echo(f"{file}: policy {found.name}, window {found.window_s:g} s")
 
 
 @policy.command("propose")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
 @with_client
 def propose(client: Client, file: Path) -> None:
     """Propose an edit; it holds when another person agrees."""
-    client.post("gate-policy", {"policy": file.read_text(encoding="utf-8"), "file": file.name})
+    client.post("gate-policy", {"policy": _text(file), "file": file.name})
     click.echo("proposed; another person puts it into force: mainstay models policy agree EDIT")
 
 
@@ -108,6 +105,14 @@ def agree(client: Client, edit: str) -> None:
     """Put another person's edit into force."""
     client.post(f"gate-policy/{edit}/agree")
     click.echo(f"{edit} holds from the next window on")
+
+
+def _text(file: Path) -> str:
+    """What stands in a policy file; one that cannot be read is refused by name."""
+    from mainstay.files import Document
+
+    Document.open(file)
+    return file.read_text(encoding="utf-8")
 
 
 def _lines(values: dict[str, Any], indent: str = "") -> list[str]:

@@ -9,15 +9,16 @@ from typing import Any
 import click
 
 from mainstay.cli.client import Client, with_client
+from mainstay.cli.mlops.versions import path
 from mainstay.cli.show import as_json
 from mainstay.cli.table import dump, show
 
 
-def _path(version: str) -> str:
-    name, _, number = version.rpartition("@")
-    if not name or not number.isdigit():
-        raise click.BadParameter(f"{version!r}: a version is written NAME@NUMBER, for instance metrics@7")
-    return f"models/{name}/versions/{number}"
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be written: {error.strerror}") from None
 
 
 def _json(value: Any) -> None:
@@ -51,11 +52,11 @@ def drift(client: Client, everything: bool, as_json: bool) -> None:
 @with_client
 def card(client: Client, version: str, out: Path | None) -> None:
     """The model card, in the format of the Hugging Face hub."""
-    text = client.text(f"{_path(version)}/card")
+    text = client.text(f"{path(version)}/card")
     if out is None:
         click.echo(text)
         return
-    out.write_text(text, encoding="utf-8")
+    _write(out, text)
     click.echo(f"{out}: {len(text.encode())} bytes")
 
 
@@ -78,7 +79,7 @@ def inventory(client: Client, model: str | None, csv_file: Path | None, as_json:
         click.echo(f"{model}: {', '.join(sorted(answers))} written down")
         return
     if csv_file is not None:
-        csv_file.write_text(client.text("models-inventory.csv"), encoding="utf-8")
+        _write(csv_file, client.text("models-inventory.csv"))
         click.echo(f"{csv_file} written")
         return
     rows = [row for row in client.get("models-inventory") if model in (None, row["model"])]
@@ -94,7 +95,7 @@ def inventory(client: Client, model: str | None, csv_file: Path | None, as_json:
 @with_client
 def bias(client: Client, version: str, days: float, as_json: bool) -> None:
     """Whom it serves worse; exit 1 when somebody, 3 when there is too little evidence to say."""
-    found = client.get(f"{_path(version)}/bias", days=days)
+    found = client.get(f"{path(version)}/bias", days=days)
     if as_json:
         _json(found)
     else:
@@ -110,7 +111,7 @@ def bias(client: Client, version: str, days: float, as_json: bool) -> None:
 @with_client
 def risk(client: Client, version: str, as_json: bool) -> None:
     """How risky it is to rely on, 0–100, as a sum with reasons; and whether it stands."""
-    found = {**client.get(f"{_path(version)}/risk"), "standing": client.get(f"{_path(version)}/standing")}
+    found = {**client.get(f"{path(version)}/risk"), "standing": client.get(f"{path(version)}/standing")}
     if as_json:
         _json(found)
         return

@@ -30,6 +30,19 @@ def read_policy(text: str, name: str) -> GatePolicy:
     return policy
 
 
+def read_edit(text: str, name: str) -> GatePolicy:
+    """A gate policy that somebody proposes: it has a name of its own, because entries of the ledger go by the name.
+
+    Raises:
+        BadFile: With file, line and what was expected.
+    """
+    policy = read_policy(text, name)
+    if policy.name in ("", GatePolicy().name):
+        says = f"expected a name of its own, by which the ledger tells it from others; got {policy.name!r}"
+        raise Document(text, name).bad(["name"], says)
+    return policy
+
+
 def shipped_policy() -> GatePolicy:
     """The policy that this release ships."""
     return read_policy(SHIPPED.read_text(encoding="utf-8"), SHIPPED.name)

@@ -87,8 +87,9 @@ def governed(command: Command, known: Governance | None, effects: Effects) -> No
         now = msgspec.convert({**before, **given, "by": command.by, "at_ms": command.at_ms}, Governance)
     except msgspec.ValidationError as error:
         raise BadInput(f"inventory of {command.subject}: {error}") from None
-    if now.validator and now.validator.casefold() == now.owner.casefold():
-        raise BadInput(f"{now.owner} owns {now.id} and cannot validate it: name another person as validator")
+    owners = {now.owner.casefold()} | ({known.owner.casefold()} if known and "validator" in given else set())
+    if now.validator and now.validator.casefold() in owners:  # nor who hands it on in the same breath
+        raise BadInput(f"{now.validator} owns {now.id} and cannot validate it: name another person as validator")
     effects.records[f"governance:{now.id}"] = now
     entry = Entry(
         id=f"inventory:{now.id}:{command.at_ms}:{effects.decided_seq}",
