@@ -119,11 +119,22 @@ class FakeRecorded:
         )  # fmt: skip
 
 
+class FakeServed:
+    """Models in production of which nobody answers for any."""
+
+    def is_overdue(self, name: str) -> bool:
+        return False
+
+    def card(self, standing: InProduction) -> str:
+        return f"---\nmodel_name: {standing.entity}\n---\n"
+
+
 class FakeWatching:
     """Nothing has drifted, and every version stands."""
 
     def __init__(self, control: Control) -> None:
         self._control = control
+        self.served = FakeServed()
 
     def drift(self, status: str | None = None, limit: int = 200) -> dict[str, Any]:
         return {"findings": [], "kinds": {}}

@@ -9,6 +9,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from mainstay.domain.watching import BiasStatus, Share
+
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
@@ -103,6 +105,8 @@ class InProduction(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         firing: Channels in which it is not what it was: features, score, missing, accuracy.
         loss_before, loss_now: Mean of (label − score)²; None while there are too few labels.
+        unmatched: Labels of the model, whatever the version, that found no prediction that waits: a wrong id, a second
+            label, or one that came after more predictions than are kept.
     """
 
     entity: str
@@ -116,3 +120,22 @@ class InProduction(msgspec.Struct, frozen=True, kw_only=True):
     loss_before: float | None = None
     loss_now: float | None = None
     groups: tuple[GroupOutcome, ...] = ()
+    unmatched: int = 0
+
+
+class GroupShare(msgspec.Struct, frozen=True, kw_only=True):
+    """How often a version was wrong about one group, beside all the others together (`rest`)."""
+
+    group: str
+    wrong: Share
+    rest: float | None
+    p_value: float
+    is_worse: bool
+
+
+class Evenness(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether a version that users run serves a group worse; `too_few`: there is not enough evidence to say."""
+
+    status: BiasStatus
+    groups: tuple[GroupShare, ...]
+    says: str

@@ -141,10 +141,11 @@ class Governance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class InventoryRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One model in the inventory: who answers for it, what serves, what is open, and when it is due."""
+    """One model in the inventory: who answers for it, what serves, what is open, and when it is due; `production` is
+    one that users run."""  # noqa: D205, D209
 
     model: str
-    kind: ModelKind
+    kind: ModelKind | Literal["production"]
     live: str
     versions: int
     owner: str

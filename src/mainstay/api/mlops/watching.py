@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, cast
 
@@ -13,9 +14,11 @@ from mainstay.api.parameters import Asking, Limit, Platform, found, now_ms, read
 from mainstay.api.platform import PlatformApi
 from mainstay.domain.errors import BadInput, NotFound
 from mainstay.domain.models import VersionRef
+from mainstay.domain.predictions import InProduction
 from mainstay.domain.records import Command
 from mainstay.domain.watching import BiasReport, InventoryRow, Materiality, RecallMark, RiskScore, Standing
 from mainstay.mlops.governance.inventory import as_csv
+from mainstay.mlops.governance.served import governed_as
 from mainstay.mlops.trust.heads import SignedHead
 
 Holds = Annotated[Literal["open", "over"] | None, QueryParameter(description="Only those that hold, or are over.")]
@@ -23,9 +26,18 @@ Scope = Annotated[str, QueryParameter(max_length=200, description="`*`, service=
 Days = Annotated[float, QueryParameter(gt=0, le=400, description="How far to look back.")]
 
 
+class ServedModels(Protocol):
+    """What is asked of models that users run (`app.mlops.served.Served`)."""
+
+    def is_overdue(self, name: str) -> bool: ...
+    def card(self, standing: InProduction) -> str: ...
+
+
 class Watches(Protocol):
     """What of the running platform is asked (`app.mlops.watching.Watching`)."""
 
+    @property
+    def served(self) -> ServedModels: ...
     def drift(self, status: Literal["open", "over"] | None = None, limit: int = 200) -> dict[str, Any]: ...
     def standing(self, ref: VersionRef, scope: str = "*") -> Standing: ...
     def risk(self, ref: VersionRef) -> RiskScore: ...
@@ -105,21 +117,30 @@ async def govern(platform: Platform, request: Asking, name: FromPath[str], data:
     """Write down who answers for a model, or that you validated it; in force when the pipeline reaches it."""
     if not platform.control.versions(name):
         raise NotFound(f"there is no model {name[:200]!r}")
+    return await written_down(platform, name, data, request.user.name)
+
+
+async def written_down(platform: PlatformApi, subject: str, data: Answers, by: str) -> dict[str, int]:
+    """Who answers for a model goes through the inbox like all that people say."""
     at_ms = now_ms(platform)
     given = {n: v for n, v in msgspec.structs.asdict(data).items() if v is not None and n != "validated"}
     if data.validated:
-        given |= {"validator": request.user.name, "validated_ms": at_ms}
-    _own_validation(platform, name, data, request.user.name)
+        given |= {"validator": by, "validated_ms": at_ms}
+        await asyncio.to_thread(_own_validation, platform, subject, data, by)
     arguments = {key: msgspec.json.encode(value).decode() for key, value in given.items()}
-    command = Command(kind="govern", by=request.user.name, at_ms=at_ms, subject=name, arguments=arguments)
+    command = Command(kind="govern", by=by, at_ms=at_ms, subject=subject, arguments=arguments)
     return {"seq": await platform.command(command)}
 
 
-def _own_validation(platform: PlatformApi, name: str, data: Answers, by: str) -> None:
-    row = next((one for one in watches(platform).inventory() if one.model == name), None)
-    owners = {(data.owner or "").casefold(), (row.owner if row else "").casefold()}
-    if data.validated and by.casefold() in owners:
-        raise BadInput(f"{by} owns {name} and cannot validate it: another person does")
+def _own_validation(platform: PlatformApi, subject: str, data: Answers, by: str) -> None:
+    """Neither who owns it validates it, nor who hands it on in the same breath."""
+    known = {
+        governed_as(row.model) if row.kind == "production" else row.model: row.owner
+        for row in watches(platform).inventory()
+    }
+    owners = {known.get(subject, "").casefold(), (data.owner or "").casefold()}
+    if by.casefold() in owners:
+        raise BadInput(f"{by} owns {subject} and cannot validate it: another person does")
 
 
 @get("/models/{name:str}/versions/{number:int}/standing", role="viewer", sync_to_thread=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import mainstay
+from mainstay.app.mlops.served import Served
 from mainstay.app.wiring import Line
 from mainstay.domain.alerts import Alert
 from mainstay.domain.errors import BadInput, MainstayError, NotFound
@@ -45,6 +46,7 @@ class Watching:
     def __init__(self, line: Line, clock: Clock) -> None:
         self._line, self._clock, self._control = line, clock, line.control
         self._store = ModelStore(line.control.database, line.control.tenant, line.control.feed)
+        self.served = Served(line, clock)
 
     def drift(self, status: Literal["open", "over"] | None = None, limit: int = 200) -> dict[str, Any]:
         """What holds, what was found before, and the figures of the last look, per kind."""
@@ -97,9 +99,9 @@ class Watching:
         )
 
     def inventory(self) -> list[InventoryRow]:
-        """Every model: who answers for it, what is open, when it is due."""
+        """Every model, ours and those that users run: who answers for it, what is open, when it is due."""
         line = self._line
-        return inventory.inventory(
+        ours = inventory.inventory(
             self._control.versions(),
             self._control.deployments(),
             line.watch.health,
@@ -107,6 +109,7 @@ class Watching:
             lambda ref: self.risk(ref, with_bias=False).value,
             self._now_ms(),
         )
+        return [*ours, *self.served.rows()]
 
     def mark(self, ref: VersionRef, by: str, why: str) -> dict[str, int]:
         """Mark everything that a version caused for review; what is marked already stays as it is."""
@@ -147,7 +150,7 @@ class Watching:
         try:
             return write_evidence(
                 folder,
-                {str(version.ref): self.card(version.ref) for version in versions},
+                {str(version.ref): self.card(version.ref) for version in versions} | self.served.cards(),
                 versions,
                 dict(self._attestations(versions)),
                 self._control.ledger_stream(),

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from mainstay.cli.client import Client, with_client
+from mainstay.cli.mlops.versions import place
 from mainstay.cli.show import as_json
 from mainstay.cli.table import dump, show
 
@@ -21,7 +22,7 @@ def production(client: Client, as_json: bool) -> None:
     """List the models that you run: what they drift in, and how often they are wrong."""
     columns = {
         "MODEL": "entity", "VERSION": "version", "PREDICTIONS": "predictions", "LABELLED": "labelled",
-        "NOT WHAT IT WAS": "firing", "WORST": "worst", "LOSS": "loss", "LAST": "last_ms",
+        "UNMATCHED": "unmatched", "NOT WHAT IT WAS": "firing", "WORST": "worst", "LOSS": "loss", "LAST": "last_ms",
     }  # fmt: skip
     rows = [row if as_json else {**row, **_short(row)} for row in client.get("production-models")]
     nothing = "no model has predicted anything: POST /v1/models/NAME/predictions (docs/production.md)"
@@ -32,16 +33,15 @@ def production(client: Client, as_json: bool) -> None:
 @click.argument("version", metavar="NAME@VERSION")
 @click.option("--predictions", default=600, show_default=True, help="Fewer are not enough evidence.")
 @click.option("--labels", default=100, show_default=True, help="Fewer labelled predictions are not enough evidence.")
+@click.option("--even", is_flag=True, help="Of a model that you run: it must serve every group alike, too.")
 @as_json
 @with_client
-def gate(client: Client, version: str, predictions: int, labels: int, as_json: bool) -> None:
+def gate(client: Client, version: str, predictions: int, labels: int, even: bool, as_json: bool) -> None:
     """Exit 0: it may go on; 1: it drifts or is worse than before; 3: not enough evidence. Of a model of the platform's
     own, the gates of its rollout are asked."""  # noqa: D205, D209
-    name, _, number = version.rpartition("@")
-    if number.isdigit() and any(one["name"] == name for one in client.get("models")):
-        found = client.get(f"models/{name}/versions/{number}/gate")
-    else:
-        found = client.get(f"production-models/{version}/gate", predictions=predictions, labels=labels)
+    where = place(client, version)
+    asked = {"predictions": predictions, "labels": labels, "even": even} if where.startswith("production") else {}
+    found = client.get(f"{where}/gate", **asked)
     if as_json:
         dump(found)
     else:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import click
 
 from mainstay.cli.client import Client
 from mainstay.cli.table import ago, show
+from mainstay.domain.errors import NotFound
 
 SEEN = 12
 """Versions that are listed, the newest first."""
@@ -29,6 +31,23 @@ def path(version: str) -> str:
     """Where the API keeps a version of the platform's own."""
     name, number = split(version)
     return f"models/{name}/versions/{number}"
+
+
+def place(client: Client, version: str) -> str:
+    """Where the API keeps a version: of the platform's own, or of a model that users run (`fraud@v12`)."""
+    name, _, number = version.rpartition("@")
+    if not name or not number:
+        split(version)
+    return path(version) if is_ours(client, name) else f"production-models/{quote(version, safe='@')}"
+
+
+def is_ours(client: Client, name: str) -> bool:
+    """Whether a model is one of the platform's own."""
+    try:
+        client.get(f"models/{quote(name, safe='')}")
+    except NotFound:
+        return False
+    return True
 
 
 def deployed(pages: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import click
 
 from mainstay.cli.client import Client, with_client
-from mainstay.cli.mlops.versions import path
+from mainstay.cli.mlops.versions import is_ours, path, place
 from mainstay.cli.show import as_json
 from mainstay.cli.table import dump, show
 
@@ -21,10 +22,6 @@ def _write(file: Path, text: str) -> None:
         raise click.ClickException(f"{file} cannot be written: {error.strerror}") from None
 
 
-def _json(value: Any) -> None:
-    dump(value)
-
-
 @click.command("drift")
 @click.option("--all", "everything", is_flag=True, help="Also what is over.")
 @as_json
@@ -33,7 +30,7 @@ def drift(client: Client, everything: bool, as_json: bool) -> None:
     """What has drifted, what it means, and what a retrain would change."""
     found = client.get("models-drift", status=None if everything else "open")
     if as_json:
-        _json(found)
+        dump(found)
         return
     columns = {"SINCE": "since_ms", "MEASURE": "measure", "VERSION": "version", "SCOPE": "scope", "STATUS": "status"}
     rows = [{**one, "status": "over" if one["ended_ms"] else "open"} for one in found["findings"]]
@@ -51,8 +48,8 @@ def drift(client: Client, everything: bool, as_json: bool) -> None:
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it there (README.md).")
 @with_client
 def card(client: Client, version: str, out: Path | None) -> None:
-    """The model card, in the format of the Hugging Face hub."""
-    text = client.text(f"{path(version)}/card")
+    """The model card, in the format of the Hugging Face hub; of our models and of those that you run."""
+    text = client.text(f"{place(client, version)}/card")
     if out is None:
         click.echo(text)
         return
@@ -75,7 +72,8 @@ def inventory(client: Client, model: str | None, csv_file: Path | None, as_json:
     """Every model with who answers for it; with MODEL and options, write it down."""
     answers = {name: value for name, value in given.items() if value not in (None, (), False)}
     if model and answers:
-        client.post(f"models/{model}/inventory", answers)
+        kept = "models" if is_ours(client, model) else "production-models"
+        client.post(f"{kept}/{quote(model, safe='')}/inventory", answers)
         click.echo(f"{model}: {', '.join(sorted(answers))} written down")
         return
     if csv_file is not None:
@@ -83,8 +81,8 @@ def inventory(client: Client, model: str | None, csv_file: Path | None, as_json:
         click.echo(f"{csv_file} written")
         return
     rows = [row for row in client.get("models-inventory") if model in (None, row["model"])]
-    columns = {"MODEL": "model", "LIVE": "live", "OWNER": "owner", "MATERIALITY": "materiality", "RISK": "risk",
-               "VALIDATOR": "validator", "OVERDUE": "is_overdue", "OPEN": "open_findings"}  # fmt: skip
+    columns = {"MODEL": "model", "KIND": "kind", "LIVE": "live", "OWNER": "owner", "MATERIALITY": "materiality",
+               "RISK": "risk", "VALIDATOR": "validator", "OVERDUE": "is_overdue", "OPEN": "open_findings"}  # fmt: skip
     show(rows, columns, as_json, "there is no model")
 
 
@@ -94,15 +92,30 @@ def inventory(client: Client, model: str | None, csv_file: Path | None, as_json:
 @as_json
 @with_client
 def bias(client: Client, version: str, days: float, as_json: bool) -> None:
-    """Whom it serves worse; exit 1 when somebody, 3 when there is too little evidence to say."""
-    found = client.get(f"{path(version)}/bias", days=days)
+    """Whom it serves worse; exit 1 when somebody, 3 when there is too little evidence to say.
+
+    Of a model that you run, by the `group` of its predictions (--days does not count there).
+    """
+    where = place(client, version)
+    found = client.get(f"{where}/bias", days=days) if where.startswith("models/") else client.get(f"{where}/bias")
     if as_json:
-        _json(found)
+        dump(found)
     else:
         click.echo(f"{version}: {found['says']}")
-        for row in found["rows"]:
-            click.echo(f"  {row['says']}")
+        for line in _groups(found):
+            click.echo(f"  {line}")
     sys.exit({"none": 0, "worse": 1, "too_few": 3}[found["status"]])
+
+
+def _groups(found: dict[str, Any]) -> list[str]:
+    """By tier, team, …; or each group of a model that users run."""
+    if "rows" in found:
+        return [row["says"] for row in found["rows"]]
+    return [
+        f"{one['group']}: {one['wrong']['hits']} of {one['wrong']['n']} wrong "
+        f"[{one['wrong']['low']:.2f}–{one['wrong']['high']:.2f}]" + (", worse" if one["is_worse"] else "")
+        for one in found["groups"]
+    ]
 
 
 @click.command("risk")
@@ -113,7 +126,7 @@ def risk(client: Client, version: str, as_json: bool) -> None:
     """How risky it is to rely on, 0–100, as a sum with reasons; and whether it stands."""
     found = {**client.get(f"{path(version)}/risk"), "standing": client.get(f"{path(version)}/standing")}
     if as_json:
-        _json(found)
+        dump(found)
         return
     click.echo(f"{version}: {found['value']} of 100")
     for part in found["parts"]:

@@ -139,7 +139,7 @@ def _uses(facts: Facts) -> tuple[str, str]:
     governance, kind = facts.governance, facts.version.kind
     purpose = (governance.purpose if governance else "") or purpose_of(kind)
     owner = governance.owner if governance and governance.owner else "nobody yet"
-    scopes = ", ".join(f"{one.scope} since {_at(one.since_ms)}" for one in facts.deployments) or "nothing at present"
+    scopes = ", ".join(f"{one.scope} since {moment(one.since_ms)}" for one in facts.deployments) or "nothing at present"
     return "Intended use", _lines(
         f"It {purpose}." if not purpose.endswith(".") else purpose,
         f"Owner: {owner}. Materiality: {governance.materiality if governance else 'medium'}.",
@@ -153,7 +153,7 @@ def _data(facts: Facts) -> tuple[str, str]:
     if not version.dataset:
         return "Data", "Its parameters were set by hand; it learns what is usual from the stream itself."
     found = facts.experiment.get("snapshot") or {}
-    rows = f" {found['row_count']} rows, {_at(found['since_ms'])} to {_at(found['until_ms'])}." if found else ""
+    rows = f" {found['row_count']} rows, {moment(found['since_ms'])} to {moment(found['until_ms'])}." if found else ""
     return (
         "Data",
         f"Fitted on the snapshot `{version.dataset}`.{rows} Feature view {version.feature_view or 'not named'}.",
@@ -185,8 +185,8 @@ def _limits(facts: Facts) -> tuple[str, str]:
 
 def _drift(facts: Facts) -> tuple[str, str]:
     lines = [
-        f"- {_at(one.at_ms)} {one.measure.replace('_', ' ')} in {one.scope}: {one.says}"
-        + (f" (over {_at(one.ended_ms)}: {one.ended_why})" if one.ended_ms else " (open)")
+        f"- {moment(one.at_ms)} {one.measure.replace('_', ' ')} in {one.scope}: {one.says}"
+        + (f" (over {moment(one.ended_ms)}: {one.ended_why})" if one.ended_ms else " (open)")
         for one in facts.findings
     ]
     return "Drift history", "\n".join(lines) or "None was found."
@@ -194,7 +194,7 @@ def _drift(facts: Facts) -> tuple[str, str]:
 
 def _approvals(facts: Facts) -> tuple[str, str]:
     lines = [
-        f"- {_at(one.at_ms)} {one.kind} by {one.actor}: {_why(one.output)} (entry `{one.id}`)"
+        f"- {moment(one.at_ms)} {one.kind} by {one.actor}: {_why(one.output)} (entry `{one.id}`)"
         for one in facts.approvals
     ]
     return "Approvals and changes", "\n".join(lines) or "Nobody has approved or deployed it."
@@ -205,7 +205,7 @@ def _lineage(facts: Facts) -> tuple[str, str]:
     return "Lineage", _lines(
         f"Artefact sha256 `{version.artefact}`, algorithm {version.algorithm}, code {version.code_version}, "
         f"seed {version.seed}.",
-        f"Made by {version.created_by} at {_at(version.created_ms)}: {version.why}.",
+        f"Made by {version.created_by} at {moment(version.created_ms)}: {version.why}.",
         f"Parent: {version.parent or 'none'}. Children: {', '.join(str(one.ref) for one in facts.children) or 'none'}.",
         f"Experiment: {version.experiment or 'none'}. Attestation sha256 `{version.attestation}`.",
     )
@@ -221,10 +221,10 @@ def _lines(*lines: str) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def _at(at_ms: int | None) -> str:
+def moment(at_ms: int | None) -> str:
     """A moment in UTC.
 
-    >>> _at(0), _at(1767225600000)
+    >>> moment(0), moment(1767225600000)
     ('never', '2026-01-01 00:00 UTC')
     """
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at_ms / 1000)) if at_ms else "never"

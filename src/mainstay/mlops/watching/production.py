@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from mainstay.domain.predictions import InProduction
+from mainstay.domain.predictions import Evenness, InProduction
 
 Verdict = Literal["passed", "failed", "not-enough"]
 
@@ -18,16 +18,27 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...]
 
 
-def gate(standing: InProduction, *, predictions: int, labels: int) -> Gate:
-    """Failed when it drifts or is wrong more often than before; too little evidence is never a pass.
+def gate(
+    standing: InProduction,
+    *,
+    predictions: int,
+    labels: int,
+    even: Evenness | None = None,
+    is_overdue: bool = False,
+) -> Gate:
+    """Failed when it drifts, is wrong more often than before, or its validation ran out; too little evidence is never a
+    pass. With `even` it must serve every group alike, too.
 
     >>> gate(InProduction(entity="m", version="1", predictions=3, labelled=0, last_ms=0, is_known=False),
     ...      predictions=600, labels=100).reasons
     ('3 predictions, needs 600', '0 labelled, needs 100')
-    """
-    if standing.firing:
-        return Gate(verdict="failed", reasons=tuple(f"{channel}: not what it was" for channel in standing.firing))
-    missing = []
+    """  # noqa: D205
+    wrong = [f"{channel}: not what it was" for channel in standing.firing]
+    wrong += ["its validation ran out"] if is_overdue else []
+    wrong += [f"it serves some worse: {even.says}"] if even and even.status == "worse" else []
+    if wrong:
+        return Gate(verdict="failed", reasons=tuple(wrong))
+    missing = [even.says] if even and even.status == "too_few" else []
     if standing.predictions < predictions:
         missing.append(f"{standing.predictions} predictions, needs {predictions}")
     if standing.labelled < labels:

@@ -36,6 +36,7 @@ class _Saved(msgspec.Struct):
     waiting: list[tuple[str, int, str, float, str]]
     unmatched: int
     unwatched: int
+    unmatched_of: dict[str, int] = {}
 
 
 class PredictionWatch:
@@ -62,6 +63,7 @@ class PredictionWatch:
         self._versions: dict[tuple[str, str], Version] = {}
         self._waiting: dict[tuple[str, int], tuple[str, float, str]] = {}
         self.unmatched = self.unwatched = 0
+        self._unmatched_of: dict[str, int] = {}
         self.standing: tuple[InProduction, ...] = ()
 
     def score(self, normal: Normal) -> Scored:
@@ -75,7 +77,7 @@ class PredictionWatch:
             self._learn_truth(truths, found, scores)
         found += self._silences(normal.at_ns)
         if normal.predictions or normal.truths:
-            self.standing = tuple(version.standing() for version in self._versions.values())
+            self.standing = self._standings()
         return Scored(tuple(found), np.array(scores))
 
     def decide(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,15 +92,19 @@ class PredictionWatch:
 
     def snapshot(self) -> bytes:
         waiting = [(entity, key, *kept) for (entity, key), kept in self._waiting.items()]
-        kept = _Saved(list(self._versions.values()), waiting, self.unmatched, self.unwatched)
+        kept = _Saved(list(self._versions.values()), waiting, self.unmatched, self.unwatched, self._unmatched_of)
         return pack(self.ALGORITHM, FORMAT, kept)
 
     def restore(self, state: bytes) -> None:
         kept = unpack(self.ALGORITHM, FORMAT, state, _Saved)
         self._versions = {(v.entity, v.version): v for v in kept.versions}
         self._waiting = {(e, key): (version, score, group) for e, key, version, score, group in kept.waiting}
-        self.unmatched, self.unwatched = kept.unmatched, kept.unwatched
-        self.standing = tuple(version.standing() for version in self._versions.values())
+        self.unmatched, self.unwatched, self._unmatched_of = kept.unmatched, kept.unwatched, kept.unmatched_of
+        self.standing = self._standings()
+
+    def _standings(self) -> tuple[InProduction, ...]:
+        known = (version.standing() for version in self._versions.values())
+        return tuple(msgspec.structs.replace(one, unmatched=self._unmatched_of.get(one.entity, 0)) for one in known)
 
     def _windows(self, batch: Predictions) -> Iterator[tuple[F64, Version]]:
         """Every window that these predictions fill; cut by count, so it does not matter how they came."""
@@ -153,10 +159,13 @@ class PredictionWatch:
             self._tell(version, "missing", {"columns": holes, "of": len(features)}, found, scores)
 
     def _learn_truth(self, truths: Truths, found: list[Transition], scores: list[float]) -> None:
+        is_known = any(entity == truths.entity for entity, _ in self._versions)
         for key, at_ns, value in zip(truths.key.tolist(), truths.at_ns.tolist(), truths.value.tolist(), strict=True):
             predicted = self._waiting.pop((truths.entity, key), None)
             if predicted is None:
                 self.unmatched += 1
+                if is_known:
+                    self._unmatched_of[truths.entity] = self._unmatched_of.get(truths.entity, 0) + 1
                 continue
             name, score, group = predicted
             self._lost(self._versions[truths.entity, name], (value, score, group), at_ns, found, scores)
