@@ -21,6 +21,7 @@ MOST_MEMBERS = 6
 MOST_PENDING = 24
 MOST_CHANGES = 20
 MOST_ENDS = 48
+LONG_AGO_MS = 600_000  # what befell another entity so long ago ties nothing here
 OLD_MS = 1_800_000  # an alert that waits for longer agrees with nothing new
 SCENE_CHANGE_MS = 900_000
 
@@ -31,7 +32,7 @@ def scene(alert: Alert, moment: Moment) -> dict[str, Any]:
     sketch = alert_sketch(alert, state, chart)
     ends = [end for end in dict.fromkeys((sketch["entity"], sketch["peer"])) if end]
     near = _near(ends, chart)
-    shown = _incidents(near, sketch, moment)
+    shown = _incidents(near, ends, sketch, moment)
     pending = [alert_sketch(kept.alert, state, chart) for kept in _pending(near, alert, moment)]
     waiting = [end for one in pending for end in (one["entity"], one["peer"]) if end]
     agreeing = list(islice(dict.fromkeys((*ends, *waiting)), MOST_ENDS))
@@ -71,16 +72,24 @@ def _near(ends: Sequence[str], chart: Map) -> Collection[str]:
     return found
 
 
-def _incidents(near: Iterable[str], alert: dict[str, Any], moment: Moment) -> dict[str, list[str]]:
+def _incidents(
+    near: Iterable[str], ends: Collection[str], alert: dict[str, Any], moment: Moment
+) -> dict[str, list[str]]:
     """Those that name something near, the nearest first, in the order of opening, each with its members near it.
 
-    Open ones with something new in the last half hour; lately resolved ones only when this is their symptom again.
+    Open ones with something new of itself in the last half hour, or of what is near it in the last ten minutes; lately
+    resolved ones only when this is their symptom again.
     """
     found: dict[str, list[str]] = {}
+    long_ago_ms = moment.at_ms - LONG_AGO_MS
     for entity, told in moment.register.fresh(near, moment.at_ms):
+        since_ms = 0 if entity in ends else long_ago_ms
         for held in told:
             members = found.get(held.incident.id)
             if members is None:
+                member = held.members[entity]
+                if member.last_ms < since_ms and member.told_ms < since_ms:
+                    continue
                 if len(found) >= MOST_INCIDENTS or not _may_matter(held, alert, moment.at_ms):
                     continue
                 members = found[held.incident.id] = []
