@@ -17,6 +17,7 @@ from mainstay.mlops import Serving
 from mainstay.mlops.agreement import Agreement
 from mainstay.mlops.rollouts.corroboration import Corroboration
 from mainstay.mlops.rollouts.gates import figures_of, judge, read_policy, shipped_policy
+from mainstay.mlops.rollouts.rolling import MOST_POINTS, coursed
 from mainstay.mlops.seat import Second
 
 FAULTS = [Fault(e, start, start + 16, slower=8) for start in range(60, 400, 36) for e in range(4)]
@@ -420,3 +421,27 @@ def test_the_way_back_does_not_need_what_it_leaves(tmp_path):
     world.say("rollback", kind="edges", scope="service=b1")
     assert world.live("service=b1") == "edges@1"
     world.pass_windows(1)
+
+
+def test_the_course_shows_a_deaf_challenger_fall_behind_and_starts_anew_with_each_stage(tmp_path):
+    world = World(tmp_path, blind(GatePolicy(canary_share=1.0, shadow_share=1.0)), FAULTS)
+    canary(world, world.register(**DEAF))
+    while world.rollout().stage == "canary":
+        world.pass_windows(1)
+    course = world.rollout().course
+    assert [one.stage for one in course] == sorted((one.stage for one in course), reverse=True)
+    assert {one.stage for one in course} == {"shadow", "canary"}
+    assert [one.at_ms for one in course] == sorted({one.at_ms for one in course})
+    assert course[-1].champion >= 3
+    assert course[-1].challenger == course[-1].both == 0
+
+
+def test_a_long_course_is_kept_whole_and_coarser(tmp_path):
+    rollout = Rollout(id="r", kind="planner", champion=REF, challenger=VersionRef("edges", 2))
+    for window in range(1_000):
+        evidence = Evidence(decisions=window, same=window // 2)
+        rollout = msgspec.structs.replace(rollout, course=coursed(rollout, evidence, at_ms=window))
+        assert len(rollout.course) <= MOST_POINTS
+    assert (rollout.course[0].at_ms, rollout.course[-1].at_ms) == (0, 999)
+    last = rollout.course[-1]
+    assert (last.champion, last.challenger, last.both) == (999, 999, 499)

@@ -141,6 +141,20 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     figures: dict[str, float] = {}
 
 
+class CoursePoint(msgspec.Struct, frozen=True, kw_only=True):
+    """How far champion and challenger had come at the end of a window, counted from the begin of its stage.
+
+    Attributes:
+        champion, challenger: Conditions that each has found; `both` of them by both. Of judges: what was decided.
+    """
+
+    at_ms: int
+    stage: RolloutStage
+    champion: int
+    challenger: int
+    both: int
+
+
 class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     """One version on its way.
 
@@ -150,6 +164,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
         windows: Whole evaluation windows in the stage so far.
         given: Evidence as it was handed in (experiment, validation), untouched.
         evidence: What was seen since the stage began, and replayed.
+        course: Both on one line of time, window by window; a long one is kept coarser, never cut.
     """
 
     id: str
@@ -171,6 +186,7 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     policy: str = ""
     run: str = ""
     says: str = ""
+    course: tuple[CoursePoint, ...] = ()
 
     @property
     def has_begun(self) -> bool:

@@ -36,6 +36,7 @@ class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
         deployment: Of the scope `*`; `deployments` holds those of all scopes.
         agreement: How live and shadow agreed, as serving tells it; null without a word from it.
         scorecard: What verdicts and outcomes say of each version.
+        back: Per scope, the version that decides after a rollback; a scope that is missing has nothing to go back to.
     """
 
     name: str
@@ -45,6 +46,7 @@ class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
     versions: list[ModelVersion]
     agreement: Any = None
     scorecard: list[Any] = []
+    back: dict[str, str] = {}
 
 
 class Vary(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,9 +84,19 @@ def _pages(platform: PlatformApi) -> list[ModelPage]:
                 versions=mine,
                 agreement=agreement.get(kind) or agreement.get(name),
                 scorecard=[score for score in scores if _is_about(score, name)],
+                back={one.scope: str(ref) for one in serving if (ref := _back(platform, one))},
             )
         )
     return pages
+
+
+def _back(platform: PlatformApi, now: Deployment) -> VersionRef | None:
+    """Who decides when the canary, or the live version, is sent back; never one that was rolled back itself."""
+    if now.canary is not None:
+        return now.live
+    if now.previous is None or "rolled_back" in watches(platform).standing(now.previous, now.scope).reasons:
+        return None
+    return now.previous
 
 
 def _is_about(score: Any, name: str) -> bool:
@@ -149,15 +161,13 @@ def _leaving(platform: PlatformApi, name: str, kind: ModelKind, where: str) -> V
     now = next((one for one in platform.control.deployments(kind) if one.scope == where), None)
     if now is None or name not in (now.live.model, now.canary.model if now.canary else ""):
         raise Refused(f"{name} does not decide in {where[:80]}: there is nothing to roll back")
-    if now.canary is not None:
-        return now.canary
-    if now.previous is None:
+    if now.canary is None and now.previous is None:
         raise Refused(f"{name} has had no other live version: there is nothing to go back to")
-    if "rolled_back" in watches(platform).standing(now.previous, where).reasons:
+    if _back(platform, now) is None:
         raise Refused(
             f"{now.previous} was rolled back itself and {now.live} decides again; an admin may bring another version in"
         )
-    return now.live
+    return now.canary or now.live
 
 
 @get("/models-audit", role="viewer", sync_to_thread=True)

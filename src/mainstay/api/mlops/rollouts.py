@@ -67,8 +67,8 @@ def rolls(platform: PlatformApi) -> Rolls:
 
 @get("/rollouts", role="viewer", sync_to_thread=True)
 def list_rollouts(platform: Platform, stage: Stage = None, limit: Limit = 100) -> list[Rollout]:
-    """Versions on their way, and those that arrived or were sent back; newest first."""
-    return rolls(platform).rollouts(stage, limit)
+    """Versions on their way, and those that arrived or were sent back; newest first, each without its course."""
+    return [msgspec.structs.replace(one, course=()) for one in rolls(platform).rollouts(stage, limit)]
 
 
 @get("/rollouts/{rollout:str}", role="viewer", sync_to_thread=True)

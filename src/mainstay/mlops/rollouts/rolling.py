@@ -11,12 +11,13 @@ from mainstay.domain.errors import BadInput, MainstayError
 from mainstay.domain.ledger import Entry
 from mainstay.domain.models import Deployment, ModelKind, ModelVersion, VersionRef
 from mainstay.domain.records import Command
-from mainstay.domain.rollouts import Evidence, GatePolicy, GatePolicyRecord, GateResult, Rollout
+from mainstay.domain.rollouts import CoursePoint, Evidence, GatePolicy, GatePolicyRecord, GateResult, Rollout
 from mainstay.mlops.registry import KINDS
 from mainstay.mlops.scopes import EVERYWHERE
 from mainstay.mlops.seat import Seat, Second
 
 HOUR_MS = 3_600_000
+MOST_POINTS = 120
 SHARED_KINDS = frozenset({"metrics", "entities"})
 """What costs by the series: their shadows see a share, others see everything."""
 
@@ -114,6 +115,19 @@ def with_replay(evidence: Evidence, given: dict[str, Any]) -> Evidence:
         champion_extra=int(old.get("false_alarms", 0)),
         challenger_extra=int(new.get("false_alarms", 0)),
     )
+
+
+def coursed(rollout: Rollout, seen: Evidence, at_ms: int) -> tuple[CoursePoint, ...]:
+    """The course with one window more; of a full one every second window goes, so that all of the way is kept."""
+    if seen.decisions:  # a judge is compared decision by decision
+        champion = challenger = seen.decisions
+        both = seen.same
+    else:
+        champion, both = seen.both + seen.champion_only, seen.both
+        challenger = seen.both + seen.challenger_only + seen.confirmed
+    point = CoursePoint(at_ms=at_ms, stage=rollout.stage, champion=champion, challenger=challenger, both=both)
+    course = rollout.course[::2] if len(rollout.course) >= MOST_POINTS else rollout.course
+    return (*course, point)
 
 
 def more(true: int, false: int, is_true: bool) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from mainstay.mlops.rollouts.rolling import (
     SHARED_KINDS,
     Serves,
     asked,
+    coursed,
     gate_entry,
     is_same,
     live_evidence,
@@ -215,7 +216,8 @@ class Rollouts:
         extra = sum(is_of(name, alone) for name in seen.opened)
         seen = msgspec.structs.replace(seen, pages=len(seen.opened), extra_pages=extra, opened=[], alone=[])
         evidence = with_replay(live_evidence(seen, second), rollout.given)
-        rollout = msgspec.structs.replace(rollout, windows=rollout.windows + is_whole, evidence=evidence)
+        course = coursed(rollout, evidence, at_ms) if is_whole else rollout.course
+        rollout = msgspec.structs.replace(rollout, windows=rollout.windows + is_whole, evidence=evidence, course=course)
         result = judge(rollout, evidence, policy)
         if agreed.error:
             result = GateResult(verdict="failed", reasons=(f"it failed: {agreed.error}",), figures=result.figures)
