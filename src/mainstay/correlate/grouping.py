@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mainstay.correlate import entries
 from mainstay.correlate.evidence.scene import scene
+from mainstay.correlate.evidence.words import words_of
 from mainstay.correlate.moment import Moment
 from mainstay.correlate.register import Register
 from mainstay.correlate.state import Held, Kept
@@ -26,7 +27,8 @@ def take(kept: Kept, moment: Moment) -> None:
 
 def ask(alert: Alert, moment: Moment) -> Decision:
     """What the deployed correlator says of one alert."""
-    return moment.models.decide("correlator", scene(alert, moment))
+    words = moment.state.words.met(alert.about, words_of(alert), moment.at_ms)
+    return moment.models.decide("correlator", scene(alert, words, moment))
 
 
 def carry_out(kept: Kept, decision: Decision, moment: Moment) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from mainstay.correlate.evidence.recent import RecentCalls, RecentLines
 from mainstay.correlate.evidence.symptoms import is_hint, symptom_of
 from mainstay.correlate.evidence.vitals import Vitals
+from mainstay.correlate.evidence.words import Words
 from mainstay.correlate.together import CONFIRMED, SEEN, Together
 from mainstay.correlate.withhold.state import WithheldState
 from mainstay.domain.alerts import Alert
@@ -232,6 +233,7 @@ class State(msgspec.Struct):
     lines: RecentLines = msgspec.field(default_factory=RecentLines)
     vitals: Vitals = msgspec.field(default_factory=Vitals)
     together: Together = msgspec.field(default_factory=Together)
+    words: Words = msgspec.field(default_factory=Words)
     withheld: WithheldState = msgspec.field(default_factory=WithheldState)
 
     def note_changes(self, changes: Iterable[Change], at_ms: int) -> list[Change]:

@@ -6,7 +6,7 @@ however much is open, and what is frozen beside it stays small.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -26,12 +26,20 @@ OLD_MS = 1_800_000  # an alert that waits for longer agrees with nothing new
 SCENE_CHANGE_MS = 900_000
 
 
-def scene(alert: Alert, moment: Moment) -> dict[str, Any]:
-    """The inputs of a grouping decision about one alert."""
+def scene(alert: Alert, words: Mapping[str, str], moment: Moment) -> dict[str, Any]:
+    """The inputs of a grouping decision about one alert.
+
+    Args:
+        alert: What is to be placed.
+        words: Who else speaks of what it names, and of what.
+        moment: What is known.
+    """
     state, chart, at_ms = moment.state, moment.chart, moment.at_ms
     sketch = alert_sketch(alert, state, chart)
     ends = [end for end in dict.fromkeys((sketch["entity"], sketch["peer"])) if end]
     near = _near(ends, chart)
+    if words:
+        near = dict.fromkeys((*near, *words))
     shown = _incidents(near, ends, sketch, moment)
     pending = [alert_sketch(kept.alert, state, chart) for kept in _pending(near, alert, moment)]
     waiting = [end for one in pending for end in (one["entity"], one["peer"]) if end]
@@ -55,6 +63,7 @@ def scene(alert: Alert, moment: Moment) -> dict[str, Any]:
         "edges": sorted(pairs),
         "hosts": {entity: chart.host(entity) for entity in sorted(named.keys() & chart.homes.keys())},
         "changes": changes,
+        **({"words": dict(words)} if words else {}),
     }
 
 

@@ -49,6 +49,7 @@ class Correlator:
         "shared_caller": 0.25,
         "same_host": 0.5,
         "unconnected": 0.08,
+        "same_words": 0.6,  # no call between them is known, but both name one node, address or service
         "shared_change": 0.7,
         "change_window_s": 300.0,
         "agree_within_s": 30.0,

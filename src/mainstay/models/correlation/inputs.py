@@ -111,7 +111,10 @@ class ChangeSketch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that one decision rests on: the alert, what it could join, and the neighbourhood of its entity."""
+    """Everything that one decision rests on: the alert, what it could join, and the neighbourhood of its entity.
+
+    `words`: who else speaks of what the alert names (a node, an address, a service), and of what.
+    """
 
     at_ms: int
     alert: AlertSketch
@@ -120,6 +123,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     edges: tuple[tuple[str, str], ...] = ()
     hosts: dict[str, str] = {}
     changes: tuple[ChangeSketch, ...] = ()
+    words: dict[str, str] = {}
 
 
 def scene_of(inputs: Any) -> Scene:

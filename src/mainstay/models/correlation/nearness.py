@@ -25,12 +25,16 @@ class Nearness:
     graph: Graph
     hosts: Mapping[str, str]
     changes: tuple[ChangeSketch, ...]
+    words: Mapping[str, str]
+    speaker: str
 
     @classmethod
     def of(cls, scene: Scene, weights: Mapping[str, float], bounds: Bounds) -> Nearness:
         """For one decision."""
         told = [(a.told_by, a.entity) for a in (scene.alert, *scene.pending) if a.told_by]
-        return cls(weights, bounds, Graph([*scene.edges, *told]), scene.hosts, scene.changes)
+        return cls(
+            weights, bounds, Graph([*scene.edges, *told]), scene.hosts, scene.changes, scene.words, scene.alert.id
+        )
 
     def to_incident(self, alert: AlertSketch, incident: IncidentSketch) -> Link:
         """The tie of an alert to the nearest entity of an incident; of several, the first."""
@@ -210,6 +214,13 @@ class Nearness:
         above = meeting(self.graph.above(entity), self.graph.above(other))
         if above:
             return weights["shared_caller"], "{} and {} are both used by {}", (entity, other, above[1]), tau_s
+        if other in self.words and alert.id == self.speaker:
+            return (
+                weights["same_words"],
+                f"{short(entity)} and {short(other)} both speak of {self.words[other]}",
+                (),
+                tau_s,
+            )
         return weights["unconnected"], "no known connection of {} and {}", (entity, other), tau_s
 
     def _per_hop(self, hops: int) -> float:

@@ -54,7 +54,7 @@ class Bounds(msgspec.Struct, frozen=True):
     def of(cls, weights: Mapping[str, float]) -> Bounds:
         """Of one version."""
         slowest_s = max(weights["same_entity_tau_s"], weights["victim_tau_s"], weights["tau_s"])
-        names = ("same_host", "shared_callee", "shared_caller", "unconnected", "shared_change")
+        names = ("same_host", "shared_callee", "shared_caller", "unconnected", "same_words", "shared_change")
         aside = math.inf if weights["per_hop"] > 1 else max(weights[name] for name in names)
         other = max(aside, weights["per_hop"])
         return cls(
