@@ -19,10 +19,11 @@ from mainstay.domain.signals import Normal
 
 def rule(who: str, since_s: float, labels: dict[str, str] | None = None, **fields: Any) -> Alert:
     """A rule of the user's own about a service that nobody has seen a call of."""
+    given = {"severity": "major", "signal": "errors", "source": "alertmanager", **fields}
     return Alert(
         id=f"{who}|{since_s:g}", fingerprint=who, entity=f"service:prod/{who}", name="Trouble", status="firing",
         since_ms=ms(since_s), at_ms=ms(since_s), decided_by=VersionRef("rule/trouble", 0),
-        labels={"alertname": "Trouble", **(labels or {})}, **{"severity": "major", "signal": "errors", "source": "alertmanager", **fields},
+        labels={"alertname": "Trouble", **(labels or {})}, **given,
     )  # fmt: skip
 
 
