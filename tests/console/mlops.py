@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from tests.console.samples import HOSTILE, MINUTE
 
 from mainstay.domain.models import VersionRef
 from mainstay.domain.predictions import FeatureDrift, GroupOutcome, InProduction
-from mainstay.domain.rollouts import Evidence, GatePolicy, GateResult, Rollout
+from mainstay.domain.rollouts import CoursePoint, Evidence, GatePolicy, GateResult, Rollout
 from mainstay.domain.training import DatasetQuery, DatasetSnapshot, Experiment, FeatureView, QualityReport, Trial
 from mainstay.domain.watching import Finding, Impact, ModelRiskPart, RiskScore, Standing
 
@@ -19,7 +20,7 @@ CARD = f"---\nlicense: other\n---\n\n# metrics@2\n\n## In plain words\n\nIt stan
 
 def listed(now_ms: int, *, is_calm: bool) -> dict[str, Callable[[], Any]]:
     return {
-        "rollouts": lambda: [] if is_calm else [a_rollout(now_ms)],
+        "rollouts": lambda: [] if is_calm else [msgspec.structs.replace(a_rollout(now_ms), course=())],
         "gate-policy": lambda: {"in_force": GatePolicy(), "edits": []},
         "models-drift": lambda: {"findings": [] if is_calm else [a_finding(now_ms)], "kinds": {}},
         "production-models": lambda: [] if is_calm else [in_production(now_ms)],
@@ -57,6 +58,16 @@ def a_rollout(now_ms: int) -> Rollout:
         why=HOSTILE,
         stage_since_ms=now_ms - 6 * MINUTE,
         windows=6,
+        course=tuple(
+            CoursePoint(
+                at_ms=now_ms - (12 - i) * MINUTE,
+                stage="shadow" if i < 6 else "canary",
+                champion=i % 6 * 2,
+                challenger=i % 6,
+                both=i % 6,
+            )
+            for i in range(12)
+        ),
         evidence=Evidence(both=2, champion_only=1),
         result=GateResult(verdict="not_enough", reasons=("3 incidents, needs 20",)),
         says="in canary",

@@ -64,7 +64,7 @@ class Answers:
                 return mlops.about(self.model(name), rest, world_ms=self.world.now_ms)
             case [kind, name]:
                 one = {"incidents": self.incident, "entities": self.entity, "ledger": self.entry,
-                       "alerts": self.alert}  # fmt: skip
+                       "alerts": self.alert, "rollouts": lambda _: mlops.a_rollout(self.world.now_ms)}  # fmt: skip
                 return one[kind](name)
         raise KeyError("/".join(parts))
 
@@ -144,6 +144,7 @@ class Answers:
             "deployments": [d for d in self.world.deployments if d.kind == name],
             "agreement": {"agreement": fixture.AGREEMENT} if name == "metrics" else None,
             "scorecard": [fixture.METRICS_SCORE] if name == "metrics" else [],
+            "back": {d.scope: str(d.previous) for d in self.world.deployments if d.kind == name and d.previous},
         }
 
     def incidents(self, query: dict[str, str]) -> list[Incident]:

@@ -181,14 +181,14 @@ def test_zero_is_the_floor_and_the_warm_up_sets_no_scale(page: Page, now_ms: int
         page.open(url, "payments slow")
         points = {"at_ms": [1, 2, 3], "value": [9.0, 0.2, 0.4], "low": [None, -0.1, -0.1], "high": [None, 0.3, 0.3]}
         said = json.dumps(points)
-        limits = f"import('./js/scale.js').then(m => m.limits({said}, UNIT))"
+        limits = f"import('./parts/chart.js').then(m => m.limits({said}, UNIT))"
         low, high = page.js(limits.replace("UNIT", "'s'"))
         assert low == 0
         assert 0.4 < high < 0.5, "the 9 s before there was a band are cut off"
-        assert page.js(f"import('./js/scale.js').then(m => m.lows({said}, 's'))") == [None, 0, 0]
-        assert page.js(f"import('./js/scale.js').then(m => m.lows({said}, 'Cel'))") == [None, -0.1, -0.1]
+        assert page.js(f"import('./parts/chart.js').then(m => m.lows({said}, 's'))") == [None, 0, 0]
+        assert page.js(f"import('./parts/chart.js').then(m => m.lows({said}, 'Cel'))") == [None, -0.1, -0.1]
         steady = json.dumps({"at_ms": [1, 2], "value": [4e9, 4.1e9], "low": [3.9e9] * 2, "high": [4.2e9] * 2})
-        low, _ = page.js(f"import('./js/scale.js').then(m => m.limits({steady}, 'By'))")
+        low, _ = page.js(f"import('./parts/chart.js').then(m => m.limits({steady}, 'By'))")
         assert low > 3e9, "bytes far from zero keep their detail"
 
 

@@ -1,30 +1,31 @@
-/** Models: which version decides what, how good it was, and the way back; one of them with what is on its way; and users' own. */
+/** Models: which version decides what, how good it was, what is on its way, and the way back; and users' own. */
 import { useEffect, useState } from 'preact/hooks';
 import { getText, may, send } from '../js/api.js';
 import { count, percent, plural, versionName } from '../js/format.js';
 import { html } from '../js/html.js';
 import { to } from '../js/router.js';
 import { items, refresh, useData } from '../js/store.js';
+import { Chart } from '../parts/chart.js';
 import { Ask, show } from '../parts/dialog.js';
 import { Ago, At, Empty, EntityLink, PageHead, plain, Shown, Since, State, Text, Version } from '../parts/words.js';
 
 /** @typedef {import('../../types.d.ts').ModelVersion} ModelVersion */
 /** @typedef {import('../../types.d.ts').Deployment} Deployment */
 
-/** What each kind of model decides, in an operator's words. */
 const DECIDES = /** @type {Record<string, string>} */ ({
   metrics: 'which metrics are strange', logs: 'which log lines are new or too many', edges: 'which calls are slow or failing',
   correlator: 'which alerts are one incident', diagnoser: 'what the cause is', planner: 'which runbook fits',
   entities: 'which services are unlike themselves', predictions: 'which of your own models changed', forecaster: 'what fills up next',
+  suppressor: 'whose page is an echo', impact: 'what a change did', 'change-risk': 'what a change may do', predictor: 'who is at risk, in shadow', similarity: 'what was alike',
 });
 
-/** @param {{what: string, value: any, says: any}} props */
+/** @param {any} props */
 const Figure = ({ what, value, says }) => html`<div><span class="muted">${what}</span><span class="value">${value}</span><span class="small muted">${says}</span></div>`;
 
 /** Where a deployment holds. @param {string} scope */
 const scopeWords = (scope) => (scope === '*' ? 'everywhere' : `in ${plain(scope.slice(0, 80))}`);
 
-/** A share with what it rests on: never a bare percentage, and none while there are too few. @param {{what: string, rate: import('../../types.d.ts').Rate | undefined, says?: string}} props */
+/** Never a bare percentage, and none while there are too few. @param {any} props */
 function Share({ what, rate, says = '' }) {
   if (!rate || rate.value === null || rate.low === null || rate.high === null) return html`<${Figure} what=${what} value="–" says=${rate?.n ? `too few to say: ${rate.hits} of ${rate.n}` : 'no verdicts yet'} />`;
   const { value, low, high, n } = rate;
@@ -33,7 +34,7 @@ function Share({ what, rate, says = '' }) {
     <span class="small muted">${low.toFixed(2)}–${high.toFixed(2)} (95 %), n = ${count(n)}${says}</span></div>`;
 }
 
-/** How the shadow compares with the live version: the share that is the same, of how many. @param {any} told */
+/** How the shadow compares with the live version. @param {any} told */
 function agreementWords(told) {
   const a = told?.agreement && typeof told.agreement === 'object' ? told.agreement : told;
   if (a?.errors) return `failed: ${plain(String(a.error)).slice(0, 80)}`;
@@ -42,17 +43,17 @@ function agreementWords(told) {
   return `${percent(a.agreement)} the same of ${count(of)}`;
 }
 
-/** What verdicts and outcomes say of a version. @param {any[]} scores @param {import('../../types.d.ts').VersionRef | undefined} ref @returns {import('../../types.d.ts').Score | undefined} */
+/** What verdicts and outcomes say of a version. @param {any[]} scores @param {any} ref @returns {import('../../types.d.ts').Score | undefined} */
 const scoreOf = (scores, ref) => ref && scores.find((score) => versionName(score.ref) === versionName(ref));
 
-/** Who runs beside the live version, and with what say. @param {{of: Deployment, agreement: any}} props */
+/** Who runs beside the live version, and with what say. @param {any} props */
 function Beside({ of, agreement }) {
   const part = of.share < 1 ? ` on ${percent(of.share)}` : '';
   return html`${of.canary && html`<div><${Version} of=${of.canary} /> <${State} is="warn" word=${`canary${part}`} /></div>`}
     ${of.shadow && html`<div><${Version} of=${of.shadow} /> <${State} is="shadow" word=${`shadow${of.canary ? '' : part}`} /><div class="small muted">${agreementWords(agreement)}</div></div>`}`;
 }
 
-/** @param {{row: any}} props */
+/** @param {any} props */
 function ModelRow({ row }) {
   const deployment = /** @type {Deployment | null} */ (row.deployment);
   const held = /** @type {Deployment[]} */ (items(row.deployments)), beside = held.filter((d) => d.canary || d.shadow);
@@ -78,25 +79,25 @@ export function Models() {
 
 const again = () => refresh((path) => path.startsWith('/models') || path.startsWith('/rollouts'));
 
-/** @param {string} name @param {Deployment} deployment */
-function askRollback(name, deployment) {
-  const act = async () => {
-    await send('POST', `/models/${encodeURIComponent(name)}/rollback${deployment.scope === '*' ? '' : `?where=${encodeURIComponent(deployment.scope)}`}`);
+/** One question about models, sent as it was shown; with a body it asks why. @param {string} title @param {string} submit @param {string} path @param {any} body @param {string} done @param {any} says */
+function ask(title, submit, path, body, done, says) {
+  const act = async (/** @type {FormData} */ form) => {
+    await send('POST', path, body && { ...body, why: form.get('why') });
     again();
   };
-  show(() => html`<${Ask} title=${`Roll back ${name}?`} submit="Roll back" danger=${true} act=${act} done="Rolled back: it decides from the next batch on.">
-    <p>${scopeWords(deployment.scope)}: <${Version} of=${deployment.canary ?? deployment.live} /> stops deciding; <${Version} of=${deployment.canary ? deployment.live : deployment.previous} /> decides from the next batch on. What was decided so far stays in the ledger under the version that decided it.</p><//>`);
+  show(() => html`<${Ask} title=${title} submit=${submit} act=${act} done=${done}>${says}${body && html`<label>Why<input name="why" required maxlength="500" autofocus /></label>`}<//>`);
 }
 
-/** @param {string} name @param {ModelVersion} version @param {'live' | 'shadow'} role */
-function askDeploy(name, version, role) {
-  const act = async () => {
-    await send('POST', `/models/${encodeURIComponent(name)}/deploy`, { version: version.ref.version, role });
-    again();
-  };
-  show(() => html`<${Ask} title=${role === 'live' ? `Let ${versionName(version.ref)} decide?` : `Let ${versionName(version.ref)} shadow?`} submit=${role === 'live' ? 'Make live' : 'Make shadow'} act=${act} done=${`${versionName(version.ref)} becomes ${role} with the next batch.`}>
-    <p>${role === 'live' ? 'It decides from the next batch on; the version now live is kept for a roll back.' : 'It scores beside the live version and is compared with it. It never alerts.'}</p><//>`);
+/** @param {string} name @param {Deployment} one @param {string} to */
+function askRollback(name, one, to) {
+  const leaves = versionName(one.canary ?? one.live);
+  ask(`Roll back ${leaves}?`, 'Roll back', `/models/${encodeURIComponent(name)}/rollback?${new URLSearchParams({ where: one.scope, leaving: leaves })}`, null, 'Rolled back: from the next batch on.',
+    html`<p>${scopeWords(one.scope)}: <b>${leaves}</b> stops deciding; <b>${to}</b> decides from the next batch on. What was decided so far stays in the ledger under the version that decided it.</p>`);
 }
+
+/** Past the gates goes `mainstay models deploy` alone. @param {string} name @param {any} ref */
+const askRollout = (name, ref) => ask(`Roll out ${versionName(ref)}?`, 'Begin in shadow', `/models/${encodeURIComponent(name)}/rollout`, { version: ref.version }, 'It begins in shadow.',
+  html`<p>Shadow, canary, live: each past its gate, and after another person allowed it.</p>`);
 
 /** What a version is anywhere, the weightiest first. @param {ModelVersion} version @param {Deployment[]} held */
 function roleOf(version, held) {
@@ -106,22 +107,21 @@ function roleOf(version, held) {
   return role === 'previous' ? 'before' : role ?? '';
 }
 
-/** @param {{version: ModelVersion, role: string, name: string, score: any}} props */
-function VersionRow({ version, role, name, score }) {
-  const admin = may('admin');
-  return html`<tr data-row tabindex="-1"><td><span class="mono strong">${versionName(version.ref)}</span><div class="small muted"><${Text} value=${version.why} max=${160} /></div></td>
+/** @param {any} props */
+function VersionRow({ version, role, name, score, pick }) {
+  return html`<tr data-row tabindex="-1"><td><button class="link mono strong" onClick=${pick}>${versionName(version.ref)}</button><div class="small muted"><${Text} value=${version.why} max=${160} /></div></td>
     <td>${role ? html`<${State} is=${role} />` : html`<span class="muted">not serving</span>`}</td>
     <td data-label="algorithm">${version.algorithm}<div class="small muted">${Object.keys(version.parameters).length ? html`<details><summary>${plural(Object.keys(version.parameters).length, 'parameter')}</summary><pre class="json">${JSON.stringify(version.parameters, null, 1)}</pre></details>` : ''}</div></td>
     <td data-label="verdicts">${score?.precision.n ? html`${score.precision.hits} of ${score.precision.n} right` : html`<span class="muted">none</span>`}</td>
     <td data-label="artefact"><code title=${version.artefact}>${version.artefact.slice(0, 12)}</code><div class="small muted"><${Ago} ms=${version.created_ms} /> by <${Text} value=${version.created_by} max=${40} /></div></td>
-    <td class="nowrap">${admin && role !== 'live' && html`<button class="button quiet small" onClick=${() => askDeploy(name, version, 'live')}>Make live…</button>`}${admin && !role && html`<button class="button quiet small" onClick=${() => askDeploy(name, version, 'shadow')}>Shadow…</button>`}</td></tr>`;
+    <td>${may('admin') && (!role || role === 'before') && html`<button class="button small" onClick=${() => askRollout(name, version.ref)}>Roll out…</button>`}</td></tr>`;
 }
 
-const STAGES = /** @type {Record<string, [string, string]>} */ ({
-  shadow: ['shadow', 'runs in shadow: it is compared and decides nothing'], canary: ['warn', 'canary: it decides about a share'], live: ['live', 'live'],
+const STAGES = /** @type {Record<string, string[]>} */ ({
+  shadow: ['shadow', 'shadow: it decides nothing'], canary: ['warn', 'canary: it decides about a share'], live: ['live', 'live'],
   rolled_back: ['warn', 'rolled back'], refused: ['bad', 'refused'],
 });
-const VERDICTS = /** @type {Record<string, [string, string]>} */ ({ passed: ['ok', 'gate passed'], failed: ['bad', 'gate failed'], not_enough: ['', 'not enough shown yet'] });
+const VERDICTS = /** @type {any} */ ({ passed: 'ok', failed: 'bad' });
 const UNDER_WAY = ['shadow', 'canary'];
 
 /** @param {any} e what both versions found since the stage began */
@@ -135,29 +135,46 @@ function seen(e) {
   return `${words.join(' · ')}.`;
 }
 
-/** @param {{one: any, gate: any, window_s: number}} props */
+/** Both on one line of time: what each has found since its stage began. @param {any} props */
+function Course({ id }) {
+  const rollout = useData(`/rollouts/${encodeURIComponent(id)}`).data, course = items(rollout?.course), last = course.at(-1);
+  if (course.length < 2) return null;
+  const none = course.map(() => null), turns = course.map((c, i) => i && c.stage !== course[i - 1].stage);
+  const of = (/** @type {string} */ key) => course.map((c, i) => (turns[i] ? null : c[key])), isJudge = rollout.evidence.decisions > 0;
+  const marks = course.filter((_, i) => turns[i]).map((c) => ({ at_ms: c.at_ms, kind: /** @type {const} */ ('change'), says: c.stage }));
+  const says = isJudge ? `the same ${count(last.both)} of ${count(last.champion)} (dashed)` : `${versionName(rollout.challenger)} found ${count(last.challenger)}; dashed: ${versionName(rollout.champion)} ${count(last.champion)}; both ${count(last.both)}`;
+  return html`<${Chart} points=${{ at_ms: course.map((c) => c.at_ms), value: of(isJudge ? 'both' : 'challenger'), low: none, high: none, beside: of('champion') }} unit="" name="" says=${says} marks=${marks} />`;
+}
+
+/** @param {any} one */
+const askAllow = (one) => ask(`Allow ${versionName(one.challenger)}?`, 'Allow', `/rollouts/${encodeURIComponent(one.id)}/validate`, null, 'Allowed: it goes on when it passes its gates.', html`<p>You vouch for what somebody else made.</p>`);
+/** @param {any} one */
+const askWithdraw = (one) => ask(`Withdraw ${versionName(one.challenger)}?`, 'Withdraw', `/rollouts/${encodeURIComponent(one.id)}/withdraw`, {}, 'It leaves with the next batch.', html`<p>The champion has served all along and goes on.</p>`);
+
+/** @param {any} props */
 function RolloutLine({ one, gate, window_s }) {
   const [tone, words] = STAGES[one.stage] ?? ['', one.stage];
-  const [verdictTone, verdict] = VERDICTS[one.result?.verdict] ?? ['', ''];
   const moving = UNDER_WAY.includes(one.stage), needs = gate?.windows ?? 0;
   return html`<li><p><span class="mono strong">${versionName(one.challenger)}</span> against <span class="mono">${versionName(one.champion)}</span> ${scopeWords(one.scope)} <${State} is=${tone} word=${words} /> <span class="muted small"><${Since} ms=${one.stage_since_ms} /></span></p>
     ${moving && needs > 0 && html`<p class="progress"><progress max=${needs} value=${Math.min(one.windows, needs)} aria-label="evaluation windows"></progress> <span class="small">${count(one.windows)} of ${plural(needs, 'window')}${window_s ? ` of ${count(window_s)} s` : ''} · then the gate decides</span></p>`}
-    ${one.says && html`<p><${Text} value=${one.says} /></p>`}
-    ${one.result && html`<p><${State} is=${verdictTone} word=${verdict} /></p><ul class="reasons">${items(one.result.reasons).map((r) => html`<li><${Text} value=${r} /></li>`)}</ul>`}
+    ${moving && one.result ? html`<p><${State} is=${VERDICTS[one.result.verdict] ?? ''} word=${`gate: ${one.result.verdict.replace('_', ' ')}`} /></p><ul class="reasons">${one.result.reasons.map((/** @type {string} */ r) => html`<li><${Text} value=${r} /></li>`)}</ul>` : html`<p><${Text} value=${one.says} /></p>`}
+    <${Course} id=${one.id} />
+    ${moving && html`<p>${may('approver') && one.change === 'normal' && !one.validator && html`<button class="button small" onClick=${() => askAllow(one)}>Allow…</button>`} ${may('responder') && html`<button class="button small" onClick=${() => askWithdraw(one)}>Withdraw…</button>`}</p>`}
     <p class="small muted">${seen(one.evidence)} ${one.change} change by <${Text} value=${one.by || 'mainstay'} max=${40} />${one.validator ? html`, allowed by <${Text} value=${one.validator} max=${40} />` : moving && one.change === 'normal' ? ', not yet allowed to go live by another person' : ''}${one.why ? html`: <${Text} value=${one.why} max=${160} />` : ''}</p></li>`;
 }
 
-/** @param {{kind: string, name: string}} props */
+/** @param {any} props */
 function Rollouts({ kind, name }) {
   const held = useData('/rollouts'), policy = useData('/gate-policy').data?.in_force;
   return html`<section class="section"><h2>On its way</h2><${Shown} held=${held} what="rollouts">${(/** @type {any} */ data) => {
-    const mine = items(data).filter((one) => one.kind === kind && one.challenger.model === name);
-    if (!mine.length) return html`<div class="panel"><${Empty} title="No version is on its way"><p>A training or <code>mainstay models rollout</code> sends one: first as a shadow, then as a canary, then live, past gates.</p><//></div>`;
+    // what was refused when it was asked for has never run
+    const mine = items(data).filter((one) => one.kind === kind && one.challenger.model === name && (one.stage !== 'refused' || one.windows || one.stage_since_ms > one.since_ms));
+    if (!mine.length) return html`<div class="panel"><${Empty} title="No version is on its way"><p>A training sends one, or “Roll out…” below: shadow, canary, live, each past its gate.</p><//></div>`;
     return html`<ul class="panel evidence">${mine.slice(0, 10).map((one) => html`<${RolloutLine} key=${one.id} one=${one} gate=${policy?.[one.stage]} window_s=${policy?.window_s ?? 0} />`)}</ul>`;
   }}<//></section>`;
 }
 
-/** Whether it stands, how risky it is to rely on, and what has drifted. @param {{path: string, name: string, kind: string}} props */
+/** Whether it stands, how risky it is to rely on, and what has drifted. @param {any} props */
 function Health({ path, name, kind }) {
   const standing = useData(`${path}/standing`), risk = useData(`${path}/risk`).data, drift = useData('/models-drift').data;
   const found = items(drift?.findings).filter((one) => one.version.model === name), figures = drift?.kinds?.[kind];
@@ -170,7 +187,7 @@ function Health({ path, name, kind }) {
       : html`<p class="muted">${figures && !Object.keys(figures.sources ?? {}).length ? 'Nothing to compare yet: drift is told after two spans of data.' : 'No drift has been found.'}</p>`}</div></section>`;
 }
 
-/** @param {{path: string}} props */
+/** @param {any} props */
 function Lineage({ path }) {
   return html`<section class="section"><h2>Lineage</h2><${Shown} held=${useData(`${path}/lineage?limit=20`)} what="lineage">${(/** @type {any} */ l) => {
     const caused = Object.entries(l.caused);
@@ -185,13 +202,13 @@ function Lineage({ path }) {
   }}<//></section>`;
 }
 
-/** @param {{name: string}} props */
+/** @param {any} props */
 function Experiments({ name }) {
   const held = useData(`/models/${encodeURIComponent(name)}/experiments`);
   return html`<section class="section"><h2>Experiments</h2><${Shown} held=${held} what="experiments">${(/** @type {any} */ data) => (items(data).length ? items(data).slice(0, 5).map((one) => html`<details class="panel body" key=${one.id}><summary>${one.version ? html`<b>${versionName(one.version)}</b>` : 'no new version'} · ${plural(one.trials.length, 'trial')} · ${plural(one.snapshot.row_count, 'row')} · <${Ago} ms=${one.at_ms} /></summary>
       <p><${Text} value=${one.says || one.why} /></p>${!one.quality.passed && html`<ul class="reasons">${one.quality.problems.map((/** @type {string} */ p) => html`<li><${Text} value=${p} /></li>`)}</ul>`}
       <div class="table-scroll"><table><thead><tr><th class="num">Rank</th><th class="num">Loss</th><th>What was turned</th></tr></thead><tbody>${[...one.trials].sort((a, b) => (a.rank || 1e9) - (b.rank || 1e9)).slice(0, 20).map((t) => html`<tr><td class="num">${t.rank || '–'}</td><td class="num">${typeof t.metrics.loss === 'number' ? t.metrics.loss.toPrecision(4) : '–'}</td><td class="small">${t.number === 0 ? 'as it serves now' : Object.entries(t.knobs).map(([k, v]) => `${k} ${Number(v).toPrecision(3)}`).join(' · ')}</td></tr>`)}</tbody></table></div></details>`)
-    : html`<div class="panel"><${Empty} title="Nothing has been tried yet"><p><code>mainstay models train ${name}</code> searches on what is kept and ranks every trial here.</p><//></div>`)}<//></section>`;
+    : html`<div class="panel"><${Empty} title="Nothing has been tried yet"><p><code>mainstay models train ${name}</code> ranks its trials here.</p><//></div>`)}<//></section>`;
 }
 
 /** The card's Markdown as elements: headings, lists and paragraphs, all of it text. @param {string} text */
@@ -206,7 +223,7 @@ function cardBlocks(text) {
   });
 }
 
-/** @param {{path: string}} props */
+/** @param {any} props */
 function Card({ path }) {
   const [text, setText] = useState('');
   useEffect(() => {
@@ -217,7 +234,7 @@ function Card({ path }) {
   return html`<section class="section"><h2>Model card</h2><details class="panel body card" open=${false}><summary>Data, metrics, evenness, limits, approvals: as recorded</summary>${text ? cardBlocks(text) : html`<p class="loading">Loading the card…</p>`}</details></section>`;
 }
 
-/** @param {{name: string}} props */
+/** @param {any} props */
 export function ModelPage({ name }) {
   const held = useData(`/models/${encodeURIComponent(name)}`);
   return html`<${Shown} held=${held} what=${name}>${(/** @type {any} */ data) => html`<${Body} name=${name} data=${data} />`}<//>`;
@@ -229,7 +246,7 @@ function sentence(one, kind) {
   return html`<b>${versionName(one.live)}</b> decides ${DECIDES[kind] ?? ''}, <${Since} ms=${one.since_ms} />${one.canary ? html`; <b>${versionName(one.canary)}</b> decides about ${percent(one.share)} of the entities as a canary` : ''}${one.shadow ? html`; <b>${versionName(one.shadow)}</b> is its shadow${one.share < 1 && !one.canary ? ` on ${percent(one.share)} of the entities` : ''}` : '; no shadow runs'}.`;
 }
 
-/** @param {{name: string, data: any}} props */
+/** @param {any} props */
 function Body({ name, data }) {
   const versions = /** @type {ModelVersion[]} */ ([...data.versions]).sort((a, b) => b.ref.version - a.ref.version);
   const everywhere = /** @type {Deployment[]} */ (items(data.deployments));
@@ -238,10 +255,11 @@ function Body({ name, data }) {
   const alerts = items(useData('/alerts?limit=1000').data), week = Date.now() - 7 * 86_400_000;
   const raised = alerts.filter((a) => a.decided_by.model === name && a.since_ms > week);
   const shadow = deployment?.shadow ? agreementWords(data.agreement) : '';
-  const path = `/models/${encodeURIComponent(name)}/versions/${(deployment?.live ?? versions[0].ref).version}`;
+  const [picked, pick] = useState(0);
+  const path = `/models/${encodeURIComponent(name)}/versions/${picked || (deployment?.live ?? versions[0].ref).version}`;
   return html`<p><a href=${to('models')}>Models</a></p>
     <${PageHead} title=${name} sentence=${sentence(deployment, data.kind)}>
-      ${may('responder') && everywhere.filter((one) => one.canary || one.previous).map((one) => html`<button class="button danger" onClick=${() => askRollback(name, one)}>Roll back ${one.canary ? `canary ${versionName(one.canary)}` : `to ${versionName(/** @type {any} */ (one.previous))}`}${one.scope === '*' ? '' : ` (${one.scope})`}…</button>`)}<//>
+      ${may('responder') && everywhere.filter((one) => data.back?.[one.scope]).map((one) => html`<button class="button danger" onClick=${() => askRollback(name, one, data.back[one.scope])}>Roll back ${one.canary ? `canary ${versionName(one.canary)}` : `to ${data.back[one.scope]}`}${one.scope === '*' ? '' : ` (${one.scope})`}…</button>`)}<//>
     <section class="panel"><div class="figures">
       <${Share} what="Precision" rate=${live?.precision} />
       <${Share} what="Recall" rate=${live?.recall} says=${live?.missed ? `, ${count(live.missed)} missed` : ''} />
@@ -250,14 +268,14 @@ function Body({ name, data }) {
     <${Health} path=${path} name=${name} kind=${data.kind} />
     <${Rollouts} kind=${data.kind} name=${name} />
     <section class="section"><h2>Versions</h2><div class="table-scroll"><table class="stack"><thead><tr><th>Version</th><th>Role</th><th>Algorithm</th><th>Verdicts</th><th>Artefact</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
-      <tbody>${versions.map((v) => html`<${VersionRow} key=${v.ref.version} version=${v} role=${roleOf(v, everywhere)} name=${name} score=${scoreOf(scores, v.ref)} />`)}</tbody></table></div></section>
+      <tbody>${versions.map((v) => html`<${VersionRow} key=${v.ref.version} version=${v} role=${roleOf(v, everywhere)} name=${name} score=${scoreOf(scores, v.ref)} pick=${() => pick(v.ref.version)} />`)}</tbody></table></div></section>
     <${Lineage} path=${path} /><${Experiments} name=${name} /><${Card} path=${path} />`;
 }
 
 /** @param {number | null} loss */
 const lossWords = (loss) => (loss === null ? 'too few labels' : loss.toPrecision(3));
 
-/** @param {{one: any}} props */
+/** @param {any} props */
 function Line({ one }) {
   const drift = [...items(one.drift)].sort((a, b) => b.psi - a.psi).slice(0, 8);
   return html`<tr data-row tabindex="-1"><td><${EntityLink} id=${one.entity} />@<${Text} value=${one.version} max=${40} /><div class="small muted">${plural(one.predictions, 'prediction')}, ${plural(one.labelled, 'label')}; <${Ago} ms=${one.last_ms} /></div></td>
@@ -270,5 +288,5 @@ function Line({ one }) {
 function Production() {
   return html`<section class="section"><h2>Your models in production</h2><${Shown} held=${useData('/production-models')} what="models in production">${(/** @type {any} */ data) => (items(data).length
     ? html`<div class="table-scroll"><table class="stack"><thead><tr><th>Model</th><th>State</th><th>Drift by feature</th><th>Loss then → now</th><th>Groups</th></tr></thead><tbody>${items(data).map((one) => html`<${Line} key=${`${one.entity}@${one.version}`} one=${one} />`)}</tbody></table></div>`
-    : html`<div class="panel"><${Empty} title="None of your own models has predicted anything"><p>Send predictions, and later their labels, to be told of drift and loss: see “predictions” in the documentation.</p><//></div>`)}<//></section>`;
+    : html`<div class="panel"><${Empty} title="None of your own models has predicted anything"><p>Send predictions, and later their labels: docs/production.md.</p><//></div>`)}<//></section>`;
 }

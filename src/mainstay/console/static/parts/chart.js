@@ -2,11 +2,40 @@
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { absolute, quantity, timeOfDay } from '../js/format.js';
 import { html } from '../js/html.js';
-import { limits, lows } from '../js/scale.js';
 import { colour, dark, theme } from '../js/theme.js';
 
-/** @typedef {import('../js/scale.js').Points} Points */
+/** @typedef {{at_ms: number[], value: (number | null)[], low: (number | null)[], high: (number | null)[], beside?: (number | null)[]}} Points */
 /** @typedef {{at_ms: number, kind: 'change' | 'onset', says: string}} Mark */
+
+// From where to where it goes: zero is the floor of what cannot be negative, and the time before there was a band sets no scale.
+/** Lengths of time and shares: their zero means something, so their picture begins there. */
+const FROM_ZERO = new Set(['s', 'ms', 'us', 'ns', 'min', 'h', '1', '%', '']);
+/** Degrees and decibels may be negative; little else that is measured of software is. */
+const SIGNED = new Set(['Cel', 'dB', 'dBm', 'V']);
+
+/** @param {Points} p @param {string} unit */
+const isNonNegative = (p, unit) => !SIGNED.has(unit) && p.value.every((v) => v === null || v >= 0);
+
+/** The band as it can be: never below zero where no value can be. @param {Points} p @param {string} unit */
+export const lows = (p, unit) => (isNonNegative(p, unit) ? p.low.map((v) => (v === null ? null : Math.max(0, v))) : p.low);
+
+/** Floor and ceiling of the picture. @param {Points} p @param {string} unit @returns {[number, number]} */
+export function limits(p, unit) {
+  const expected = p.high.findIndex((v) => v !== null), from = Math.max(0, expected);
+  let low = Infinity, high = -Infinity;
+  for (const column of [p.value, lows(p, unit), p.high, p.beside ?? []]) {
+    for (let i = from; i < column.length; i += 1) {
+      const v = column[i];
+      if (v === null || v === undefined) continue;
+      if (v < low) low = v;
+      if (v > high) high = v;
+    }
+  }
+  if (low > high) return [0, 1];
+  const never = isNonNegative(p, unit), room = (high - low) * 0.08 || Math.abs(high) * 0.1 || 1;
+  if (never && (FROM_ZERO.has(unit) || low < high * 0.6)) return [0, high + (high - 0) * 0.08 || 1];
+  return [never ? Math.max(0, low - room) : low - room, high + room];
+}
 
 /** The classic script of index.html sets it. @returns {typeof import('uplot')} */
 const uPlotOf = () => /** @type {any} */ (globalThis).uPlot;
@@ -51,13 +80,14 @@ function options(unit, width, marks, range) {
       { stroke: 'transparent', points: none },
       { stroke: 'transparent', points: none },
       { stroke: colour('--accent'), width: 1.75, points: none },
+      { stroke: colour('--text'), width: 1.75, dash: [6, 4], points: none },
     ],
     bands: [{ series: [2, 1], fill: colour('--band') }],
   };
 }
 
 /** @param {Points} p @param {string} unit @returns {any} */
-const columns = (p, unit) => [p.at_ms.map((ms) => ms / 1000), lows(p, unit), p.high, p.value];
+const columns = (p, unit) => [p.at_ms.map((ms) => ms / 1000), lows(p, unit), p.high, p.value, p.beside ?? p.at_ms.map(() => null)];
 
 /** What the picture shows, for those who cannot see it. @param {Points} p @param {string} unit @param {string} name */
 function inWords(p, unit, name) {
@@ -68,8 +98,8 @@ function inWords(p, unit, name) {
   return `${name}: last ${quantity(now, unit)}${low === null || high === null ? '' : `, expected ${quantity(low, unit)} to ${quantity(high, unit)}`}`;
 }
 
-/** @param {{points: Points, unit: string, name: string, marks: Mark[]}} props */
-export function Chart({ points, unit, name, marks }) {
+/** `says` stands in place of the words for one series and its band. @param {{points: Points, unit: string, name: string, marks: Mark[], says?: string}} props */
+export function Chart({ points, unit, name, marks, says }) {
   const ref = useRef(/** @type {HTMLDivElement | null} */ (null));
   const plot = useRef(/** @type {any} */ (null));
   const latest = useRef({ marks, limits: /** @type {[number, number]} */ ([0, 1]) });
@@ -89,9 +119,9 @@ export function Chart({ points, unit, name, marks }) {
   }, [unit, theme.value, dark.value]);
   useEffect(() => plot.current?.setData(columns(points, unit)), [points, marks]);
   const has = (/** @type {string} */ kind) => marks.some((mark) => mark.kind === kind);
-  const words = inWords(points, unit, name);
+  const words = says ?? inWords(points, unit, name);
   return html`<figure><div class="chart" ref=${ref} role="img" aria-label=${words}></div>
-    <figcaption class="chart-legend"><span class="value"><i></i>${words.slice(name.length + 2)}</span><span class="band"><i></i>expected</span>
+    <figcaption class="chart-legend"><span class="value"><i></i>${says ?? words.slice(name.length + 2)}</span>${!says && html`<span class="band"><i></i>expected</span>`}
       ${has('onset') && html`<span class="onset"><i></i>trouble began</span>`}
       ${marks.filter((m) => m.kind === 'change').slice(0, 3).map((m) => html`<span class="change" title=${absolute(m.at_ms)}><i></i>${m.says.slice(0, 60)} ${timeOfDay(m.at_ms, true)}</span>`)}</figcaption></figure>`;
 }

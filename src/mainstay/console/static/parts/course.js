@@ -3,8 +3,7 @@ import { duration, plural, versionName } from '../js/format.js';
 import { html } from '../js/html.js';
 import { to } from '../js/router.js';
 import { calmSince, chapters, firstClause, fold, gist, headline, shortNames, timeless } from '../js/story.js';
-import { Icon } from './icons.js';
-import { At, Confidence, plain, State, Text, Version } from './words.js';
+import { At, Confidence, Icon, plain, State, Text, Version } from './words.js';
 
 /** @typedef {import('../../types.d.ts').TimelineEntry} Entry */
 /** @typedef {import('../../types.d.ts').Alert} Alert */

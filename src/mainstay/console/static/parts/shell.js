@@ -8,8 +8,7 @@ import { route, to } from '../js/router.js';
 import { items, useData } from '../js/store.js';
 import { next, theme } from '../js/theme.js';
 import { close, show } from './dialog.js';
-import { Icon } from './icons.js';
-import { Ago, Text } from './words.js';
+import { Ago, Icon, Text } from './words.js';
 
 const PAGES = [['incidents', 'Incidents'], ['approvals', 'Approvals'], ['changes', 'Changes'], ['services', 'Services'], ['models', 'Models'], ['runbooks', 'Runbooks'], ['ledger', 'Ledger'], ['settings', 'Settings']];
 const SHORT = ['incidents', 'approvals', 'services', 'models'];
