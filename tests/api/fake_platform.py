@@ -142,6 +142,9 @@ class FakeWatching:
     def standing(self, ref: VersionRef, scope: str = "*") -> Standing:
         return Standing(version=ref, scope=scope, is_sound=True)
 
+    def was_taken_back(self, ref: VersionRef, scope: str) -> bool:
+        return False
+
     def risk(self, ref: VersionRef) -> RiskScore:
         return RiskScore(version=ref, value=0, parts=())
 

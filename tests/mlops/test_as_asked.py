@@ -53,6 +53,18 @@ def test_a_rollback_pressed_twice_does_not_bring_the_bad_version_back(running):
     assert live(running, "edges") == "edges@1"
 
 
+def test_a_rollback_of_one_service_leaves_the_way_back_of_all_the_others(running):
+    """What was sent back from one service is, everywhere else, still the version before."""
+    one, two = vary(running, "metrics", "p_flag=0.00003"), vary(running, "metrics", "p_flag=0.00004")
+    for version, where in ((one, "*"), (two, "service=cart"), (one, "service=cart"), (two, "*")):
+        running.run(models, "deploy", version, "--role", "live", "--scope", where, "--why", "a course of things")
+        running.settle()
+    running.run(models, "rollback", "metrics", "--scope", "service=cart", "--why", "too loud")
+    running.settle()
+    assert running.run(models, "rollback", "metrics").exit_code == 0
+    assert live(running, "metrics") == one
+
+
 def test_two_people_at_once_roll_back_once(running):
     bad = vary(running, "logs", "calm_s=26")
     running.run(models, "deploy", bad, "--role", "live", "--why", "in a hurry")
@@ -132,9 +144,8 @@ def test_who_is_live_where_is_one_line_per_scope(running):
     running.settle()
     lines = [line.split() for line in running.run(models, "list").output.splitlines()]
     assert lines[0] == ["MODEL", "SCOPE", "LIVE", "CANARY", "SHADOW", "BEFORE", "SINCE"]
-    assert [line[:3] for line in lines if line[0] == "metrics"] == [
-        ["metrics", "*", "metrics@1"], ["metrics", "service=shop", one],
-    ]  # fmt: skip
+    where = {line[1]: line[2] for line in lines if line[0] == "metrics"}
+    assert (where["service=shop"], where["*"]) == (one, live(running, "metrics"))
     told = running.run(models, "show", "metrics").output
     assert f"{one}" in told
     assert "by admin: a test (no verdicts)" in told

@@ -113,8 +113,9 @@ def test_two_people_who_roll_back_at_once_do_not_bring_the_bad_version_back(tmp_
     models, bad = serving(tmp_path), ""
     bad = stricter(models)
     models.apply(command("deploy", live=bad), Effects())
-    models.apply(command("rollback", at_ms=AT_MS + 1, **{"from": bad}), Effects())
-    effects = Effects()
+    first, effects = Effects(), Effects()
+    models.apply(command("rollback", at_ms=AT_MS + 1, why="too loud", **{"from": bad}), first)
+    assert first.entries[0].output["why"] == "rollback from edges@2: too loud"
     with pytest.raises(Refused, match="edges@2 does not decide in \\* any more, edges@1 does"):
         models.apply(command("rollback", at_ms=AT_MS + 2, **{"from": bad}), effects)
     assert str(models.deployment("edges").live) == "edges@1"

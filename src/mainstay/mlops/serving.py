@@ -348,7 +348,8 @@ def _wanted(command: Command, now: Deployment, policy: GatePolicy) -> tuple[Depl
     if command.kind == "rollback":
         if now.previous is None:
             raise BadInput(f"{now.kind} has only ever served {now.live}: there is nothing to go back to")
-        return promoted(now, now.previous, policy, command.at_ms), why or f"rollback from {now.live}"
+        says = f"rollback from {now.live}" + (f": {why}" if why else "")
+        return promoted(now, now.previous, policy, command.at_ms), says
     if command.kind != "deploy" or not (given.get("live") or given.get("shadow")):
         raise BadInput(f"a deploy of {now.kind} names live or shadow as NAME@NUMBER; got {command.kind} {given}")
     live = _ref(given["live"]) if given.get("live") else now.live

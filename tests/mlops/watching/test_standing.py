@@ -92,6 +92,20 @@ def test_a_version_that_was_rolled_back_stands_again_when_it_is_deployed():
     )
 
 
+def test_a_version_that_was_rolled_back_from_one_service_stands_for_the_others():
+    health = Health()
+    health.took_back(REF, "service=cart", "too loud")
+    health.took_back(VersionRef("metrics", 70), "*", "another one")
+    one = standings(health=health)
+    assert one.unsound([REF], scopes_of([entity("cart")], TOPOLOGY.entities), AT_MS)
+    assert not one.unsound([REF], scopes_of([entity("search")], TOPOLOGY.entities), AT_MS)
+    assert one.standing(REF, "service=cart", AT_MS).says == ("metrics@7 was rolled back in service=cart: too loud",)
+    health.saw(Effects(deployments={"a": Deployment(kind="metrics", live=REF, scope="service=search")}))
+    assert health.why_back(REF) == [("service=cart", "too loud")]
+    health.saw(Effects(deployments={"a": Deployment(kind="metrics", live=REF, scope="service=cart")}))
+    assert health.why_back(REF) == []
+
+
 def test_the_users_own_rules_are_not_judged():
     assert standings(refused="unknown").unsound([VersionRef("rule/HighLatency", 0)], ["*"], AT_MS) == ()
 

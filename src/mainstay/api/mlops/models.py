@@ -94,7 +94,7 @@ def _back(platform: PlatformApi, now: Deployment) -> VersionRef | None:
     """Who decides when the canary, or the live version, is sent back; never one that was rolled back itself."""
     if now.canary is not None:
         return now.live
-    if now.previous is None or "rolled_back" in watches(platform).standing(now.previous, now.scope).reasons:
+    if now.previous is None or watches(platform).was_taken_back(now.previous, now.scope):
         return None
     return now.previous
 

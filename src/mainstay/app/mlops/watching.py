@@ -57,6 +57,10 @@ class Watching:
         """Whether a version stands in a scope."""
         return self._line.standings.standing(self._version(ref).ref, scope, self._now_ms())
 
+    def was_taken_back(self, ref: VersionRef, scope: str) -> bool:
+        """Whether it was rolled back from exactly there, and has not gone live since."""
+        return any(scope == where for where, _ in self._line.watch.health.why_back(ref))
+
     def risk(self, ref: VersionRef, *, with_bias: bool = True) -> RiskScore:
         """The risk of one version, as a sum with reasons."""
         version = self._version(ref)

@@ -128,7 +128,7 @@ def _lines(entry: LedgerEntry) -> Iterable[tuple[str, bytes]]:
     for name, kinds in PARTS.items():
         if entry.kind in kinds:
             yield name, readable
-    if "rollback" in str(entry.output.get("why", "")) or entry.output.get("stage") == "rolled_back":
+    if str(entry.output.get("why", "")).startswith("rollback from ") or entry.output.get("stage") == "rolled_back":
         yield "rollbacks.jsonl", readable
 
 

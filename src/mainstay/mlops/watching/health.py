@@ -19,6 +19,7 @@ REVIEW_DAYS: Mapping[Materiality, int] = {"high": 90, "medium": 180, "low": 365}
 (Federal Reserve SR 11-7, 2011)."""
 DAY_MS = 86_400_000
 ROLLED_BACK = 256
+EVERYWHERE = "*"
 FIELDS = ("owner", "purpose", "materiality", "validator", "validated_ms", "review_days", "findings")
 
 
@@ -27,7 +28,8 @@ class Health(msgspec.Struct):
 
     Attributes:
         canary: Rollouts in canary: version and scope, by the rollout's id.
-        rolled_back: Versions that were taken back, with the reason; one that goes live again is none.
+        rolled_back: Versions that were taken back, and where (`metrics@7|service=shop`), with the reason; one that goes
+            live there again is none.
         governance: What people wrote down of models, by name.
     """
 
@@ -43,13 +45,20 @@ class Health(msgspec.Struct):
             elif isinstance(record, Rollout):
                 self._rollout(record)
         for deployment in effects.deployments.values():
-            self.rolled_back.pop(str(deployment.live), None)
+            for scope, _ in self.why_back(deployment.live):
+                if EVERYWHERE in (scope, deployment.scope) or scope == deployment.scope:
+                    del self.rolled_back[f"{deployment.live}|{scope}"]
 
-    def took_back(self, version: VersionRef, why: str) -> None:
-        """A version was rolled back."""
-        self.rolled_back[str(version)] = why
+    def took_back(self, version: VersionRef, scope: str, why: str) -> None:
+        """A version was rolled back in a scope; where it decides elsewhere, it stands."""
+        self.rolled_back[f"{version}|{scope}"] = why
         while len(self.rolled_back) > ROLLED_BACK:
             self.rolled_back.pop(next(iter(self.rolled_back)))
+
+    def why_back(self, version: VersionRef) -> list[tuple[str, str]]:
+        """(scope, why) of every place from which a version was taken back."""
+        name = f"{version}|"
+        return [(key.removeprefix(name), why) for key, why in self.rolled_back.items() if key.startswith(name)]
 
     def next_review_ms(self, model: str) -> int | None:
         """Until when its validation holds; None when nobody answers for it yet, or nobody ever validated it."""
@@ -69,7 +78,7 @@ class Health(msgspec.Struct):
         if rollout.stage == "canary":
             self.canary[rollout.id] = (rollout.challenger, rollout.scope)
         elif rollout.stage == "rolled_back":
-            self.took_back(rollout.challenger, rollout.says or rollout.why)
+            self.took_back(rollout.challenger, rollout.scope, rollout.says or rollout.why)
 
 
 def governed(command: Command, known: Governance | None, effects: Effects) -> None:

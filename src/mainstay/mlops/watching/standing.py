@@ -70,9 +70,10 @@ class Standings:
         for name, (challenger, scope) in sorted(health.canary.items()):
             if challenger == version and _meets(scope, scopes):
                 found.append(("canary", f"{version} is in canary ({name}): it has not shown itself yet"))
-        if str(version) in health.rolled_back:
-            why = health.rolled_back[str(version)]
-            found.append(("rolled_back", f"{version} was rolled back" + (f": {why}" if why else "")))
+        for scope, why in health.why_back(version):
+            if _meets(scope, scopes):
+                where = "" if scope == EVERYWHERE else f" in {scope}"
+                found.append(("rolled_back", f"{version} was rolled back{where}" + (f": {why}" if why else "")))
         if health.is_overdue(version.model, at_ms):
             days = (at_ms - (health.next_review_ms(version.model) or 0)) // 86_400_000
             found.append(("overdue", f"the validation of {version.model} ran out {days} days ago"))

@@ -145,7 +145,7 @@ class Watch:
         """A person rolled back: what served until then does not stand any more, until it is deployed again."""
         for deployment in deployments:
             if deployment.previous is not None:
-                self._state.health.took_back(deployment.previous, why)
+                self._state.health.took_back(deployment.previous, deployment.scope, why)
 
     # -- what is asked
 
