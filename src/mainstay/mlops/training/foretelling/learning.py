@@ -6,6 +6,7 @@ from the older part, judgement from the newer; looks whose horizon reaches over 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -21,6 +22,8 @@ FITTED: frozenset[ModelKind] = frozenset({"predictor"})
 """Kinds that are fitted whole; nothing of them is turned by a factor."""
 FALSE_PER_DAY = 1.0
 """False alarms that are accepted, of the whole estate."""
+NINE_OF_TEN = 1.28
+"""Standard deviations of a count (Poisson: its root) by which nine of ten draws lie below."""
 PART = 0.6
 """Of the incidents, the older ones are learned from."""
 FOLDS = 4
@@ -64,8 +67,13 @@ class Seen:
         return self.looks.part(self.is_past)
 
     def threshold(self, scores: F64) -> float:
-        """The lowest one that would have kept within the budget before the split; `scores` are of the past looks."""
-        return threshold_for(self.past, scores, self.horizon_s * 1000, self.false_per_day * self.past_days)
+        """The lowest one by which the past keeps within the budget with room for chance; `scores` are of past looks.
+
+        An equal stretch to come has at most the budget in nine of ten cases.
+        """
+        budget = self.false_per_day * self.past_days
+        most_false = max(budget - NINE_OF_TEN * math.sqrt(budget), 0.0)
+        return threshold_for(self.past, scores, self.horizon_s * 1000, most_false)
 
 
 @dataclass(frozen=True, slots=True)
