@@ -185,6 +185,13 @@ def test_a_policy_that_would_harm_is_refused_with_file_and_line(running, tmp_pat
     assert json.loads(running.run(models, "policy", "show", "--json").output)["edits"] == []
 
 
+def test_a_model_file_that_is_none_is_refused_by_name(running, tmp_path):
+    file = tmp_path / "far.onnx"
+    file.write_bytes(b"PK\x03\x04")
+    with pytest.raises(BadInput, match=r"far.onnx: .*not an ONNX model.*expected one input"):
+        running.run(models, "import", "onnx", str(file), "--name", "far")
+
+
 def test_a_policy_that_is_no_text_is_refused_by_name(running, tmp_path):
     file = tmp_path / "gates.yaml"
     file.write_bytes(b"\xb5\x00")

@@ -15,6 +15,7 @@ import click
 from mainstay.cli.client import Client, with_client
 from mainstay.cli.show import as_json
 from mainstay.cli.table import dump
+from mainstay.domain.errors import BadInput
 from mainstay.domain.models import ModelKind
 
 KINDS: tuple[str, ...] = get_args(ModelKind)
@@ -75,7 +76,10 @@ def import_() -> None:
 @with_client
 def import_onnx(client: Client, file: Path, name: str, settings: tuple[str, ...], why: str) -> None:
     """Register a detector of metrics from an ONNX file (docs/own-models.md says what it takes and gives)."""
-    upload(client, name, file.read_bytes(), parameters_of(settings), why or f"imported from {file.name}")
+    try:
+        upload(client, name, file.read_bytes(), parameters_of(settings), why or f"imported from {file.name}")
+    except BadInput as error:
+        raise BadInput(f"{file.name}: {error}") from None
 
 
 def upload(client: Client, name: str, body: bytes, parameters: dict[str, Any], why: str) -> None:
