@@ -6,7 +6,7 @@ from urllib.request import Request, urlopen
 import msgspec
 import pytest
 
-from mainstay.demo.bad_model import MODEL, POLICY, WORSE, BadModelReport
+from mainstay.demo.bad_model import BEFORE_S, CALM_S, MODEL, POLICY, WORSE, BadModelReport
 from mainstay.demo.pager import Pager
 from mainstay.domain.rollouts import GatePolicy
 from mainstay.mlops.training.knobs import checked, turned
@@ -53,6 +53,19 @@ def test_all_true():
 )
 def test_one_thing_that_is_not_true_is_named(field, value):
     assert len(BadModelReport(**GOOD | {field: value}).untrue()) == 1
+
+
+@pytest.mark.parametrize(
+    ("champion", "challenger", "is_true"), [(2, 4, True), (3, 5, True), (2, 2, False), (0, 2, False)]
+)
+def test_a_noisy_one_must_make_about_twice_the_pages(champion, challenger, is_true):
+    seen = {"variant": "noisy", "pages_champion": champion, "pages_challenger_would": challenger}
+    wanted = [] if is_true else ["it would make about twice the pages"]
+    assert BadModelReport(**GOOD | seen).untrue() == wanted
+
+
+def test_every_variant_has_its_pace():
+    assert set(CALM_S) == set(WORSE) >= set(BEFORE_S)
 
 
 @pytest.mark.parametrize("variant", WORSE)

@@ -24,10 +24,11 @@ WORSE: dict[str, dict[str, float]] = {
     "deaf": {"rel": 1e6},
     "trigger-happy": {"p_fire": 1e5, "z_least": 0.1, "rel": 1e-4, "persist_s": 1e-2, "tau_s": 0.1},
     "missing": {"rel": 2.0},
-    "noisy": {"p_fire": 100.0, "z_least": 0.5, "rel": 0.1, "persist_s": 1e-2},
+    "noisy": {"p_fire": 10.0, "rel": 0.3, "persist_s": 0.1},
 }
 """By variant: what is set by hand; each run prints what it measured of it. Deafness is floors that nothing reaches;
-noise is a band of less than three standard deviations."""
+to be trigger-happy is a band of less than three standard deviations. Noisy is lower floors and no patience: in the calm
+ten minutes of three recorded runs it opened 3, 4 and 4 incidents of half a minute to a minute, the champion none."""
 LOUD = ("trigger-happy", "noisy")
 """Where these run, every trouble is critical, for champion and challenger: no page budget holds back what is critical,
 so only the canary can."""
@@ -42,8 +43,14 @@ shipped limits: by what it does there, and by the faults that its training repla
 MOST_WINDOWS = 10
 TRAIN_S = 300.0
 KINDS = ("bad-deploy-errors", "bad-config", "dependency-outage", "bad-deploy-slow")
-LASTS_S, CALM_S, QUIET_S = 50.0, 40.0, 130.0
-"""A fault, and the time after it: who pages for nothing shows it when nothing is wrong, so loud ones get more of it."""
+LASTS_S = 50.0
+CALM_S = {"deaf": 40.0, "missing": 40.0, "trigger-happy": 130.0, "noisy": 170.0}
+BEFORE_S = {"noisy": 100.0}
+"""How long a fault lasts, and the time after it and before the first: who pages for nothing shows it when nothing is
+wrong. What is told amid trouble falls into its incident and pages nobody, so one that is to make twice the pages needs
+about as much calm between two faults as it makes one page in."""
+TWICE = (1.5, 3.0)
+"""What passes for about twice the pages: they are counted by the handful."""
 PAGES_S = 90.0
 """Pages leave behind the decisions; after so long none of them is under way."""
 Say = Callable[[str], None]
@@ -57,6 +64,9 @@ class BadModelReport(msgspec.Struct, kw_only=True):
         windows_to_rollback: Whole windows of canary, until it was sent back.
         champion_found, challenger_found: Conditions in the canary; `found_by_both` of them by both within two minutes.
         pages, extra_pages: Incidents in the canary, and those of them that hold only what the challenger alone found.
+        pages_champion, pages_challenger_would: Pages that each would have caused without the other, by one rule: an
+            incident that holds nothing but what the other alone found would not be there (the gate's own count).
+        pages_for_nothing: Incidents opened in the canary that hold no fault, by the lab's truth.
         pages_received: Pages that reached the team's receiver during the run; `pages_from_canary` of them name the
             challenger among the versions behind them.
         missed_incidents: Faults in the canary of which no incident holds an alert.
@@ -80,6 +90,9 @@ class BadModelReport(msgspec.Struct, kw_only=True):
     found_by_both: int = 0
     pages: int = 0
     extra_pages: int = 0
+    pages_champion: int = 0
+    pages_challenger_would: int = 0
+    pages_for_nothing: int | None = None
     faults: int = 0
     missed_incidents: int | None = None
     alerts_from_canary: int | None = None
@@ -108,6 +121,9 @@ class BadModelReport(msgspec.Struct, kw_only=True):
             "recall returns exactly what was seen": self.recall_is_exact,
             "ledger_verified": self.ledger_verified,
         }
+        if self.variant == "noisy":
+            low, high = (self.pages_champion * times for times in TWICE)
+            wants["it would make about twice the pages"] = 0 < low <= self.pages_challenger_would <= high
         return [name for name, holds in wants.items() if not holds]
 
 
@@ -128,7 +144,7 @@ class BadModel:
         faults = self._watch(report, rollout)
         self._say(f"waiting {PAGES_S:.0f} s for the last pages")
         time.sleep(PAGES_S)
-        self._count(report, faults)
+        self._count(report, faults, self._admin.get(f"rollouts/{rollout}"))
         self._recall(report)
 
     def _train(self, report: BadModelReport) -> str:
@@ -180,6 +196,8 @@ class BadModel:
             if report.stage == "shadow":
                 time.sleep(1.0)
                 continue
+            if not faults:
+                self._pass(report, name, BEFORE_S.get(report.variant, 0.0))
             faults.append(self._one_fault(report, name, len(faults)))
         self._look(report, name)
         report.rolled_back_by = ended_by(self._admin, name)
@@ -197,6 +215,8 @@ class BadModel:
             report.champion_found = seen["both"] + seen["champion_only"]
             report.challenger_found = seen["both"] + seen["challenger_only"]
             report.pages, report.extra_pages = seen["pages"], seen["extra_pages"]
+            report.pages_champion = seen["pages"] - seen["extra_pages"]
+            report.pages_challenger_would = seen["pages"] - seen["missed_pages"]
         if report.stage == "rolled_back":
             report.windows_to_rollback = rollout["windows"]
         return report.stage
@@ -208,7 +228,7 @@ class BadModel:
         self._pass(report, name, LASTS_S)
         self._lab.lift(fault)
         fault = dataclasses.replace(fault, ended_at=utc_text(time.time()), ended_by="the scenario")
-        self._pass(report, name, QUIET_S if report.variant in LOUD else CALM_S)
+        self._pass(report, name, CALM_S[report.variant])
         return fault
 
     def _pass(self, report: BadModelReport, name: str, seconds: float) -> None:
@@ -217,7 +237,7 @@ class BadModel:
             self._look(report, name)
             time.sleep(1.0)
 
-    def _count(self, report: BadModelReport, faults: list[Fault]) -> None:
+    def _count(self, report: BadModelReport, faults: list[Fault], rollout: dict[str, Any]) -> None:
         """Which fault was found, by the lab's truth; what rests on the challenger, by the API."""
         alerts, incidents = alerts_of(self._admin), incidents_of(self._admin)
         holds = incidents_by_fault(incidents, attribute(alerts, faults, self._lab.shop), faults)
@@ -226,6 +246,9 @@ class BadModel:
         for fault in faults:
             names = ", ".join(one["id"] for one in holds[fault.id])
             self._say(f"{fault.fault} at {fault.service}: {names or 'MISSED'}")
+        began_ms, of_faults = _canary_since(rollout), {one["id"] for found in holds.values() for one in found}
+        in_canary = [one for one in incidents if began_ms <= one["opened_ms"] <= rollout["stage_since_ms"]]
+        report.pages_for_nothing = sum(one["id"] not in of_faults for one in in_canary)
 
     def _recall(self, report: BadModelReport) -> None:
         """What recall lists must be what reached the receiver, and what the API shows as decided by it."""
@@ -246,3 +269,10 @@ class BadModel:
         report.plans_from_canary, report.plans_that_ask = len(plans), sum(bool(plan["asks"]) for plan in plans)
         verified = self._admin.post("ledger/verify")
         report.ledger_verified = verified["first_bad"] is None and verified["count"] > 0
+
+
+def _canary_since(rollout: dict[str, Any]) -> int:
+    """The begin of its canary: the last window of its shadow."""
+    return max(
+        (point["at_ms"] for point in rollout["course"] if point["stage"] == "shadow"), default=rollout["since_ms"]
+    )

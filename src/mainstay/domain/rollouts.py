@@ -27,6 +27,8 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         missed_share: Of what the champion found, the challenger may miss so much.
         extra_share: Of all that is found, and of all pages, so much may be the challenger's alone.
         page_ratio: Alerts that may page, challenger to champion.
+        extra_pages_per_week: Pages a week that only the challenger causes: the page budget as shipped (`Budget`). A
+            canary may use its share of it.
         precision_loss: How far below the champion's its precision from verdicts may lie; both need `verdicts`.
         verdicts: About each version before its precision is compared; fewer are no reason to wait.
         delay_s: How much later, on average, it may find what both find.
@@ -40,6 +42,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     missed_share: Share = 0.05
     extra_share: Share = 0.2
     page_ratio: Positive = 1.25
+    extra_pages_per_week: Positive = 7.0
     precision_loss: Share = 0.05
     verdicts: Count = 10
     delay_s: Annotated[float, msgspec.Meta(ge=0)] = 60.0
@@ -95,8 +98,10 @@ class Evidence(msgspec.Struct, kw_only=True):
         confirmed: What the challenger alone found and something else confirms: real, so no count of its own, and no
             finding that both share either, since whoever cries all day is right whenever there is trouble.
         champion_pages, challenger_pages: Alerts about the share that were free to page.
-        pages, extra_pages: Incidents opened since the stage began, and those of them in which there is nothing but what
-            the challenger alone found and nobody confirmed; `opened`, `alone`: which, while they are counted.
+        pages: Incidents opened since the stage began; each is a page. extra_pages, missed_pages: Those of them in which
+            there is nothing but what the challenger alone found and nobody confirmed, or what the champion alone found.
+            `opened`, `alone`, `champion_alone`: which, while they are counted.
+        lasted_s: How long the stage has lasted, of record time.
         delay_ms: Sum over `both` of how much later the challenger was.
         champion_true, champion_false, challenger_true, challenger_false: Verdicts about their alerts in the share.
         same, decisions: Of judges.
@@ -129,8 +134,21 @@ class Evidence(msgspec.Struct, kw_only=True):
     errors: int = 0
     pages: int = 0
     extra_pages: int = 0
+    missed_pages: int = 0
+    lasted_s: float = 0.0
     opened: list[str] = []
     alone: list[str] = []
+    champion_alone: list[str] = []
+
+    @property
+    def champion_would_page(self) -> int:
+        """Pages that there would be if the challenger had said nothing."""
+        return self.pages - self.extra_pages
+
+    @property
+    def challenger_would_page(self) -> int:
+        """Pages that there would be if the champion had said nothing: counted as the champion's are."""
+        return self.pages - self.missed_pages
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,9 +9,10 @@ import msgspec
 from mainstay.domain.rollouts import UNDER_WAY, Evidence, Gate, GatePolicy, GateResult, Rollout
 from mainstay.domain.watching import Standing
 from mainstay.files import Document
-from mainstay.mlops.rollouts.sequential import is_above, is_beyond
+from mainstay.mlops.rollouts.sequential import is_above, is_beyond, is_too_often
 
 SHIPPED = Path(__file__).parent / "gates.yaml"
+WEEK_S = 604_800.0
 
 
 def read_policy(text: str, name: str) -> GatePolicy:
@@ -55,7 +56,7 @@ def judge(rollout: Rollout, evidence: Evidence, policy: GatePolicy) -> GateResul
     long enough, with enough cases, and keeps within every limit. Between the two there is not enough evidence.
     """
     gate = policy.shadow if rollout.stage == "shadow" else policy.canary
-    figures = figures_of(evidence, policy)
+    figures = figures_of(evidence, policy) | {"pages_allowed": pages_allowed(evidence, gate, policy.canary_share)}
     wrong = _broken(evidence, figures, gate, policy.alpha)
     if wrong:
         return GateResult(verdict="failed", reasons=tuple(wrong), figures=figures)
@@ -116,6 +117,8 @@ def figures_of(evidence: Evidence, policy: GatePolicy) -> dict[str, float]:
         "missed": float(missed),
         "told": float(told),
         "extra": float(extra),
+        "pages_champion": float(evidence.champion_would_page),
+        "pages_challenger": float(evidence.challenger_would_page),
         "page_ratio": told / (found + gained) if found + gained else float(told > 0),
         "delay_s": evidence.delay_ms / evidence.both / 1000 if evidence.both else 0.0,
         "decisions": float(evidence.decisions),
@@ -124,7 +127,7 @@ def figures_of(evidence: Evidence, policy: GatePolicy) -> dict[str, float]:
 
 
 def _broken(evidence: Evidence, figures: dict[str, float], gate: Gate, alpha: float) -> list[str]:
-    """Limits that it breaks for sure. The rollout's α is shared by the four tests."""
+    """Limits that it breaks for sure. The rollout's α is shared by four: missed, extra, pages, agreement."""
     each = alpha / 4
     wrong = [f"it failed {evidence.errors} times"] if evidence.errors else []
     missed, found, extra, told = (int(figures[name]) for name in ("missed", "found", "extra", "told"))
@@ -132,14 +135,31 @@ def _broken(evidence: Evidence, figures: dict[str, float], gate: Gate, alpha: fl
         wrong.append(f"it missed {missed} of {found} that the champion found; {gate.missed_share:.0%} may be")
     if is_beyond(extra, told, gate.extra_share, each):
         wrong.append(f"{extra} of {told} that it told are its alone; {gate.extra_share:.0%} may be")
-    if is_beyond(evidence.extra_pages, evidence.pages, gate.extra_share, each):
-        wrong.append(f"{evidence.extra_pages} of {evidence.pages} pages are its alone; {gate.extra_share:.0%} may be")
+    wrong += _broken_in_pages(evidence, figures, gate, each)
     if figures["replayed"]:
         wrong += _broken_in_replay(evidence, gate, each)
     differing = evidence.decisions - evidence.same
     if is_beyond(differing, evidence.decisions, 1 - gate.agreement, each):
         wrong.append(f"{differing} of {evidence.decisions} decisions differ; {1 - gate.agreement:.0%} may")
     return wrong
+
+
+def _broken_in_pages(evidence: Evidence, figures: dict[str, float], gate: Gate, alpha: float) -> list[str]:
+    """Pages are few, so their share says little; how soon they came says it all. The two tests share one part of α."""
+    extra, pages, each = evidence.extra_pages, evidence.pages, alpha / 2
+    wrong = []
+    if is_beyond(extra, pages, gate.extra_share, each):
+        wrong.append(f"{extra} of {pages} pages are its alone; {gate.extra_share:.0%} may be")
+    if is_too_often(extra, figures["pages_allowed"], each):
+        would = f"champion {evidence.champion_would_page}, challenger {evidence.challenger_would_page}"
+        budget = f"{gate.extra_pages_per_week:g} a week may be"
+        wrong.append(f"{extra} pages in {evidence.lasted_s / 60:.0f} min are its alone ({would}); {budget}")
+    return wrong
+
+
+def pages_allowed(evidence: Evidence, gate: Gate, share: float) -> float:
+    """How many pages of its own the budget allows in the time that the stage has lasted, within its share."""
+    return gate.extra_pages_per_week * share * evidence.lasted_s / WEEK_S
 
 
 def _broken_in_replay(evidence: Evidence, gate: Gate, alpha: float) -> list[str]:

@@ -13,6 +13,7 @@ from mainstay.domain.models import Deployment, ModelKind, ModelVersion, VersionR
 from mainstay.domain.records import Command
 from mainstay.domain.rollouts import CoursePoint, Evidence, GatePolicy, GatePolicyRecord, GateResult, Rollout
 from mainstay.mlops.registry import KINDS
+from mainstay.mlops.rollouts.corroboration import Corroboration
 from mainstay.mlops.scopes import EVERYWHERE
 from mainstay.mlops.seat import Seat, Second
 
@@ -87,6 +88,18 @@ def _is_like(challenger: VersionRef, champion: VersionRef, serving: Serves) -> b
     except MainstayError:
         return False
     return bool(new.experiment) and (new.algorithm, new.kind) == (old.algorithm, old.kind)
+
+
+def paged(seen: Evidence, corroboration: Corroboration) -> Evidence:
+    """What was seen, with its pages counted for both versions by one rule: what the correlator opened is a page, and it
+    would not be there without a version when it holds nothing but what that one alone found."""  # noqa: D205, D209
+    extra, missed = (
+        sum(corroboration.is_of(name, conditions) for name in seen.opened)
+        for conditions in (frozenset(seen.alone), frozenset(seen.champion_alone))
+    )
+    return msgspec.structs.replace(
+        seen, pages=len(seen.opened), extra_pages=extra, missed_pages=missed, opened=[], alone=[], champion_alone=[]
+    )
 
 
 def live_evidence(seen: Evidence, second: Second) -> Evidence:

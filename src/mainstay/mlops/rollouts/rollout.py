@@ -23,6 +23,7 @@ from mainstay.mlops.rollouts.rolling import (
     is_same,
     live_evidence,
     more,
+    paged,
     policy_entry,
     promoted,
     stage_entry,
@@ -192,6 +193,7 @@ class Rollouts:
             is_confirmed = self.state.corroboration.is_confirmed(condition, rollout.challenger.model)
             if not is_challengers:
                 seen.champion_only += 1
+                seen.champion_alone = [*seen.champion_alone[-MOST:], condition]
                 seen.corroborated += is_confirmed
             elif is_confirmed:
                 seen.confirmed += 1
@@ -211,10 +213,8 @@ class Rollouts:
     def _step(self, rollout: Rollout, second: Second, moment: tuple[int, Effects], *, is_whole: bool) -> None:
         at_ms, effects = moment
         policy, agreed = self.state.policy, second.agreement
-        seen, is_of = self.state.seen[rollout.id], self.state.corroboration.is_of
-        alone = frozenset(seen.alone)
-        extra = sum(is_of(name, alone) for name in seen.opened)
-        seen = msgspec.structs.replace(seen, pages=len(seen.opened), extra_pages=extra, opened=[], alone=[])
+        seen = paged(self.state.seen[rollout.id], self.state.corroboration)
+        seen.lasted_s = (at_ms - rollout.stage_since_ms) / 1000
         evidence = with_replay(live_evidence(seen, second), rollout.given)
         course = coursed(rollout, evidence, at_ms) if is_whole else rollout.course
         rollout = msgspec.structs.replace(rollout, windows=rollout.windows + is_whole, evidence=evidence, course=course)

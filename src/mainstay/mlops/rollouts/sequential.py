@@ -1,8 +1,10 @@
-"""A test that may be looked at after every window: its chance of a false alarm holds over all looks together."""
+"""Tests that may be looked at after every window: their chance of a false alarm holds over all looks together."""
 
 from __future__ import annotations
 
 import math
+
+FASTER = range(1, 13)
 
 
 def evidence_against(hits: int, n: int, most: float) -> float:
@@ -36,6 +38,23 @@ def is_beyond(hits: int, n: int, most: float, alpha: float) -> bool:
     (False, True, False)
     """
     return evidence_against(hits, n, most) >= math.log(1 / alpha)
+
+
+def is_too_often(hits: int, allowed: float, alpha: float) -> bool:
+    """Whether something happens too often, with a chance of at most `alpha` to ever say so of what keeps to its limit.
+
+    `allowed` is how many there are in this time, on average, at the limit; of no time nothing is said. The mean of the
+    likelihoods of Poisson streams 2, 4, … 2¹² times as fast, over that of the stream allowed: again a nonnegative
+    supermartingale, now in time. The factor is not known to an order of magnitude, so each of them weighs the same.
+
+    >>> is_too_often(1, 0.007, 0.00125), is_too_often(2, 0.007, 0.00125), is_too_often(2, 0.1, 0.00125)
+    (False, True, False)
+    """
+    if allowed <= 0.0:
+        return False
+    logs = [hits * n * math.log(2) - (2**n - 1) * allowed for n in FASTER]
+    top = max(logs)
+    return top + math.log(sum(math.exp(one - top) for one in logs) / len(logs)) >= math.log(1 / alpha)
 
 
 def is_above(hits: int, n: int, most: float, alpha: float) -> bool:
