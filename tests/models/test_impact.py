@@ -64,6 +64,29 @@ def test_a_callee_that_is_hardly_worse_explains_little():
     assert JUDGE.decide(asked)["verdict"] == "not-enough-evidence"
 
 
+def test_a_callee_about_which_alerts_burn_is_the_reason_all_the_same():
+    asked = question(5, {"errors": 0.4}, callees=[4])
+    asked["signals"]["errors"][4][asked["at"] :] = [0.6] * 7
+    asked["clean"][4] = asked["clean"][4][: asked["at"]] + "0" * 7
+    assert "service:t/s4, which it calls, got worse" in JUDGE.decide(asked)["says"]
+
+
+def test_a_callee_whose_calls_never_come_to_it_is_not_the_reason():
+    """A wrong address in the caller's configuration: it sees the callee fail, and the callee is hardly asked."""
+    asked = question(5, {"errors": 0.9}, callees=[4])
+    asked["signals"]["errors"][4][asked["at"] :] = [1.0] * 7
+    asked["signals"]["rate"][4][asked["at"] :] = [0.0] * 7
+    assert JUDGE.decide(asked)["verdict"] == "harmful"
+    asked["signals"]["availability"][4][asked["at"] :] = [0.0] * 7  # it is down: that is why
+    assert JUDGE.decide(asked)["verdict"] == "not-enough-evidence"
+
+
+def test_calls_that_fail_are_tried_again_so_errors_explain_latency():
+    asked = question(5, {"errors": 0.4, "latency": 3.0}, callees=[4])
+    asked["signals"]["errors"][4][asked["at"] :] = [0.6] * 7
+    assert "service:t/s4, which it calls, got worse" in JUDGE.decide(asked)["says"]
+
+
 def test_its_own_time_is_its_own_whatever_a_callee_does():
     asked = question(5, {"latency": 3.0, "own": 4.0}, callees=[4])
     asked["signals"]["own"][4][asked["at"] :] = [900.0] * 7
@@ -76,6 +99,52 @@ def test_a_service_that_was_as_unwell_before_is_not_blamed_on_the_change():
     asked["clean"][0] = "1" * 80 + "0" * (len(asked["clean"][0]) - 80)
     found = JUDGE.decide(asked)
     assert (found["verdict"], found["says"]) == ("not-enough-evidence", "it was as unwell before the change")
+
+
+def unwell(asked: dict, since: int, until: int | None = None) -> dict:
+    """With an alert burning on the changed service from a bucket on, as on one that feels everybody's faults."""
+    marks = list(asked["clean"][0])
+    marks[since:until] = "0" * len(marks[since:until])
+    asked["clean"][0] = "".join(marks)
+    return asked
+
+
+def test_the_reference_reaches_back_to_when_it_was_well():
+    """An alert that burned for all of the last four minutes: what was before it is known all the same."""
+    found = JUDGE.decide(unwell(question(3, {"errors": 0.4}), 30))
+    assert found["verdict"] == "harmful"
+    assert JUDGE.decide(unwell(question(3), 30))["verdict"] == "harmless"
+
+
+def test_who_was_never_well_can_get_worse_but_is_not_called_harmless():
+    found = JUDGE.decide(unwell(question(3, {"latency": 4.0, "own": 4.0}), 0))
+    assert found["verdict"] == "harmful"
+    calm = JUDGE.decide(unwell(question(3), 0))
+    assert (calm["verdict"], calm["says"]) == (
+        "not-enough-evidence", "it was unwell all the time before the change, as far as is kept, and did not get worse",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "verdict"), [(0.1, "harmful"), (0.35, "not-enough-evidence")])
+def test_an_illness_before_excuses_as_much_again_and_not_more(before, verdict):
+    asked = question(6, {"errors": 0.6})
+    asked["signals"]["errors"][0][80:90] = [before] * 10
+    assert JUDGE.decide(unwell(asked, 80))["verdict"] == verdict
+
+
+def test_an_outside_fault_that_struck_just_before_is_seen_in_the_last_two_buckets():
+    asked = question(6, {"errors": 0.6})
+    asked["signals"]["errors"][0][88:90] = [0.6] * 2
+    assert JUDGE.decide(unwell(asked, 88))["says"] == "it was as unwell before the change"
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+def test_it_says_on_which_side_requests_are_missing(side):
+    asked = question(1)
+    rows = asked["signals"]
+    for name in rows:
+        rows[name][0] = [None if (at < 88) == (side == "before") else v for at, v in enumerate(rows[name][0])]
+    assert JUDGE.decide(asked)["says"] == f"too few requests were seen {side} the change"
 
 
 def test_what_ends_an_illness_is_harmless():

@@ -18,8 +18,8 @@ from mainstay.lab.changing import ChangePace, Done, Intended, conduct_changes
 from mainstay.process import PlatformProcess
 
 SOURCE = "lab/deployer"
-LAST_LOOK_S = 60.0
-"""The last change is looked at once before the platform ends, as every other was."""
+LAST_LOOK_S = 375.0
+"""The last changes too are looked at three times: only then is their forecast scored."""
 MOST = 1000
 
 

@@ -34,8 +34,9 @@ class Window:
 def sides(values: F64, clean: Flags, window: Window, at: I64, *, is_share: bool) -> tuple[F64, F64]:
     """The usual value before and after each moment: median, or mean for a share, of which most samples are 0.
 
-    `values` is f64[service, bucket], and `clean` says where one may stand in a reference. Around each moment `at` the
-    window must lie within the row.
+    `values` is f64[service, bucket], and `clean` says where one may stand in a reference: the last `window.before` of
+    these are it, however far back they lie, for a service may have been unwell until just before. Around each moment
+    `at` the window must lie within the row.
 
     Returns:
         Before and after, f64[service, moment]; NaN where less than half of the buckets after, or before fewer than
@@ -45,11 +46,21 @@ def sides(values: F64, clean: Flags, window: Window, at: I64, *, is_share: bool)
     >>> [s.tolist() for s in sides(v, v > 0, Window(3, 1, 2), np.array([3]), is_share=False)]
     [[[1.0]], [[3.0]]]
     """
-    reference = np.where(clean, values, np.nan)
-    places = at[:, None] - window.before + np.arange(window.before)
     later = at[:, None] + window.settle + np.arange(window.after)
     usual = _mean if is_share else _median
-    return usual(reference[:, places], window.after), usual(values[:, later], max(2, -(-window.after // 2)))
+    reference = _last_clean(values, clean, window.before, at)
+    return usual(reference, window.after), usual(values[:, later], max(2, -(-window.after // 2)))
+
+
+def _last_clean(values: F64, clean: Flags, most: int, at: I64) -> F64:
+    """Of each service the last clean values before each moment, f64[service, moment, most]; NaN ahead of the first."""
+    found = np.full((len(values), len(at), most), np.nan)
+    for row, its in enumerate(values):
+        places = np.flatnonzero(clean[row] & ~np.isnan(its))
+        which = np.searchsorted(places, at)[:, None] - most + np.arange(most)
+        if len(places):
+            found[row] = np.where(which >= 0, its[places[np.clip(which, 0, len(places) - 1)]], np.nan)
+    return found
 
 
 def is_calm(clean: Flags, window: Window, at: I64) -> Flags:

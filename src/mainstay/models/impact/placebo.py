@@ -42,7 +42,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 class Seen(msgspec.Struct, frozen=True):
     """One signal: the units before and after the change, their effects, and those of the placebos (unit × moment).
 
-    `earlier` is the effect as it was just before the change.
+    `earlier` is the effect as it was just before the change, `latest` in its last two buckets; `is_ill` where nothing
+    clean is known from before, so that what was unwell is the reference.
     """
 
     kind: Kind
@@ -50,8 +51,10 @@ class Seen(msgspec.Struct, frozen=True):
     after: F64
     effect: F64
     earlier: F64
+    latest: F64
     placebo: F64
     scale: F64
+    is_ill: Flags
 
     def z(self) -> F64:
         """How far each unit went in the bad direction, in deviations between placebos."""
@@ -130,30 +133,45 @@ class ImpactJudge:
     def _otherwise(self, question: Question, tests: list[Seen], rare: tuple[F64, F64]) -> str:
         """What else explains that it got worse; "" when nothing does."""
         earlier = [msgspec.structs.replace(one, effect=one.earlier) for one in tests]
-        if self._is_harmed(0, earlier, _worst(earlier)[0], rare[1]):
-            return "it was as unwell before the change"
         harmed = self._harmed(0, tests)
+        if self._is_harmed(0, earlier, _worst(earlier)[0], rare[1]) and all(map(_was_so_before, harmed)):
+            return "it was as unwell before the change"
         alone = {one.kind.name for one in harmed}
         handed_on = [one for one in harmed if one.kind.name in HANDED_ON]
         if handed_on and not alone & {"own", "availability"}:
-            ill = [self._explained_by(one, question.callees) for one in handed_on]
-            if all(one is not None for one in ill):
-                return f"{question.units[ill[0] or 0]}, which it calls, got worse in the same minutes"
+            ill = self._explained_by(handed_on, [c for c in question.callees if self._is_reached(c, tests)])
+            if ill is not None:
+                return f"{question.units[ill]}, which it calls, got worse in the same minutes"
         if alone == {"rate"} and any(self._is_harmed(one, tests, *rare) for one in question.callers):
             return "its callers got worse, and ask less of it"
         return ""
 
-    def _explained_by(self, one: Seen, callees: Sequence[int]) -> int | None:
+    def _is_reached(self, callee: int, tests: list[Seen]) -> bool:
+        """Whether calls that fail came to a callee. If it is there and is asked far less, the caller lost its way."""
+        fell = {one.kind.name for one in tests if one.kind.sign < 0 and self._matters(one, callee)}
+        return fell != {"rate"}
+
+    def _explained_by(self, handed_on: list[Seen], callees: Sequence[int]) -> int | None:
+        """The callee that is the reason. Whose calls fail tries again, so errors that are explained explain latency."""
+        errors = [one for one in handed_on if one.kind.is_share]
+        found = [self._reason_of(one, callees) for one in errors or handed_on]
+        return None if None in found else found[0]
+
+    def _reason_of(self, one: Seen, callees: Sequence[int]) -> int | None:
         """The callee whose own harm is large enough to be what is felt: at least half of it, in points or ms."""
         rise = one.effect if one.kind.is_share else one.after - one.before
-        harmed = [c for c in callees if self._matters(one, c) and self._is_rare(one.z()[c], one.placebo_z())]
+        harmed = [c for c in callees if self._is_rare(one.z()[c], one.placebo_z())]
         return next((c for c in harmed if rise[c] >= rise[0] / 2), None)
 
     def _unsure(self, tests: list[Seen], found: Mapping[str, Any]) -> str:
         """Why "no harm was seen" is not "there was none"; "" when it is."""
-        known = {one.kind.name for one in tests if _is_known(one, 0)}
-        if not known & {"latency", "errors"}:
-            return "no requests were seen before and after the change"
+        requests = [one for one in tests if one.kind.name in HANDED_ON]
+        known = [one for one in requests if _is_known(one, 0)]
+        if not known:
+            was_heard = any(np.isfinite(one.after[0]) for one in requests)
+            return f"too few requests were seen {'before' if was_heard else 'after'} the change"
+        if any(one.is_ill[0] for one in known):
+            return "it was unwell all the time before the change, as far as is kept, and did not get worse"
         if found["placebos"] < self._weights["least_placebos"]:
             return f"only {found['placebos']} placebo moments: too little is known of how it is by itself"
         tolerable = self._weights["tolerable"]
@@ -228,20 +246,30 @@ def _seen(kind: Kind, question: Question, window: Window, peers: Flags) -> Seen 
         return None
     scaled = kind.scaled(raw)
     before, after = sides(scaled, clean, window, moments, is_share=kind.is_share)
+    plain = sides(raw, clean, window, moments[-1:], is_share=kind.is_share)
+    is_ill = np.isnan(before[:, -1])
+    if is_ill[0]:  # better an unwell reference than none: who is worse than that is worse
+        whatever = np.ones_like(clean)
+        before[0, -1] = sides(scaled, whatever, window, moments[-1:], is_share=kind.is_share)[0][0, 0]
+        plain[0][0, 0] = sides(raw, whatever, window, moments[-1:], is_share=kind.is_share)[0][0, 0]
     calm = is_calm(clean, window, moments)
     difference = after - before
-    now = difference[:, -1]
     calm_now = peers & calm[:, -1]
     usual = np.where(calm & peers[:, None], difference, np.nan)
-    effect = beyond_peers(np.where(calm_now | ~peers, now, np.nan)[:, None], peers)[:, 0]
     beyond = beyond_peers(np.where(peers[:, None], usual, difference), peers)
     placebo = np.where(calm, beyond, np.nan)
     placebo[~peers, -1] = np.nan  # the change itself, and who may feel it
-    plain = sides(raw, clean, window, moments[-1:], is_share=kind.is_share)
-    just_before = moments[-1:] - window.after - window.settle
-    earlier = sides(scaled, clean, window, np.maximum(just_before, window.before), is_share=kind.is_share)
-    unwell = beyond_peers(earlier[1] - before[:, -1:], peers)[:, 0]
-    return Seen(kind, plain[0][:, 0], plain[1][:, 0], effect, unwell, placebo, _scale(placebo, kind.floor))
+
+    def beyond_at(buckets: int, back: int) -> F64:
+        """How far each was from its reference in some buckets that begin so far ahead of the change."""
+        at = np.maximum(moments[-1:] - back, window.before)
+        usually = sides(scaled, clean, Window(1, 0, buckets), at, is_share=kind.is_share)[1]
+        return beyond_peers(usually - before[:, -1:], calm_now)[:, 0]
+
+    effect = beyond_peers(difference[:, -1:], calm_now)[:, 0]  # of a callee that is unwell too: it may be the reason
+    earlier, latest = beyond_at(window.after, window.after), beyond_at(2, 2)
+    scale = _scale(placebo, kind.floor)
+    return Seen(kind, plain[0][:, 0], plain[1][:, 0], effect, earlier, latest, placebo, scale, is_ill)
 
 
 def _moments(window: Window, at: int, length: int) -> I64:
@@ -287,6 +315,15 @@ def _half(one: Seen, unit: int) -> float:
     own = np.abs(one.placebo[unit][np.isfinite(one.placebo[unit])])
     known = own if len(own) >= 10 else np.abs(one.placebo[np.isfinite(one.placebo)])
     return max(float(np.quantile(known, 0.9)) if len(known) else np.inf, one.kind.floor)
+
+
+def _was_so_before(one: Seen) -> bool:
+    """Whether the changed service was at least half as far from its reference before the change as it is after."""
+
+    def harm(effects: F64) -> float:
+        return abs(one.kind.told(float(effects[0])) - (not one.kind.is_share))
+
+    return bool(np.fmax(harm(one.earlier), harm(one.latest)) >= harm(one.effect) / 2)
 
 
 def _is_known(one: Seen, unit: int) -> bool:
