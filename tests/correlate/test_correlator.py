@@ -118,7 +118,7 @@ def test_a_change_below_both_ties_what_no_call_does() -> None:
 
 def test_saturation_on_one_host_is_one_trouble() -> None:
     hosts = {"service:p/a": "node-1", "service:p/x": "node-1"}
-    new = alert(where="x", since_s=3, signal="saturation")
+    new = alert(where="x", since_s=3, signal="saturation", is_load=True)
     assert decide(new, incidents=[incident("INC-1", ("a", 0))], hosts=hosts)["action"] == "join"
     assert decide(alert(where="x", since_s=3), incidents=[incident("INC-1", ("a", 0))], hosts=hosts)["action"] == "hold"
 
@@ -187,3 +187,9 @@ def test_two_of_different_causes_stay_two(causes: tuple[str, str], apart_s: floa
 def test_a_hint_brings_nothing_together() -> None:
     said = decide(alert(where="b", since_s=16, severity="info"), incidents=two())
     assert (said["action"], said["merge"]) == ("join", [])
+
+
+def test_a_full_disk_of_one_service_is_no_load_of_the_host() -> None:
+    hosts = {"service:p/a": "node-1", "service:p/x": "node-1"}
+    new = alert(where="x", since_s=3, signal="saturation", symptom="service:p/x|saturation|disk")
+    assert decide(new, incidents=[incident("INC-1", ("a", 0))], hosts=hosts)["action"] == "hold"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from tests.scenarios.drill import Drill, Fault, deploy, metric, ms, slow, storm
 from tests.scenarios.shops import DEEP, WIDE, entity
@@ -81,6 +82,17 @@ def test_what_lingers_of_an_incident_swallows_nothing() -> None:
     assert len(drill.open) == 2
     drill.record(Normal(), 160, [slow("", "front", 141, 160, signal="errors", severity="critical")])
     assert [len(incident.groupings) for incident in drill.open] == [4, 2]
+
+
+def test_a_log_line_that_stays_keeps_no_cause_burning() -> None:
+    drill = Drill(WIDE)
+    line = slow("front", "cart", 5, 20, severity="major", signal="logs")
+    line = msgspec.structs.replace(line, subject=f"log:{entity('cart')}#7", entity=entity("cart"))
+    drill.record(Normal(), 20, [slow("front", "cart", 5, 20, severity="critical", own=1.0), line])
+    drill.say("right-cause", "INC-1", 30, entity=entity("cart"))
+    drill.record(Normal(), 60, [slow("front", "cart", 5, 60, ended_s=60)])
+    drill.record(Normal(), 100, [slow("front", "cart", 90, 100, signal="errors", severity="critical")])
+    assert [len(incident.groupings) for incident in drill.open] == [2, 1]
 
 
 def test_lone_load_is_listed_and_opens_nothing_until_it_is_near_exhaustion() -> None:

@@ -9,7 +9,7 @@ from operator import attrgetter
 import msgspec
 
 from mainstay.correlate.evidence.recent import RecentCalls, RecentLines
-from mainstay.correlate.evidence.symptoms import is_hint, symptom_of
+from mainstay.correlate.evidence.symptoms import is_hint, is_load, symptom_of
 from mainstay.correlate.evidence.vitals import Vitals
 from mainstay.correlate.evidence.words import Words
 from mainstay.correlate.together import CONFIRMED, SEEN, Together
@@ -45,7 +45,8 @@ class Member(msgspec.Struct):
             nothing else).
         alerts, solid, about, firing, saturated: How many of its alerts name it; of those, how many are more than a
             hint, are about it, burn, are about load.
-        burning, calm_ms: How many of those that are about it burn, and when the last of them ended.
+        burning, calm_ms: How many of those that are about it burn, and when the last of them ended; log lines, which
+            stay for minutes after the trouble, do not count.
         burst_ms, told_ms, tellings, pause_ms: The run of tellings without a pause of five seconds that goes on or was
             the last: since when, until when, how many, and the longest pause in it.
     """
@@ -215,9 +216,11 @@ class Held(msgspec.Struct):
                 member.about += one * (entity == alert.about)
                 member.firing += one * is_firing
                 if entity == alert.about:
-                    member.burning += one * is_firing
-                    member.calm_ms = max(member.calm_ms, alert.ended_ms or 0)
-                member.saturated += one * (alert.signal == "saturation")
+                    is_trouble = alert.signal != "logs"
+                    member.burning += one * (is_firing and is_trouble)
+                    if is_trouble:
+                        member.calm_ms = max(member.calm_ms, alert.ended_ms or 0)
+                member.saturated += one * is_load(alert)
 
 
 class State(msgspec.Struct):

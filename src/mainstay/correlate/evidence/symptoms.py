@@ -7,6 +7,9 @@ from functools import lru_cache
 from mainstay.domain.alerts import Alert
 from mainstay.domain.resources import kind_of
 
+OWN = ("memory", "disk", "queue")
+"""Resources that a service has for itself."""
+
 
 def resource_of(alert: Alert) -> str:
     """Which resource an alert is about; "" for none."""
@@ -20,6 +23,11 @@ def symptom_of(alert: Alert) -> str:
     """`entity|signal`, and what of it: a full disk is not the leak of before come back, nor one log line another."""
     what = {"saturation": resource_of(alert), "logs": alert.subject.partition("#")[2]}.get(alert.signal, "")
     return f"{alert.about}|{alert.signal}" + (f"|{what}" if what else "")
+
+
+def is_load(alert: Alert) -> bool:
+    """Whether it tells of what the services of one host share, like its processor: not of `OWN` of one of them."""
+    return alert.signal == "saturation" and (alert.about.startswith("host:") or resource_of(alert) not in OWN)
 
 
 def is_hint(alert: Alert) -> bool:

@@ -17,6 +17,7 @@ class AlertSketch(msgspec.Struct, frozen=True, kw_only=True):
         is_rule: A rule of the user's own: it is never withheld.
         near_exhaustion: A resource that is about to be full; its detector labelled it so.
         is_muted: Held back by the page budget: it may support an incident but opens none.
+        is_load: It tells of what the services of one host share.
     """
 
     id: str
@@ -34,6 +35,7 @@ class AlertSketch(msgspec.Struct, frozen=True, kw_only=True):
     is_rule: bool = False
     near_exhaustion: bool = False
     is_muted: bool = False
+    is_load: bool = False
 
     @property
     def ends(self) -> tuple[str, ...]:

@@ -204,7 +204,7 @@ class Nearness:
         """Where neither depends on the other."""
         weights, tau_s, other = self.weights, self.weights["tau_s"], member.entity
         host = self.hosts.get(entity)
-        is_about_host = alert.signal == "saturation" or member.is_saturated
+        is_about_host = alert.is_load or member.is_saturated
         if host and is_about_host and host in (self.hosts.get(other), short(other)):
             return weights["same_host"], f"{short(entity)} and {short(other)} share the host {host}", (), tau_s
         below = meeting(self.graph.below(entity), self.graph.below(other))
@@ -242,7 +242,7 @@ def _members(alert: AlertSketch) -> list[Member]:
     """An alert as the entities of an incident that has nothing else."""
     return [
         Member(
-            entity=end, first_ms=alert.since_ms, last_ms=alert.since_ms, is_saturated=alert.signal == "saturation",
+            entity=end, first_ms=alert.since_ms, last_ms=alert.since_ms, is_saturated=alert.is_load,
             is_about=end in alert.places,
         )
         for end in alert.ends
