@@ -193,3 +193,13 @@ def test_a_full_disk_of_one_service_is_no_load_of_the_host() -> None:
     hosts = {"service:p/a": "node-1", "service:p/x": "node-1"}
     new = alert(where="x", since_s=3, signal="saturation", symptom="service:p/x|saturation|disk")
     assert decide(new, incidents=[incident("INC-1", ("a", 0))], hosts=hosts)["action"] == "hold"
+
+
+@pytest.mark.parametrize(("since_s", "is_one"), [(4, True), (9, False)])
+def test_one_caller_notices_two_at_one_moment_only_when_both_began_then(since_s: float, is_one: bool) -> None:
+    """The first trouble goes on telling; that the second begins meanwhile is no common moment."""
+    edges = [["service:p/door", "service:p/a"], ["service:p/door", "service:p/x"]]
+    known = incident("INC-1", ("door", 0), ("a", 0))
+    known["members"][1]["last_ms"] = 12_000
+    said = decide(alert(where="x", since_s=since_s, severity="critical"), incidents=[known], edges=edges)
+    assert (said["action"] == "join") is is_one

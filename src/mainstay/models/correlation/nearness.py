@@ -167,7 +167,7 @@ class Nearness:
         self, entity: str, alert: AlertSketch, member: Member, gap_ms: int, explains: Sequence[Member], beat: float
     ) -> Link | None:
         if explains and entity != member.entity and self.graph.depends(member.entity, entity):
-            return self._noticed(member.entity, min(_gap_ms(alert, other) for other in explains))
+            return self._noticed(member.entity, min(abs(alert.since_ms - other.first_ms) for other in explains))
         place = self._on_the_way(entity, alert, member, bool(explains))
         if place is None:
             if self.bounds.aside * math.exp(-gap_ms / 1000 / self.bounds.tau_s) <= beat:
