@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from mainstay.mlops.rollouts.sequential import evidence_against, is_above, is_beyond
+from mainstay.mlops.rollouts.sequential import evidence_against, is_above, is_beyond, is_too_often
 
 ALPHA = 0.05
 
@@ -47,3 +47,26 @@ def test_many_counts_are_no_trouble():
 @pytest.mark.parametrize(("hits", "n", "is_so"), [(0, 0, False), (2, 20, False), (8, 38, True), (20, 20, True)])
 def test_a_sample_that_is_looked_at_once(hits, n, is_so):
     assert is_above(hits, n, 0.05, 0.01) is is_so
+
+
+def test_a_stream_within_its_limit_is_seldom_called_too_often_however_long_one_looks():
+    rng, wrong = np.random.default_rng(4), 0
+    runs = 400
+    for _ in range(runs):
+        at = np.cumsum(rng.exponential(size=60))  # in times of one expected event; looked at when it says most: at each
+        wrong += any(is_too_often(n, float(passed), ALPHA) for n, passed in enumerate(at, 1))
+    assert wrong / runs <= ALPHA
+
+
+@pytest.mark.parametrize(("hits", "allowed"), [(2, 0.012), (3, 0.068), (4, 0.18), (5, 0.34), (8, 1.1)])
+def test_how_many_so_soon_are_too_often(hits, allowed):
+    each = 0.01 / 8
+    assert is_too_often(hits, allowed, each)
+    assert not is_too_often(hits, 1.1 * allowed, each)
+    assert not is_too_often(hits - 1, allowed, each)
+    assert not is_too_often(hits, 0.0, each)
+
+
+def test_many_events_are_no_trouble():
+    assert is_too_often(100_000, 10_000.0, 1e-6)
+    assert not is_too_often(100_000, 100_000.0, 1e-6)
