@@ -36,6 +36,21 @@ def test_nothing_goes_live_without_enough_evidence(tmp_path):
     assert world.live() == "edges@1"
 
 
+def test_a_shadow_beside_it_does_not_change_since_when_the_live_version_decides(tmp_path):
+    world = World(tmp_path, quick())
+    before = world.serving.deployment("edges")
+    world.at_ms += 60_000
+    found = world.start(world.register(calm_windows=4))
+    now = world.serving.deployment("edges")
+    assert now.since_ms > before.since_ms
+    assert now.live_since_ms == before.since_ms
+    world.say(do="validate", id=found.id, by="grace")
+    world.pass_windows(6)
+    after = world.serving.deployment("edges")
+    assert str(after.live) == str(found.challenger)
+    assert after.live_since_ms == after.since_ms > now.since_ms
+
+
 def test_a_normal_change_waits_for_a_validator_who_is_not_its_author(tmp_path):
     world = World(tmp_path, quick())
     found = world.start(world.register(calm_windows=4))

@@ -97,7 +97,7 @@ export interface ModelVersion {
 }
 export interface Deployment {
   kind: string; scope: string; live: VersionRef; shadow: VersionRef | null; previous: VersionRef | null; since_ms: number;
-  canary: VersionRef | null; share: number; shadow_until_ms: number;
+  canary: VersionRef | null; share: number; shadow_until_ms: number; live_since_ms: number;
 }
 export interface LedgerEntry {
   seq: number; id: string; kind: string; at_ms: number; actor: string; subject: string;

@@ -75,6 +75,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
         scope: `*`, `environment=prod`, `tier=1` or `service=checkout`; the most specific one that there is decides.
         canary: Decides, beside `live`, about the `share` of entities that a stable hash draws.
         share: Of the entities that shadow or canary see; 1 is all.
+        since_ms: When anything of it was changed last; `live_since_ms`: since when `live` decides, 0 as long.
         shadow_until_ms: When the shadow leaves by itself; 0 never.
     """
 
@@ -87,6 +88,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     canary: VersionRef | None = None
     share: float = 1.0
     shadow_until_ms: int = 0
+    live_since_ms: int = 0
 
     @property
     def name(self) -> str:

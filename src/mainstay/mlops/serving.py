@@ -170,6 +170,9 @@ class Serving:
         """What serves from the next batch on; when a version cannot be loaded nothing has changed."""
         seat = self._seats[wanted.kind]
         before = seat.deployments.get(wanted.scope)
+        is_kept = before is not None and before.live == wanted.live
+        since_ms = (before.live_since_ms or before.since_ms) if before and is_kept else wanted.since_ms
+        wanted = msgspec.structs.replace(wanted, live_since_ms=since_ms)
         self._seats[wanted.kind] = swapped(seat, wanted, self._registry)
         self.unserved.pop(wanted.name, None)
         effects.deployments[wanted.name] = wanted

@@ -54,14 +54,14 @@ def deployed(pages: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """One row per model and scope: who is live where, and who stands beside."""
     rows = []
     for page in pages:
-        told = [{**page, **one} for one in page["deployments"]]
+        told = [{**page, **one, "live_ms": one["live_since_ms"] or one["since_ms"]} for one in page["deployments"]]
         rows += told or [{**page, "scope": "serves nothing"}]
     return rows
 
 
 COLUMNS = {
     "MODEL": "name", "SCOPE": "scope", "LIVE": "live", "CANARY": "canary", "SHADOW": "shadow", "BEFORE": "previous",
-    "SINCE": "since_ms",
+    "SINCE": "live_ms",
 }  # fmt: skip
 
 

@@ -46,7 +46,7 @@ function agreementWords(told) {
 /** What verdicts and outcomes say of a version. @param {any[]} scores @param {any} ref @returns {import('../../types.d.ts').Score | undefined} */
 const scoreOf = (scores, ref) => ref && scores.find((score) => versionName(score.ref) === versionName(ref));
 
-/** Who runs beside the live version, and with what say. @param {any} props */
+/** Who runs beside the live version. @param {any} props */
 function Beside({ of, agreement }) {
   const part = of.share < 1 ? ` on ${percent(of.share)}` : '';
   return html`${of.canary && html`<div><${Version} of=${of.canary} /> <${State} is="warn" word=${`canary${part}`} /></div>`}
@@ -59,7 +59,7 @@ function ModelRow({ row }) {
   const held = /** @type {Deployment[]} */ (items(row.deployments)), beside = held.filter((d) => d.canary || d.shadow);
   const score = scoreOf(items(row.scorecard), (deployment ?? held[0])?.live);
   return html`<tr data-row tabindex="-1"><td><a class="open" href=${to('models', row.name)}>${row.name}</a><div class="small muted">${DECIDES[row.kind] ?? row.kind}</div></td>
-    <td data-label="live">${held.length ? held.map((d) => html`<div><${Version} of=${d.live} /> <span class="small muted">${scopeWords(d.scope)} <${Since} ms=${d.since_ms} /></span></div>`) : html`<span class="muted">not serving</span>`}</td>
+    <td data-label="live">${held.length ? held.map((d) => html`<div><${Version} of=${d.live} /> <span class="small muted">${scopeWords(d.scope)} <${Since} ms=${d.live_since_ms || d.since_ms} /></span></div>`) : html`<span class="muted">not serving</span>`}</td>
     <td data-label="challenger">${beside.length ? beside.map((d) => html`<${Beside} of=${d} agreement=${row.agreement} />`) : html`<span class="muted">none</span>`}</td>
     <td data-label="before">${deployment?.previous ? html`<${Version} of=${deployment.previous} />` : html`<span class="muted">–</span>`}</td>
     <td data-label="precision" class="num">${typeof score?.precision.value === 'number' ? html`${score.precision.value.toFixed(2)}<div class="small muted">n = ${count(score.precision.n)}</div>` : html`<span class="muted">${score?.precision.n ? `${score.precision.hits} of ${score.precision.n} right` : 'no verdicts'}</span>`}</td></tr>`;
@@ -99,7 +99,7 @@ function askRollback(name, one, to) {
 const askRollout = (name, ref) => ask(`Roll out ${versionName(ref)}?`, 'Begin in shadow', `/models/${encodeURIComponent(name)}/rollout`, { version: ref.version }, 'It begins in shadow.',
   html`<p>Shadow, canary, live: each past its gate, and after another person allowed it.</p>`);
 
-/** What a version is anywhere, the weightiest first. @param {ModelVersion} version @param {Deployment[]} held */
+/** The weightiest of its roles. @param {ModelVersion} version @param {Deployment[]} held */
 function roleOf(version, held) {
   const is = (/** @type {any} */ ref) => ref && ref.model === version.ref.model && ref.version === version.ref.version;
   const roles = /** @type {const} */ (['live', 'canary', 'shadow', 'previous']);
@@ -129,7 +129,8 @@ function seen(e) {
   const found = e.both + e.champion_only + e.challenger_only;
   const words = e.decisions ? [`${count(e.same)} of ${count(e.decisions)} decisions the same`] : [];
   if (found || !e.decisions) words.push(`found by both ${count(e.both)}, only by the champion ${count(e.champion_only)}, only by the challenger ${count(e.challenger_only)}`);
-  if (e.champion_pages || e.challenger_pages) words.push(`pages ${count(e.champion_pages)} and ${count(e.challenger_pages)}`);
+  if (e.champion_pages || e.challenger_pages) words.push(`alerts that may page ${count(e.champion_pages)} and ${count(e.challenger_pages)}`);
+  if (e.pages) words.push(`would page by itself: champion ${count(e.pages - e.extra_pages)}, challenger ${count(e.pages - e.missed_pages)} times`);
   if (e.faults) words.push(`of ${plural(e.faults, 'replayed fault')} champion ${count(e.champion_faults)}, challenger ${count(e.challenger_faults)}`);
   if (e.errors) words.push(plural(e.errors, 'error'));
   return `${words.join(' · ')}.`;
@@ -243,7 +244,7 @@ export function ModelPage({ name }) {
 /** @param {Deployment | null} one @param {string} kind */
 function sentence(one, kind) {
   if (!one) return 'Not deployed.';
-  return html`<b>${versionName(one.live)}</b> decides ${DECIDES[kind] ?? ''}, <${Since} ms=${one.since_ms} />${one.canary ? html`; <b>${versionName(one.canary)}</b> decides about ${percent(one.share)} of the entities as a canary` : ''}${one.shadow ? html`; <b>${versionName(one.shadow)}</b> is its shadow${one.share < 1 && !one.canary ? ` on ${percent(one.share)} of the entities` : ''}` : '; no shadow runs'}.`;
+  return html`<b>${versionName(one.live)}</b> decides ${DECIDES[kind] ?? ''}, <${Since} ms=${one.live_since_ms || one.since_ms} />${one.canary ? html`; <b>${versionName(one.canary)}</b> decides about ${percent(one.share)} of the entities as a canary` : ''}${one.shadow ? html`; <b>${versionName(one.shadow)}</b> is its shadow${one.share < 1 && !one.canary ? ` on ${percent(one.share)} of the entities` : ''}` : '; no shadow runs'}.`;
 }
 
 /** @param {any} props */
