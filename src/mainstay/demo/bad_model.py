@@ -273,6 +273,5 @@ class BadModel:
 
 def _canary_since(rollout: dict[str, Any]) -> int:
     """The begin of its canary: the last window of its shadow."""
-    return max(
-        (point["at_ms"] for point in rollout["course"] if point["stage"] == "shadow"), default=rollout["since_ms"]
-    )
+    shadow = [point["at_ms"] for point in rollout["course"] if point["stage"] == "shadow"]
+    return int(max(shadow, default=rollout["since_ms"]))

@@ -52,7 +52,7 @@ def is_too_often(hits: int, allowed: float, alpha: float) -> bool:
     """
     if allowed <= 0.0:
         return False
-    logs = [hits * n * math.log(2) - (2**n - 1) * allowed for n in FASTER]
+    logs = [hits * n * math.log(2) - (2.0**n - 1.0) * allowed for n in FASTER]
     top = max(logs)
     return top + math.log(sum(math.exp(one - top) for one in logs) / len(logs)) >= math.log(1 / alpha)
 
