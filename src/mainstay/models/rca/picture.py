@@ -44,12 +44,22 @@ class Picture:
 
     @cached_property
     def suspects(self) -> list[str]:
-        """Everything that is ill, silent or was changed, and what the ill ones call."""
+        """Everything that is ill, silent or was changed, what the ill ones call, and on along calls that go badly."""
         ill = {a.about for a in self.case.alerts} | {a.entity for a in self.case.alerts} | set(self.case.silent)
         near = {callee for entity in ill for callee in self._callees.get(entity, ())}
+        near |= self._below_by_bad_calls(near)
         changed = {c.entity for c in self.case.changes if c.entity in near | ill}
         noted = {v.entity for v in self.case.vitals} | {log.entity for log in self.case.logs}
         return sorted((ill | near | changed | (noted & near)) - {""})
+
+    def _below_by_bad_calls(self, entities: set[str]) -> set[str]:
+        """What these call badly, and those in turn: where only the front complains, the cause is layers below."""
+        bad = [call for call in self.case.calls if call.caller and self.is_bad(call)]
+        reached, border = set(entities), set(entities)
+        while border:
+            border = {call.callee for call in bad if call.caller in border} - reached
+            reached |= border
+        return reached
 
     @cached_property
     def _ill(self) -> dict[str, float]:
@@ -90,19 +100,29 @@ class Picture:
         )  # who calls less says nothing of whom it called
         if seconded:
             return 1.0
-        if self._was_changed(caller) and not self._was_changed(callee):
+        if self._is_changed_later(caller, callee, others=bool(others)):
             return self.weights["doubtful"]
         if self._is_starved(caller) and not self._is_starved(callee):
             return self.weights["doubtful"]
         return self.weights["lonely"] if others else 1.0
 
-    def _was_changed(self, entity: str) -> bool:
+    def _is_changed_later(self, caller: str, callee: str, *, others: bool) -> bool:
+        """Changed just before, and the callee was not; or it was, but earlier, and its other callers see it well."""
+        mine, its = self._changed_ms(caller), self._changed_ms(callee)
+        return mine is not None and (its is None or (others and mine > its))
+
+    def _changed_ms(self, entity: str) -> int | None:
+        """When it was last changed by somebody else shortly before the first sign."""
         first = self.first_onset_ms()
         window_ms = self.weights["witness_window_s"] * 1000
         slack_ms = self.weights["change_slack_s"] * 1000
-        return any(
-            change.entity == entity and not change.by_mainstay and -slack_ms <= first - change.at_ms <= window_ms
-            for change in self.case.changes
+        return max(
+            (
+                change.at_ms
+                for change in self.case.changes
+                if change.entity == entity and not change.by_mainstay and -slack_ms <= first - change.at_ms <= window_ms
+            ),
+            default=None,
         )
 
     def _is_starved(self, entity: str) -> bool:
