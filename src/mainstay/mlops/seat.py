@@ -136,6 +136,14 @@ def second_of(deployment: Deployment) -> tuple[VersionRef, Literal["shadow", "ca
     return (deployment.shadow, "shadow", deployment.share) if deployment.shadow else None
 
 
+def since(wanted: Deployment, before: Deployment | None) -> Deployment:
+    """With the moment since when its live version decides: a shadow that comes or goes beside it changes nothing."""
+    at_ms = wanted.since_ms
+    if before is not None and before.live == wanted.live:
+        at_ms = before.live_since_ms or before.since_ms
+    return msgspec.structs.replace(wanted, live_since_ms=at_ms)
+
+
 def seat_of(
     deployments: Mapping[str, Deployment], registry: Registry, topology: Callable[[], Topology] = Topology
 ) -> Seat:

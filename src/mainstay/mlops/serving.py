@@ -27,7 +27,7 @@ from mainstay.mlops.rollouts.canary import Voices
 from mainstay.mlops.rollouts.rolling import SHARED_KINDS, promoted
 from mainstay.mlops.rollouts.rollout import ONLY_EVERYWHERE, Rollouts, State
 from mainstay.mlops.scopes import EVERYWHERE, NO_SLOTS, Places, checked, draws, items, part, unit_of
-from mainstay.mlops.seat import Seat, Second, seat_of, swapped
+from mainstay.mlops.seat import Seat, Second, seat_of, since, swapped
 from mainstay.mlops.voicing import voiced
 from mainstay.models.checks import Pure, Streaming
 
@@ -170,9 +170,7 @@ class Serving:
         """What serves from the next batch on; when a version cannot be loaded nothing has changed."""
         seat = self._seats[wanted.kind]
         before = seat.deployments.get(wanted.scope)
-        is_kept = before is not None and before.live == wanted.live
-        since_ms = (before.live_since_ms or before.since_ms) if before and is_kept else wanted.since_ms
-        wanted = msgspec.structs.replace(wanted, live_since_ms=since_ms)
+        wanted = since(wanted, before)
         self._seats[wanted.kind] = swapped(seat, wanted, self._registry)
         self.unserved.pop(wanted.name, None)
         effects.deployments[wanted.name] = wanted
