@@ -129,7 +129,7 @@ function seen(e) {
   const found = e.both + e.champion_only + e.challenger_only;
   const words = e.decisions ? [`${count(e.same)} of ${count(e.decisions)} decisions the same`] : [];
   if (found || !e.decisions) words.push(`found by both ${count(e.both)}, only by the champion ${count(e.champion_only)}, only by the challenger ${count(e.challenger_only)}`);
-  if (e.pages) words.push(`pages, each by itself, ${count(e.pages - e.extra_pages)} and ${count(e.pages - e.missed_pages)}`);
+  if (e.pages) words.push(`pages ${count(e.pages - e.extra_pages)} and ${count(e.pages - e.missed_pages)}`);
   if (e.faults) words.push(`of ${plural(e.faults, 'replayed fault')} champion ${count(e.champion_faults)}, challenger ${count(e.challenger_faults)}`);
   if (e.errors) words.push(plural(e.errors, 'error'));
   return `${words.join(' · ')}.`;
