@@ -47,19 +47,22 @@ class Picture:
         """Everything that is ill, silent or was changed, what the ill ones call, and on along calls that go badly."""
         ill = {a.about for a in self.case.alerts} | {a.entity for a in self.case.alerts} | set(self.case.silent)
         near = {callee for entity in ill for callee in self._callees.get(entity, ())}
-        near |= self._below_by_bad_calls(near)
+        near |= self._below_by_bad_calls({entity for entity in ill if not ill & self._callees.get(entity, set())})
         changed = {c.entity for c in self.case.changes if c.entity in near | ill}
         noted = {v.entity for v in self.case.vitals} | {log.entity for log in self.case.logs}
         return sorted((ill | near | changed | (noted & near)) - {""})
 
-    def _below_by_bad_calls(self, entities: set[str]) -> set[str]:
-        """What these call badly, and those in turn: where only the front complains, the cause is layers below."""
+    def _below_by_bad_calls(self, lowest: set[str]) -> set[str]:
+        """What the lowest of the ill call badly, and those in turn: where only the front complains, it is deeper.
+
+        Bad calls beside the trail of the alerts are another trouble's.
+        """
         bad = [call for call in self.case.calls if call.caller and self.is_bad(call)]
-        reached, border = set(entities), set(entities)
+        reached, border = set(lowest), set(lowest)
         while border:
             border = {call.callee for call in bad if call.caller in border} - reached
             reached |= border
-        return reached
+        return reached - lowest
 
     @cached_property
     def _ill(self) -> dict[str, float]:
