@@ -189,6 +189,34 @@ def test_a_hint_brings_nothing_together() -> None:
     assert (said["action"], said["merge"]) == ("join", [])
 
 
+def test_fewer_calls_bring_nothing_together() -> None:
+    fewer = {"signal": "traffic", "subject": "edge:service:p/a>service:p/b", "peer": "service:p/a", "is_fewer": True}
+    between = alert(where="b", since_s=20)
+    both = [incident("INC-1", ("a", 0)), incident("INC-2", ("c", 15))]
+    assert decide(between, incidents=both)["merge"]
+    assert not decide({**between, **fewer}, incidents=both)["merge"]
+
+
+SHARED = [["service:p/a", "service:p/b"], ["service:p/a", "service:p/low"], ["service:p/x", "service:p/low"]]
+
+
+@pytest.mark.parametrize(
+    ("members", "cause", "action"),
+    [
+        ((("a", 0.0),), "", "join"),
+        ((("b", -9.0), ("a", 0.0)), "", "hold"),
+        ((("b", -9.0), ("a", 0.0)), "service:p/a", "join"),
+        ((("b", 4.0), ("a", 0.0)), "", "join"),
+    ],
+    ids=["nothing else explains a", "b explained a long before", "a is the cause", "b began at that moment too"],
+)
+def test_who_suffers_from_something_else_is_no_sign_of_what_both_need(
+    members: tuple[tuple[str, float], ...], cause: str, action: str
+) -> None:
+    found = incident("INC-1", *members, began_ms=-9000, cause=cause)
+    assert decide(alert(where="x", since_s=5), incidents=[found], edges=SHARED)["action"] == action
+
+
 def test_a_full_disk_of_one_service_is_no_load_of_the_host() -> None:
     hosts = {"service:p/a": "node-1", "service:p/x": "node-1"}
     new = alert(where="x", since_s=3, signal="saturation", symptom="service:p/x|saturation|disk")

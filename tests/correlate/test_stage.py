@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from tests.scenarios.drill import Drill, Fault, deploy, metric, ms, slow, storm
+from tests.scenarios.drill import Drill, Fault, deploy, failing, metric, ms, slow, storm
 from tests.scenarios.shops import DEEP, WIDE, entity
 
 from mainstay.correlate import Correlate
@@ -93,6 +93,36 @@ def test_a_log_line_that_stays_keeps_no_cause_burning() -> None:
     drill.record(Normal(), 60, [slow("front", "cart", 5, 60, ended_s=60)])
     drill.record(Normal(), 100, [slow("front", "cart", 90, 100, signal="errors", severity="critical")])
     assert [len(incident.groupings) for incident in drill.open] == [2, 1]
+
+
+def test_calls_that_are_not_made_any_more_tie_no_other_trouble_of_who_is_called() -> None:
+    """`front` fails because `cart` does, so it calls `search` less; what ails `index` is its own story."""
+    drill = Drill(WIDE)
+    drill.record(Normal(), 20, [failing("front", "cart", 5, 20, severity="critical")])
+    drill.record(Normal(), 30, [slow("front", "search", 8, 30, signal="traffic", severity="minor")])
+    assert [len(incident.groupings) for incident in drill.open] == [2]
+    drill.record(Normal(), 60, [slow("search", "index", 45, 60, severity="critical")])
+    assert [len(incident.groupings) for incident in drill.open] == [2, 1]
+
+
+def test_what_ends_or_mends_a_trouble_asks_for_no_other_cause() -> None:
+    """What the calls look like while it ends says nothing of why it began."""
+    drill = Drill(WIDE)
+    told = [("", "front"), ("front", "cart"), ("cart", "pricing"), ("pricing", "rates")]
+    alerts = [slow(*call, 5, 20, severity="critical") for call in told]
+    drill.record(Normal(), 20, [*alerts, metric("rates", "disk.usage", 6, 20)])
+    asked = drill.stage._state.held["INC-1"].diagnosed_ms
+    drill.record(Normal(), 24, [metric("rates", "disk.usage", 6, 20, ended_s=24)])
+    drill.record(Normal(changes=(deploy("rates", 26, kind="restart"),)), 26)
+    drill.record(Normal(changes=(deploy("cart", 27, kind="rollback"),)), 27)
+    held = drill.stage._state.held["INC-1"]
+    assert held.diagnosed_ms == asked
+    assert [line.says for line in held.incident.timeline if line.kind == "change"] == [
+        "restart rates@v42 by ci",
+        "rollback cart@v42 by ci",
+    ]
+    drill.record(Normal(changes=(deploy("cart", 28),)), 28)
+    assert drill.stage._state.held["INC-1"].diagnosed_ms > asked
 
 
 def test_lone_load_is_listed_and_opens_nothing_until_it_is_near_exhaustion() -> None:

@@ -168,6 +168,23 @@ def test_a_counter_that_nobody_reports_counts_nothing(stage, models, value, ends
     assert bool(applied(stage, at_ms=AT_MS + 101_000).alerts) is ends
 
 
+@pytest.mark.parametrize(("every_s", "is_over_after_s"), [(2, 30), (5, 30), (10, 60), (60, 100)])
+def test_a_counter_is_given_up_by_its_own_rhythm(stage, models, every_s, is_over_after_s):
+    series = Series(4, 77, "service:lab/b", "http.server.errors.rate")
+    mine = MetricBatch(np.array([4], np.uint32), np.array([1]), np.array([1.0]))
+    started = turn(True, subject="metric:77", labels={"metric": series.metric}, band=Band(low=1.0, high=2.0, value=9.0))
+    models.say("metrics", started)
+    applied(stage, Normal(new_series=(series,), metrics=mine))
+    for n in range(1, 4):
+        applied(stage, Normal(metrics=mine), AT_MS + n * every_s * 1000)
+        stage.restore(stage.snapshot())
+    last_ms = AT_MS + 3 * every_s * 1000
+    assert not applied(stage, at_ms=last_ms + is_over_after_s * 1000 - 1).alerts
+    effects = applied(stage, at_ms=last_ms + is_over_after_s * 1000)
+    assert (only(effects).status, only(effects).ended_ms) == ("resolved", last_ms)
+    assert f"nothing happened for {is_over_after_s} s" in str(effects.entries[0].output)
+
+
 def test_a_storm_is_capped_listed_and_follows_gravest_first(stage, models):
     turns = [turn(True, subject=f"edge:a>{i}", severity="minor" if i < 300 else "major") for i in range(500)]
     models.say("edges", *turns, turn(True, subject="edge:a>x", severity="critical"))

@@ -63,7 +63,7 @@ def diagnose(held: Held, moment: Moment) -> None:
     if is_news or f"diagnosis:{held.incident.id}" not in held.told:
         held.told.append(f"diagnosis:{held.incident.id}")
         held.tell(_line(decision, suspects, at_ms))
-    _tell_changes(held, moment.state)
+    tell_changes(held, moment.state)
     rests_on = [held.entry, *(kept.entry for kept in in_order(held)), *(s.change for s in suspects if s.change)]
     moment.write(entries.diagnosis(held.incident.id, decision, rests_on, at_ms, moment.seq))
 
@@ -94,7 +94,7 @@ def _line(decision: Decision, suspects: tuple[Suspect, ...], at_ms: int) -> Time
     return TimelineEntry(at_ms=at_ms, kind="decision", says=says[:300], decided_by=decision.decided_by)
 
 
-def _tell_changes(held: Held, state: State) -> None:
+def tell_changes(held: Held, state: State) -> None:
     """Changes on what is involved belong into the timeline, guilty or not."""
     involved = {*held.about, *(s.entity for s in held.incident.suspects)}
     since_ms = held.incident.since_ms - 1_800_000

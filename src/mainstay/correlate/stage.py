@@ -8,7 +8,7 @@ import msgspec
 
 from mainstay.correlate import entries
 from mainstay.correlate.commands import obey
-from mainstay.correlate.diagnosis import diagnose, is_due, next_due
+from mainstay.correlate.diagnosis import diagnose, is_due, next_due, tell_changes
 from mainstay.correlate.evidence.chart import Map
 from mainstay.correlate.grouping import take, worst
 from mainstay.correlate.moment import Moment
@@ -28,6 +28,8 @@ from mainstay.domain.signals import Normal
 from mainstay.domain.state import pack, unpack
 
 QUIET_MS = 20_000  # all alerts calm for so long: an alert that only paused would have come back
+MENDING = ("rollback", "restart")
+TOLD_LATE_MS = 10_000  # an onset is known to two windows; what was rolled back or restarted later caused nothing
 DIAGNOSES_PER_S = 3  # of record time: in a storm of incidents each waits its turn, those without a cause first …
 DIAGNOSES_PER_RECORD = 1  # … and no alert waits for more than one
 
@@ -154,11 +156,13 @@ class Correlate:
         return self._chart[1]
 
     def _concerns(self, change: Change) -> None:
-        """A change on what an incident is about is news to it."""
+        """A change on what an incident is about belongs to its story; one that may have caused some of it is news."""
         for held in self._register.naming(change.entity):
             member = held.members.get(change.entity)
             if member is not None and member.about:
-                held.is_news = True
+                tell_changes(held, self._state)
+                if change.kind not in MENDING or change.at_ms <= held.incident.since_ms + TOLD_LATE_MS:
+                    held.is_news = True
                 self._register.touch(held)
 
     def _alert(self, kept: Kept, moment: Moment) -> None:

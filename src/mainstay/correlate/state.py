@@ -9,7 +9,7 @@ from operator import attrgetter
 import msgspec
 
 from mainstay.correlate.evidence.recent import RecentCalls, RecentLines
-from mainstay.correlate.evidence.symptoms import is_hint, is_load, symptom_of
+from mainstay.correlate.evidence.symptoms import is_fewer, is_hint, is_load, symptom_of
 from mainstay.correlate.evidence.vitals import Vitals
 from mainstay.correlate.evidence.words import Words
 from mainstay.correlate.together import CONFIRMED, SEEN, Together
@@ -18,7 +18,7 @@ from mainstay.domain.alerts import Alert
 from mainstay.domain.changes import Change
 from mainstay.domain.incidents import Grouping, Incident, TimelineEntry
 
-FORMAT = 3
+FORMAT = 4
 KEEP_CHANGES_MS = 3_600_000
 MOST_CHANGES = 2_000
 MOST_LINES = 400
@@ -44,7 +44,7 @@ class Member(msgspec.Struct):
         first_ms, last_ms: Earliest and latest onset there of what is more than a hint (of hints, while there is
             nothing else).
         alerts, solid, about, firing, saturated: How many of its alerts name it; of those, how many are more than a
-            hint, are about it, burn, are about load.
+            hint or fewer calls, are about it, burn, are about load.
         burning, calm_ms: How many of those that are about it burn, and when the last of them ended; log lines, which
             stay for minutes after the trouble, do not count.
         burst_ms, told_ms, tellings, pause_ms: The run of tellings without a pause of five seconds that goes on or was
@@ -146,6 +146,8 @@ class Held(msgspec.Struct):
     def put(self, kept: Kept) -> None:
         """Take an alert in, or its newer state."""
         before = self.alerts.get(kept.alert.id)
+        if symptom_of(kept.alert) not in self.symptoms:
+            self.is_news = True
         if before is not None:
             self._count(before.alert, -1)
         self.alerts[kept.alert.id] = kept
@@ -194,10 +196,9 @@ class Held(msgspec.Struct):
     def _count(self, alert: Alert, one: int) -> None:
         is_solid, key = not is_hint(alert), symptom_of(alert)
         is_firing = alert.status == "firing" and is_solid
+        ties = is_solid and not is_fewer(alert)
         self.solid += one * is_solid
         self.firing += one * is_firing
-        if one > 0 and key not in self.symptoms:
-            self.is_news = True
         _add(self.symptoms, key, one)
         _add(self.prints, alert.fingerprint, one)
         self.began_ms = min(self.began_ms or alert.since_ms, alert.since_ms)
@@ -206,13 +207,13 @@ class Held(msgspec.Struct):
                 member = self.members.get(entity)
                 if member is None:
                     member = self.members[entity] = Member(alert.since_ms, alert.since_ms)
-                if is_solid and not member.solid:
+                if ties and not member.solid:
                     member.first_ms = member.last_ms = alert.since_ms
-                elif is_solid or not member.solid:
+                elif ties or not member.solid:
                     member.first_ms = min(member.first_ms, alert.since_ms)
                     member.last_ms = max(member.last_ms, alert.since_ms)
                 member.alerts += one
-                member.solid += one * is_solid
+                member.solid += one * ties
                 member.about += one * (entity == alert.about)
                 member.firing += one * is_firing
                 if entity == alert.about:

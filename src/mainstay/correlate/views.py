@@ -7,7 +7,7 @@ from typing import Any
 
 from mainstay.correlate.evidence.chart import Map
 from mainstay.correlate.evidence.hosts import hosts_of
-from mainstay.correlate.evidence.symptoms import is_load, resource_of, symptom_of
+from mainstay.correlate.evidence.symptoms import is_fewer, is_load, resource_of, symptom_of
 from mainstay.correlate.evidence.vitals import owner
 from mainstay.correlate.state import Held, Kept, State
 from mainstay.domain.alerts import Alert
@@ -72,6 +72,7 @@ def alert_sketch(alert: Alert, state: State, chart: Map) -> dict[str, Any]:
         "near_exhaustion": alert.labels.get("near_exhaustion", "").lower() in YES,
         "is_muted": alert.suppressed,
         "is_load": is_load(alert),
+        "is_fewer": is_fewer(alert),
     }
 
 

@@ -36,6 +36,7 @@ class Book(msgspec.Struct, kw_only=True):
         expires: When a user's alert ends by itself (endsAt), ms.
         held: What the cap holds back. lost: How many did not even fit there, counted for ever.
         seen: When a firing metric was last sampled, ms; silence of the series ends its alert.
+        rhythm: The longest time between two samples of it while it fired, ms; none before there were two.
         bars: What verdicts taught. spending: Where the page budgets stand. series: How many each entity has.
         starved: Who tells of missing processor time. worth: what a measurement counts now, by entity, as of the tick.
     """
@@ -46,6 +47,7 @@ class Book(msgspec.Struct, kw_only=True):
     held: dict[str, Waiting] = {}
     lost: int = 0
     seen: dict[str, int] = {}
+    rhythm: dict[str, int] = {}
     tick: int = 0
     new_in_tick: int = 0
     bars: Bars = msgspec.field(default_factory=Bars)
@@ -63,6 +65,13 @@ class Book(msgspec.Struct, kw_only=True):
         self.bars.forget()
         self.spending.begin(at_ms, self.firing, FLAPPING_MS)
         return True
+
+    def beats(self, key: str, at_ms: int) -> None:
+        """A metric that fires was sampled."""
+        gap_ms = at_ms - self.seen[key]
+        if gap_ms:  # several records of one moment are one sample
+            self.rhythm[key] = max(self.rhythm.get(key, 0), gap_ms)
+            self.seen[key] = at_ms
 
     def before(self, key: str) -> Alert | None:
         """The alert that a start of this condition goes on with: firing, ended just now, or waiting."""

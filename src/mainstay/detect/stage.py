@@ -28,13 +28,13 @@ from mainstay.domain.signals import F64, MetricBatch, Normal
 from mainstay.domain.state import pack, unpack
 from mainstay.domain.verdicts import Verdict
 
-FORMAT = 4
+FORMAT = 5
 SILENT_MS = 300_000  # a firing series without a sample for this long has ended: its process was replaced or removed
 SILENT = "no sample for five minutes"
-STILL_MS = 100_000
-# a new process reports a counter from its first event on: a rate that was too high and is not reported by then is none;
-# longer than the slowest usual scrape, shorter than a runbook waits for its proof
-STILL = "its counter is not reported any more: nothing happened for 100 s"
+STILL_BEATS, STILL_LEAST_MS, STILL_MS = 6, 30_000, 100_000
+# a new process reports a counter from its first event on: a rate that was too high and was not reported six times in
+# succession is none; where its rhythm is not known, longer than the slowest usual scrape, shorter than a runbook waits
+STILL = "its counter is not reported any more: nothing happened for {} s"
 KINDS: tuple[StreamKind, ...] = get_args(StreamKind)
 
 
@@ -258,6 +258,7 @@ class Detect:
     def _over(self, key: str, alert: Alert, effects: Effects) -> None:
         del self._book.firing[key]
         self._book.seen.pop(key, None)
+        self._book.rhythm.pop(key, None)
         self._book.ended[key] = alert
         effects.alerts[alert.id] = alert
 
@@ -271,13 +272,19 @@ class Detect:
         for key, last_ms in list(book.seen.items()):
             alert = book.firing[key]
             if int(alert.subject.removeprefix("metric:")) in spoke:
-                book.seen[key] = at_ms
+                book.beats(key, at_ms)
                 continue
-            patience_ms, why = (STILL_MS, STILL) if _is_rate(alert) else (SILENT_MS, SILENT)
+            patience_ms, why = _still(book.rhythm.get(key)) if _is_rate(alert) else (SILENT_MS, SILENT)
             if at_ms - last_ms >= patience_ms:
                 alert = msgspec.structs.replace(alert, status="resolved", ended_ms=last_ms, at_ms=at_ms)
                 effects.entries.append(entries.silence_entry(alert, why, effects.decided_seq))
                 self._over(key, alert, effects)
+
+
+def _still(rhythm_ms: int | None) -> tuple[int, str]:
+    """How long a counter may be silent, and what is said then."""
+    patience_ms = STILL_MS if rhythm_ms is None else min(max(STILL_BEATS * rhythm_ms, STILL_LEAST_MS), STILL_MS)
+    return patience_ms, STILL.format(patience_ms // 1000)
 
 
 def _is_rate(alert: Alert) -> bool:

@@ -52,7 +52,7 @@ def scene(alert: Alert, words: Mapping[str, str], moment: Moment) -> dict[str, A
     for number, one in enumerate(agreeing[len(ends) :], len(ends) + 1):
         pairs |= chart.ways((one,), agreeing[number:])
     for members in shown.values():  # what explains the victims within each
-        pairs |= chart.ways([one for one in members if any(chart.depends(one, end) for end in ends)], members)
+        pairs |= chart.ways([one for one in members if not all(chart.depends(end, one) for end in ends)], members)
     for entity, changed in under:
         pairs |= chart.ways((entity,), (changed,))
     return {

@@ -35,6 +35,18 @@ def is_hint(alert: Alert) -> bool:
     return alert.severity == "info"
 
 
+def is_fewer(alert: Alert) -> bool:
+    """Whether it tells of calls that are not made any more: that follows from a caller's trouble, nothing from it.
+
+    What comes from outside is no such thing: if nobody calls any more, that is all there is to see.
+    """
+    if alert.signal != "traffic" or alert.source != "detector":
+        return False
+    if alert.subject.startswith("edge:"):
+        return bool(alert.call[0])
+    return alert.band is not None and alert.band.value < alert.band.low
+
+
 @lru_cache(4_096)
 def _kind(name: str) -> str:
     """Names come again with every alert of theirs."""

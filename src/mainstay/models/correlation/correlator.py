@@ -134,7 +134,7 @@ class Correlator:
 
     def _join(self, scene: Scene, near: Nearness, found: Sequence[tuple[Link, IncidentSketch]]) -> dict[str, Any]:
         (link, incident), *others = found
-        others = others if scene.alert.severity != "info" else []  # a hint brings nothing together
+        others = [] if scene.alert.is_hint else others
         merge = [other.id for tie, other in others if self._is_same(scene, near, tie, incident, other)]
         why = f"{link.why}; onset {link.gap_ms / 1000:.0f} s apart"
         if merge:
@@ -273,7 +273,7 @@ class Correlator:
             here = border.pop()
             joined = [a for a in waiting if self._agree(near, here, a, within_ms)]
             waiting = [a for a in waiting if a not in joined]
-            border += [a for a in joined if a.severity != "info"]
+            border += [a for a in joined if not a.is_hint]
             linked += joined
         return sorted(linked, key=lambda a: (a.since_ms, a.id))
 

@@ -18,6 +18,7 @@ class AlertSketch(msgspec.Struct, frozen=True, kw_only=True):
         near_exhaustion: A resource that is about to be full; its detector labelled it so.
         is_muted: Held back by the page budget: it may support an incident but opens none.
         is_load: It tells of what the services of one host share.
+        is_fewer: It tells of calls that are not made any more.
     """
 
     id: str
@@ -36,6 +37,12 @@ class AlertSketch(msgspec.Struct, frozen=True, kw_only=True):
     near_exhaustion: bool = False
     is_muted: bool = False
     is_load: bool = False
+    is_fewer: bool = False
+
+    @property
+    def is_hint(self) -> bool:
+        """It may belong to a trouble, but nothing follows from it: it brings nothing together."""
+        return self.severity == "info" or self.is_fewer
 
     @property
     def ends(self) -> tuple[str, ...]:

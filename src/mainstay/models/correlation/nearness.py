@@ -76,8 +76,8 @@ class Nearness:
         gap_ms = _gap_ms(alert, member)
         if alert.is_rule and self._is_over(member, alert.since_ms):
             return Link(0.0, "the flood at {} was over", gap_ms, names=(member.entity,))
-        is_above = member.entity in self.graph.above(alert.entity)  # itself, or it depends on it
-        explains = self._explaining(member, alert, company) if is_above and member.entity != cause else ()
+        is_below = member.entity != alert.entity and self.graph.depends(alert.entity, member.entity)
+        explains = self._explaining(member, alert, company) if not is_below and member.entity != cause else ()
         best: Link | None = None
         for place in alert.places:
             link = self._link(place, alert, member, gap_ms, explains, beat)
@@ -173,6 +173,8 @@ class Nearness:
             if self.bounds.aside * math.exp(-gap_ms / 1000 / self.bounds.tau_s) <= beat:
                 return None
             place = self._aside(entity, alert, member)
+            if explains and place[3] == self.weights["shared_tau_s"]:  # it need not have suffered from that third
+                gap_ms = max(gap_ms, min(abs(alert.since_ms - other.first_ms) for other in explains))
         closeness, says, names, tau_s = place
         change = self._shared_change(entity, alert.since_ms, member) if self.changes else ""
         if change and closeness < self.weights["shared_change"]:
