@@ -8,7 +8,7 @@ changes nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,8 +22,9 @@ from mainstay.domain.pages import Page
 from mainstay.domain.protocols import BandBatch
 from mainstay.domain.records import SET_ASIDE, Command, Record
 from mainstay.domain.signals import F64, Decoded, Normal, Series
-from mainstay.domain.state import Stateful, pack, unpack
+from mainstay.domain.state import Part, Stateful, joined, pack, parted, parts_of, restore_in_turn, unpack
 
+FORMAT = 2
 BATCH_ENTRY_EVERY_MS = 60_000
 """A ledger entry a minute holds the digest of all scores since the last: enough to prove what was scored, and small."""
 
@@ -218,35 +219,38 @@ class Pipeline:
             self._told.pop(incident.id, None)
 
     def snapshot(self) -> bytes:
-        """The state of every stage at `seq`, never pickle."""
-        parts = {name: stage.snapshot() for name, stage in self._stages.stateful.items()}
-        return pack(
-            "pipeline",
-            1,
-            {
-                "seq": self.seq,
-                "at_ms": self.at_ms,
-                "told": self._told,
-                "scored_since_ms": self._scored_since_ms,
-                "scores_digest": self.scores_digest,
-                "stages": parts,
-            },
-        )
+        """As `parts`, in one piece: for states that are small."""
+        return joined(self.parts())
 
     def restore(self, state: bytes) -> None:
-        """Take up a state written by `snapshot`; replay goes on at `seq` + 1.
+        """Take up what `snapshot` gave.
 
         Raises:
             Corrupt: It is of another release.
         """
-        saved = unpack("pipeline", 1, state, _Saved)
-        missing = [name for name in self._stages.stateful if name not in saved.stages]
-        if missing:
-            raise Corrupt(f"the saved state holds nothing of {', '.join(missing)}")
+        self.restore_parts(parted(state))
+
+    def parts(self) -> Iterator[Part]:
+        """The state of every stage at `seq`, never pickle: what is told first, then stage by stage."""
+        saved = _Saved(self.seq, self.at_ms, self._told, self._scored_since_ms, self.scores_digest)
+        yield Part("pipeline", [pack("pipeline", FORMAT, saved)])
+        for name, stage in self._stages.stateful.items():
+            yield from parts_of(name, stage)
+
+    def restore_parts(self, parts: Iterable[tuple[str, bytes]]) -> None:
+        """Take up a state that `parts` gave; replay goes on at `seq` + 1.
+
+        Raises:
+            Corrupt: It is of another release.
+        """
+        given = iter(parts)
+        name, head = next(given, ("", b""))
+        if name != "pipeline":
+            raise Corrupt(f"the saved state begins with {name!r}, not with the pipeline")
+        saved = unpack("pipeline", FORMAT, head, _Saved)
         self._telemetry.forget()
         self.taking = 0
-        for name, stage in self._stages.stateful.items():
-            stage.restore(saved.stages[name])
+        restore_in_turn(self._stages.stateful, given)
         self._telemetry.know(self._stages.normalize.series)
         self.seq, self.at_ms, self._told = saved.seq, saved.at_ms, saved.told
         self._scored_since_ms = saved.scored_since_ms
@@ -271,4 +275,3 @@ class _Saved:
     told: dict[str, Incident]
     scored_since_ms: int
     scores_digest: str
-    stages: dict[str, bytes]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 Sync = Callable[[int], None]
@@ -11,7 +11,12 @@ Sync = Callable[[int], None]
 
 
 def write_whole(path: Path, *parts: bytes, sync: Sync = os.fsync) -> None:
-    """Write a file for its owner only; durable, under its name, when this returns.
+    """Write a file for its owner only; durable, under its name, when this returns."""
+    write_pieces(path, parts, sync=sync)
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes | bytearray | memoryview], sync: Sync = os.fsync) -> None:
+    """As `write_whole`; each piece is asked for when the one before is written.
 
     A renamed file whose folder is not synced may be gone after a power cut, although its content was: so the file
     first, then its name, then the folder. One writer per path.
@@ -20,10 +25,10 @@ def write_whole(path: Path, *parts: bytes, sync: Sync = os.fsync) -> None:
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.writelines(parts)
+            file.writelines(pieces)
             file.flush()
             sync(file.fileno())
-    except OSError:
+    except BaseException:  # whoever makes the pieces may fail as well
         part.unlink(missing_ok=True)  # on a full disk each half of a file makes it fuller
         raise
     part.replace(path)

@@ -1,10 +1,10 @@
 """A small real pipeline's stand-in, a real inbox, and an engine around them."""
 
+import json
 import time
 
-import msgspec
-
 from mainstay.domain.effects import Effects
+from mainstay.domain.state import Part
 from mainstay.engine.aside import Aside
 from mainstay.engine.local import LocalEngine, Pace
 from mainstay.engine.snapshots import Snapshots
@@ -52,11 +52,13 @@ class Tape:
             self.committed.setdefault(record.seq, record.source)
         return Effects(decided_seq=self.seq)
 
-    def snapshot(self):
-        return msgspec.json.encode([self.seq, self.bodies])
+    def parts(self):
+        yield Part("seq", [b"%d" % self.seq])
+        yield Part("bodies", (f"{json.dumps(body)}\n".encode() for body in self.bodies))
 
-    def restore(self, state):
-        self.seq, self.bodies = msgspec.json.decode(state)
+    def restore_parts(self, parts):
+        state = dict(parts)
+        self.seq, self.bodies = int(state["seq"]), [json.loads(body) for body in state["bodies"].splitlines()]
         self.taking = 0
 
 

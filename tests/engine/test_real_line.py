@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import msgspec
 import pytest
 from tests.engine.line import Rig
 from tests.keys import same_key
@@ -11,6 +10,8 @@ from tests.scenarios.recording import Recording
 from mainstay.app.wiring import wire
 from mainstay.domain.errors import Corrupt
 from mainstay.domain.records import SET_ASIDE
+from mainstay.domain.state import parted
+from mainstay.engine.snapshots import Snapshots
 from mainstay.replay import RecordedClock
 from mainstay.settings import Settings
 
@@ -59,10 +60,26 @@ def test_a_state_restored_over_a_later_one_is_the_state(tmp_path):
 
 def test_a_state_that_lacks_a_stage_is_of_another_release(tmp_path):
     line = wire(tmp_path, Settings(), RecordedClock())
-    body = msgspec.msgpack.decode(line.pipeline.snapshot())
-    del body[2]["stages"]["past"]
+    parts = list(parted(line.pipeline.snapshot()))
     with pytest.raises(Corrupt, match="holds nothing of past"):
-        line.pipeline.restore(msgspec.msgpack.encode(body))
+        line.pipeline.restore_parts([part for part in parts if part[0] != "past"])
+    with pytest.raises(Corrupt, match="begins with 'normalize/head'"):
+        line.pipeline.restore_parts(parts[1:])
+    line.pipeline.restore_parts([*parts, ("of another release", b"what nobody here asks for")])
+    line.close()
+
+
+def test_a_state_that_was_written_in_parts_is_the_state(tmp_path):
+    line = wire(tmp_path, Settings(), RecordedClock())
+    line.pipeline.run(RECORDS)
+    taken, snapshots, names = line.pipeline.snapshot(), Snapshots(tmp_path / "state"), []
+    snapshots.save(line.pipeline.seq, line.pipeline.parts())
+    line.pipeline.run([replace(RECORDS[0], seq=RECORDS[-1].seq + 1)])
+    seq, parts = snapshots.newest()
+    line.pipeline.restore_parts(names.append(part[0]) or part for part in parts)
+    assert (seq, line.pipeline.snapshot()) == (RECORDS[-1].seq, taken)
+    assert names[:2] == ["pipeline", "normalize/head"]
+    assert {"normalize/series", "serving/head", "serving/live|metrics|", "proposals"} <= set(names)
     line.close()
 
 

@@ -7,7 +7,7 @@ from tests.automation.world import World
 
 from mainstay import serve
 from mainstay.cli import main
-from mainstay.domain.state import pack
+from mainstay.domain.state import Part, pack
 from mainstay.engine.snapshots import Snapshots
 
 
@@ -62,7 +62,7 @@ def contents(folder):
 
 
 def test_a_folder_of_another_format_is_one_sentence_and_exit_2(tmp_path, monkeypatch, capsys):
-    Snapshots(tmp_path / "state").save(1, pack("pipeline", 0, {}))
+    Snapshots(tmp_path / "state").save(1, [Part("pipeline", [pack("pipeline", 0, {})])])
     before = contents(tmp_path)
     monkeypatch.setattr("sys.argv", ["mainstay", "up", "--data", str(tmp_path), "--port", "0"])
     with pytest.raises(SystemExit) as ended:

@@ -190,7 +190,7 @@ def test_what_was_learned_judges_the_first_live_minutes(past, tmp_path):
         line = wire(folder, Settings(), SystemClock())
         newest = Snapshots(folder / "state").newest()
         if newest:
-            line.pipeline.restore(newest[1])
+            line.pipeline.restore_parts(newest[1])
         known = {alert.id for alert in line.control.alerts(limit=1000)}
         line.pipeline.run(list(slow_now(UNTIL + 600, line.pipeline.seq + 1)))
         told[name] = [alert for alert in line.control.alerts(limit=1000) if alert.id not in known]

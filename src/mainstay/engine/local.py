@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,6 +13,7 @@ from typing import Protocol
 from mainstay.domain.effects import Effects
 from mainstay.domain.errors import Corrupt, MainstayError, Overloaded
 from mainstay.domain.records import Lane, Record
+from mainstay.domain.state import Part
 from mainstay.engine.aside import Aside
 from mainstay.engine.snapshots import Snapshots
 
@@ -43,8 +44,8 @@ class Runs(Protocol):
     taking: int
 
     def run(self, records: Sequence[Record]) -> Effects: ...
-    def snapshot(self) -> bytes: ...
-    def restore(self, state: bytes) -> None: ...
+    def parts(self) -> Iterator[Part]: ...
+    def restore_parts(self, parts: Iterable[tuple[str, bytes]]) -> None: ...
 
 
 REST_PER_SAVE = 9
@@ -91,7 +92,8 @@ class LocalEngine:
         self._saved_seq = 0
         self._next_snapshot = 0.0
         self._is_full = False
-        self._first_state, self._is_torn = b"", False
+        self._first_state: list[tuple[str, bytes]] = []
+        self._is_torn = False
         self._failed_seq = 0
         self._pause_s = FIRST_PAUSE_S
         self.failure = ""
@@ -114,7 +116,7 @@ class LocalEngine:
         if newest is not None:
             self._take_up(*newest)
         else:
-            self._first_state = self._pipeline.snapshot()
+            self._first_state = [(part.name, b"".join(part.pieces)) for part in self._pipeline.parts()]
         for thread in self._threads:
             thread.start()
 
@@ -130,9 +132,9 @@ class LocalEngine:
             except OSError:
                 log.exception("the state could not be saved; more is replayed at the next start")
 
-    def _take_up(self, seq: int, state: bytes) -> None:
+    def _take_up(self, seq: int, parts: Iterable[tuple[str, bytes]]) -> None:
         try:
-            self._pipeline.restore(state)
+            self._pipeline.restore_parts(parts)
         except Corrupt as error:
             self._is_torn = True  # `stop` must not save half of it
             raise Corrupt(
@@ -205,8 +207,8 @@ class LocalEngine:
             self.failure = f"{self.failure}; it cannot be set aside: {error}"
 
     def _restore(self) -> None:
-        seq, state = self._snapshots.newest() or (0, self._first_state)
-        self._pipeline.restore(state)
+        seq, parts = self._snapshots.newest() or (0, self._first_state)
+        self._pipeline.restore_parts(parts)
         self._inbox.rewind(seq)
         self._saved_seq, self._is_torn = seq, False
 
@@ -238,7 +240,7 @@ class LocalEngine:
     def _save(self) -> None:
         began = time.monotonic()
         if self._pipeline.seq > self._saved_seq:
-            self._snapshots.save(self._pipeline.seq, self._pipeline.snapshot())
+            self._snapshots.save(self._pipeline.seq, self._pipeline.parts())
             self._saved_seq = self._pipeline.seq
             self._inbox.applied(self._snapshots.oldest_seq())
         ended = time.monotonic()

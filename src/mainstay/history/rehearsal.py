@@ -77,7 +77,7 @@ def rehearse(parts: Iterator[Slice], folder: Path, settings: Settings, told: Tol
         decided = _decided(line, course, time.monotonic() - began)
         _run(line, clock, _verdicts(judge(decided), course), course)
         line.detect.forgive()
-        Snapshots(folder / "state").save(line.pipeline.seq, line.pipeline.snapshot())
+        Snapshots(folder / "state").save(line.pipeline.seq, line.pipeline.parts())
         return decided
     finally:
         line.close()

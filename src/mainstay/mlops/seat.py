@@ -76,6 +76,14 @@ class Seat:
     is_together: bool = False
 
     @property
+    def models(self) -> dict[str, Streaming]:
+        """Those that have a state, by role, kind, and what they are called in it: `second|metrics|team:shop`."""
+        found: dict[str, Model | None] = {f"live|{self.kind}|": self.live}
+        found |= {f"other|{self.kind}|{ref}": model for ref, model in self.others.items()}
+        found |= {f"second|{self.kind}|{scope}": one.model for scope, one in self.seconds.items()}
+        return {name: cast("Streaming", model) for name, model in found.items() if hasattr(model, "snapshot")}
+
+    @property
     def deployment(self) -> Deployment:
         """What serves everywhere else."""
         return self.deployments[EVERYWHERE]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -20,7 +20,7 @@ from mainstay.domain.records import Command
 from mainstay.domain.rollouts import GatePolicy
 from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import Normal
-from mainstay.domain.state import pack, unpack
+from mainstay.domain.state import Part, joined, pack, parted, pieces_of, unpack
 from mainstay.mlops.agreement import Agreement, heard
 from mainstay.mlops.registry import KINDS, Registry, deployed
 from mainstay.mlops.rollouts.canary import Voices
@@ -32,22 +32,21 @@ from mainstay.mlops.voicing import voiced
 from mainstay.models.checks import Pure, Streaming
 
 log = logging.getLogger(__name__)
-FORMAT = 2
+FORMAT = 3
 SECOND_FAILS = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, MainstayError)
 """What a shadow or a canary may raise without harm to the live version (all that a wrong version can do by itself)."""
 KINDS_OF_SERIES = frozenset({"metrics", "entities"})
 
 
 class _Second(msgspec.Struct):
-    state: bytes
     agreement: Agreement
     voices: Voices
 
 
 class _Saved(msgspec.Struct):
+    """All but the models' own states, which follow by their names in `Seat.models`."""
+
     deployments: dict[ModelKind, dict[str, Deployment]]
-    live: dict[ModelKind, bytes]
-    others: dict[ModelKind, dict[str, bytes]]
     seconds: dict[ModelKind, dict[str, _Second]]
     orphans: dict[ModelKind, list[tuple[str, str]]]
     scopes: dict[ModelKind, dict[str, str]]
@@ -221,38 +220,47 @@ class Serving:
         return standing
 
     def snapshot(self) -> bytes:
-        seats = self._seats
-        return pack(
-            "serving",
-            FORMAT,
-            _Saved(
-                {k: s.deployments for k, s in seats.items()},
-                {k: s.live.snapshot() for k, s in seats.items() if hasattr(s.live, "snapshot")},
-                {k: {str(ref): model.snapshot() for ref, model in s.others.items()} for k, s in seats.items()},
-                {k: {scope: _saved(second) for scope, second in s.seconds.items()} for k, s in seats.items()},
-                {k: s.orphans for k, s in seats.items()},
-                {k: s.scope_memo for k, s in seats.items()},
-                self.places.snapshot(),
-                self.rollouts.state,
-                self._now_ms,
-            ),
-        )
+        """As `parts`, in one piece."""
+        return joined(self.parts())
 
     def restore(self, state: bytes) -> None:
-        saved = unpack("serving", FORMAT, state, _Saved)
+        """Take up what `snapshot` gave."""
+        self.restore_parts(parted(state))
+
+    def parts(self) -> Iterator[Part]:
+        """Who serves what, then the state of each model by itself."""
+        seats = self._seats
+        saved = _Saved(
+            {k: s.deployments for k, s in seats.items()},
+            {k: {at: _Second(one.agreement, one.voices) for at, one in s.seconds.items()} for k, s in seats.items()},
+            {k: s.orphans for k, s in seats.items()},
+            {k: s.scope_memo for k, s in seats.items()},
+            self.places.snapshot(),
+            self.rollouts.state,
+            self._now_ms,
+        )
+        yield Part("head", [pack("serving", FORMAT, saved)])
+        for seat in seats.values():
+            for name, model in seat.models.items():
+                yield Part(name, pieces_of(model))
+
+    def restore_parts(self, parts: Iterable[tuple[str, bytes]]) -> None:
+        """Take up what `parts` gave."""
+        given = iter(parts)
+        saved = unpack("serving", FORMAT, next(given, ("", b""))[1], _Saved)
         self.places, self._now_ms, self.rollouts.state = Places(), saved.now_ms, saved.rollouts
         self.places.restore(*saved.places)
         for kind, deployments in saved.deployments.items():
-            seat = self._seated(deployments, saved.scopes[kind])
-            is_same = seat.deployments == deployments
-            _take_up(seat.live, saved.live.get(kind), is_same=is_same)
-            for name, one in saved.others[kind].items():
-                _take_up(seat.others.get(VersionRef.parse(name)), one, is_same=is_same)
+            seat = self._seats[kind] = self._seated(deployments, saved.scopes[kind])
+            seat.orphans = saved.orphans[kind]
             for scope, second in saved.seconds[kind].items():
                 if scope in seat.seconds:
                     _restored(seat.seconds[scope], second)
-            seat.orphans = saved.orphans[kind]
-            self._seats[kind] = seat
+        for name, state in given:
+            role, of, _ = name.split("|", 2)
+            seat = self._seats[cast("ModelKind", of)]
+            is_same = role == "second" or seat.deployments == saved.deployments[seat.kind]
+            _take_up(seat.models.get(name), state, is_same=is_same)
 
     # -- within
 
@@ -318,25 +326,18 @@ class Serving:
         return theirs, items(theirs) / max(items(normal), 1)
 
 
-def _saved(second: Second) -> _Second:
-    state = cast("Streaming", second.model).snapshot() if hasattr(second.model, "snapshot") else b""
-    return _Second(state, second.agreement, second.voices)
-
-
 def _restored(second: Second, saved: _Second) -> None:
     if saved.agreement.errors:
         second.model = None
-    elif saved.state:
-        _take_up(second.model, saved.state, is_same=True)
     second.agreement, second.voices = saved.agreement, saved.voices
 
 
-def _take_up(model: Streaming | Pure | None, state: bytes | None, *, is_same: bool) -> None:
+def _take_up(model: Streaming | None, state: bytes, *, is_same: bool) -> None:
     """A version that stands in for another one may not know its state: then it begins cold."""
-    if state is None or model is None:
+    if model is None:
         return
     try:
-        cast("Streaming", model).restore(state)
+        model.restore(state)
     except Corrupt:
         if is_same:
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from mainstay.domain.entities import DEFAULT_TENANT, Edge, Labels, Topology
 from mainstay.domain.errors import Corrupt
 from mainstay.domain.predictions import Predictions, RawPredictions
 from mainstay.domain.signals import Decoded, EdgeWindow, MetricBatch, Normal, Series, Stream, Template
+from mainstay.domain.state import Part, joined, packed, parted, unpack
 from mainstay.normalize.entities.catalog import Catalog
 from mainstay.normalize.entities.directory import Directory, Explanation
 from mainstay.normalize.entities.mapping import DEFAULT_MAPPING, EntityMapping
@@ -31,7 +32,9 @@ from mainstay.normalize.predictions import placed, placed_truths
 from mainstay.normalize.spans.identify import Spans
 from mainstay.normalize.spans.red import Red
 
-FORMAT = 6
+NAME, FORMAT = "normalizer", 7
+IDENTIFIED = ("streams", "metrics")
+"""Parts that hold only under the mapping by which they were made."""
 TRACES = ("trace_slow", "trace_failing", "trace_usual")
 _TRACE = re.compile(r"[0-9a-f]{32}")
 EDGE_KEPT_MS = 24 * 3600 * 1000
@@ -72,6 +75,10 @@ class Normalizer:
         self._logs = Logs(self._directory, self._counts)
         self._red = Red(self._series)
         self._spans = Spans(self._directory, self._red, self._counts, keep_traces)
+        self._kept: dict[str, Any] = {
+            "series": self._series, "streams": self._streams, "metrics": self._metrics, "logs": self._logs,
+            "red": self._red, "spans": self._spans,
+        }  # fmt: skip
         self._edges: dict[tuple[str, str], int] = {}
         self._pending: dict[str, Change] = {}
         self._ticked_ns = 0
@@ -192,52 +199,55 @@ class Normalizer:
         return self._directory.resolve(word, environment)
 
     def snapshot(self) -> bytes:
-        """The whole state between two records."""
-        return msgspec.msgpack.encode({"format": FORMAT, "mapping": self._directory.mapping.digest, **self._state()})
+        """As `parts`, in one piece."""
+        return joined(self.parts())
 
     def restore(self, state: bytes) -> None:
+        """Take up what `snapshot` gave.
+
+        Raises:
+            Corrupt: These bytes are not a snapshot of this format.
+        """
+        self.restore_parts(parted(state))
+
+    def parts(self) -> Iterator[Part]:
+        """The whole state between two records."""
+        head = {
+            "mapping": self._directory.mapping.digest,
+            "ticked_ns": self._ticked_ns,
+            "counts": dict(self._counts),
+            "directory": self._directory.state(),
+            "edges": [(caller, callee, ms) for (caller, callee), ms in self._edges.items()],
+            "pending": list(self._pending.values()),
+        }
+        yield Part("head", packed(NAME, FORMAT, head))
+        for name, kept in self._kept.items():
+            yield Part(name, packed(NAME, FORMAT, kept.state()))
+
+    def restore_parts(self, parts: Iterable[tuple[str, bytes]]) -> None:
         """Take up a snapshot. After an edit of the mapping streams are identified anew (rates miss one interval).
 
         Raises:
             Corrupt: These bytes are not a snapshot of this format.
         """
         try:
-            found: dict[str, Any] = msgspec.msgpack.decode(state)
-            if found["format"] != FORMAT:
-                raise Corrupt(f"normalizer snapshot: expected format {FORMAT}, got {found['format']!r}")
-            self._load(found)
-        except (msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+            given = iter(parts)
+            head = unpack(NAME, FORMAT, next(given, ("", b""))[1], dict[str, Any])
+            self._load(head)
+            is_same = head["mapping"] == self._directory.mapping.digest
+            for name, state in given:
+                if is_same or name not in IDENTIFIED:
+                    self._kept[name].load(unpack(NAME, FORMAT, state, dict[str, Any]))
+        except (msgspec.ValidationError, KeyError, TypeError, ValueError) as error:
             raise Corrupt(f"normalizer snapshot: {error!r}") from error
 
-    def _state(self) -> dict[str, Any]:
-        return {
-            "ticked_ns": self._ticked_ns,
-            "counts": dict(self._counts),
-            "directory": self._directory.state(),
-            "series": self._series.state(),
-            "streams": self._streams.state(),
-            "metrics": self._metrics.state(),
-            "logs": self._logs.state(),
-            "red": self._red.state(),
-            "spans": self._spans.state(),
-            "edges": [(caller, callee, ms) for (caller, callee), ms in self._edges.items()],
-            "pending": list(self._pending.values()),
-        }
-
-    def _load(self, found: dict[str, Any]) -> None:
-        self._ticked_ns = found["ticked_ns"]
+    def _load(self, head: dict[str, Any]) -> None:
+        self._ticked_ns = head["ticked_ns"]
         self._counts.clear()
-        self._counts.update(found["counts"])
-        self._directory.load(found["directory"])
-        self._series.load(found["series"])
-        if found["mapping"] == self._directory.mapping.digest:
-            self._streams.load(found["streams"])
-            self._metrics.load(found["metrics"])
-        self._logs.load(found["logs"])
-        self._red.load(found["red"])
-        self._spans.load(found["spans"])
-        self._edges = {(caller, callee): ms for caller, callee, ms in found["edges"]}
-        self._pending = {change.id: change for change in msgspec.convert(found["pending"], list[Change])}
+        self._counts.update(head["counts"])
+        self._directory.load(head["directory"])
+        self._edges = {(caller, callee): ms for caller, callee, ms in head["edges"]}
+        self._pending = {change.id: change for change in msgspec.convert(head["pending"], list[Change])}
 
     def _remember(self, edges: tuple[EdgeWindow, ...], at_ms: int) -> None:
         for edge in edges:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from mainstay.domain.calendar import NO_CALENDAR, Calendar
 from mainstay.domain.protocols import BandBatch, Scored, Transition
 from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import F64, I64, MetricBatch, Normal, Series
-from mainstay.domain.state import pack, unpack
+from mainstay.domain.state import Piece, packed, unpack
 from mainstay.models.anomaly.days import NONE, Days, carried, new_days, table_of
 from mainstay.models.anomaly.governed import govern
 from mainstay.models.anomaly.judgement import Judged, judgement
@@ -26,6 +26,21 @@ from mainstay.models.anomaly.watched import Watched
 
 FORMAT = 3
 FULL = np.zeros(0)  # every sample is worth all that it says
+
+
+class _Kept(msgspec.Struct):
+    """A state as it is read: what is large stays where it lies until it is taken up."""
+
+    rules: str
+    rows: memoryview
+    days: memoryview
+    kinds: list[str]
+    first: dict[int, list[int]]
+    lent: dict[int, str]
+    watched: memoryview
+    pairs: memoryview
+    entities: list[str]
+    names: list[tuple[str, str, str]]
 
 
 class RobustSeason:
@@ -115,24 +130,27 @@ class RobustSeason:
 
     def snapshot(self) -> bytes:
         """Rows as one block; the shard of a distributed engine holds the same bytes."""
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[Piece]:
+        """As `snapshot`; a million rows are not copied."""
         self._peers.lent = {slot: peer for slot, peer in self._peers.lent.items() if self._is_lent(slot)}
         lent = {"first": self._peers.first, "lent": self._peers.lent}
-        beside = {**lent, "days": self._days.tobytes(), "kinds": self._calendar.kinds}
-        rows = self._rows.view(np.uint8).data  # a million rows are not copied twice
-        kept = {"rules": self._digest, "rows": rows, **beside, **self._watched.snapshot()}
-        return pack(self.ALGORITHM, FORMAT, kept)
+        beside = {**lent, "days": self._days, "kinds": self._calendar.kinds}
+        kept = {"rules": self._digest, "rows": self._rows, **beside, **self._watched.snapshot()}
+        return packed(self.ALGORITHM, FORMAT, kept)
 
     def restore(self, state: bytes) -> None:
         """Take up a state; with other rules than it was written under, every series finds its rule anew."""
-        kept = unpack(self.ALGORITHM, FORMAT, state, dict[str, Any])
-        self._rows = np.frombuffer(kept["rows"], dtype=ROW).copy()
-        self._calendar, self._dates = Calendar(tuple(kept["kinds"])), NONE
-        self._days = new_days(len(self._rows), len(kept["kinds"]))
-        self._days[:] = np.frombuffer(kept["days"], np.int8).reshape(self._days.shape)
+        kept = unpack(self.ALGORITHM, FORMAT, state, _Kept)
+        self._rows = np.frombuffer(kept.rows, dtype=ROW).copy()
+        self._calendar, self._dates = Calendar(tuple(kept.kinds)), NONE
+        self._days = new_days(len(self._rows), len(kept.kinds))
+        self._days[:] = np.frombuffer(kept.days, np.int8).reshape(self._days.shape)
         self._watched = Watched()
-        self._watched.restore(kept)
-        self._peers.first, self._peers.lent = kept["first"], kept["lent"]
-        if kept["rules"] != self._digest:
+        self._watched.restore(msgspec.structs.asdict(kept))
+        self._peers.first, self._peers.lent = kept.first, kept.lent
+        if kept.rules != self._digest:
             govern(self._rows, self._watched, self._choice, self._watched.slots)
 
     def _observe(self, calendar: Calendar) -> None:

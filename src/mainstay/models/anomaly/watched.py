@@ -133,7 +133,7 @@ class Watched:
         pairs = np.array(items, _PAIR)
         count = int(self.slots[-1]) + 1 if len(self) else 0
         return {
-            "watched": self._rows[:count].tobytes(), "pairs": pairs.tobytes(),
+            "watched": self._rows[:count], "pairs": pairs,
             "entities": self.entities, "names": [tuple(name) for name in self.names],
         }  # fmt: skip
 

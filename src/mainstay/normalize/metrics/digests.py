@@ -53,9 +53,9 @@ class Digests:
         self._count = int(_add(digests, self._digests, self._table, self._count, numbers))
         return numbers
 
-    def state(self) -> bytes:
-        """All digests, one after the other."""
-        return self.all.tobytes()
+    def state(self) -> U64:
+        """All digests, one after the other; as they lie, and so only until one more comes."""
+        return self.all
 
     def load(self, state: bytes) -> None:
         """Take up what `state` gave."""

@@ -197,9 +197,9 @@ class SeriesTable:
 
     def state(self) -> dict[str, Any]:
         count = len(self._ids)
-        columns = [column[:count].tobytes() for column in (self._entity, self._said, self._end)]
         return {
-            "refused": self.refused, "ids": self._ids.state(), "columns": columns, "labels": bytes(self._labels),
+            "refused": self.refused, "ids": self._ids.state(), "entity": self._entity[:count],
+            "said": self._said[:count], "end": self._end[:count], "labels": np.frombuffer(self._labels, np.uint8),
             "entities": self.entities, "names": [tuple(name) for name in self.names],
         }  # fmt: skip
 
@@ -207,10 +207,9 @@ class SeriesTable:
         """Take up a state. All series count as new again: the next `Normal` tells store and detectors their slots."""
         self.refused = state["refused"]
         self._ids.load(state["ids"])
-        kinds = (np.uint32, np.uint32, np.int64)
-        self._entity, self._said, self._end = (
-            np.frombuffer(column, kind).copy() for column, kind in zip(state["columns"], kinds, strict=True)
-        )
+        kinds = {"entity": np.uint32, "said": np.uint32, "end": np.int64}
+        columns = (np.frombuffer(state[name], kind).copy() for name, kind in kinds.items())
+        self._entity, self._said, self._end = columns
         self._labels = bytearray(state["labels"])
         self.entities, self.names = list(state["entities"]), [Said(*name) for name in state["names"]]
         self._entity_at = {entity: at for at, entity in enumerate(self.entities)}

@@ -184,10 +184,10 @@ class Streams:
             setattr(self, name, new)
 
     def state(self) -> dict[str, Any]:
-        """Streams and groups as digests, which hold no secret, in the order of their numbers; columns as bytes."""
-        columns = {name: getattr(self, name)[: len(self._known)].tobytes() for name in _COLUMNS}
+        """Streams and groups as digests, which hold no secret, in the order of their numbers."""
+        columns = {name: getattr(self, name)[: len(self._known)] for name in _COLUMNS}
         return {
-            "streams": self._known.state(), "columns": columns,
+            "streams": self._known.state(), **columns,
             "groups": self._groups.state(), "group_slots": self.group_slots,
         }  # fmt: skip
 
@@ -195,9 +195,9 @@ class Streams:
         self._seen.clear()
         self._known.load(state["streams"])
         self._groups.load(state["groups"])
-        for name, raw in state["columns"].items():
-            kept = np.frombuffer(raw, getattr(self, name).dtype)
-            column = np.full(max(1024, len(kept) * 9 // 8), _COLUMNS[name], kept.dtype)
+        for name, fill in _COLUMNS.items():
+            kept = np.frombuffer(state[name], getattr(self, name).dtype)
+            column = np.full(max(1024, len(kept) * 9 // 8), fill, kept.dtype)
             column[: len(kept)] = kept
             setattr(self, name, column)
         self.group_slots = [tuple(slots) for slots in state["group_slots"]]
