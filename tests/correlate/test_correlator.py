@@ -197,6 +197,32 @@ def test_fewer_calls_bring_nothing_together() -> None:
     assert not decide({**between, **fewer}, incidents=both)["merge"]
 
 
+@pytest.mark.parametrize(
+    ("own", "since_s", "action"),
+    [(None, 20, "join"), (0.2, 20, "join"), (0.9, 20, "open"), (0.9, 3, "join")],
+    ids=["nothing tells", "it waits", "its own, later", "its own, at that moment"],
+)
+def test_what_is_its_own_does_not_come_from_what_it_calls(own: float | None, since_s: float, action: str) -> None:
+    new = alert(where="a", since_s=since_s, severity="critical", own=own)
+    assert decide(new, incidents=[incident("INC-1", ("c", 0))])["action"] == action
+
+
+@pytest.mark.parametrize("own", [0.0, 0.9])
+def test_a_victim_with_trouble_of_its_own_makes_no_two_incidents_one(own: float) -> None:
+    known = [incident("INC-1", ("c", 0)), incident("INC-2", ("a", 20))]
+    known[1]["members"][0]["own"] = own
+    said = decide(alert(where="a", since_s=22), incidents=known)
+    assert said["incident"] == "INC-2"
+    assert said["merge"] == ([] if own else ["INC-1"])
+
+
+def test_who_publishes_does_not_depend_on_who_consumes() -> None:
+    edges = [["service:p/a", "queue:p/q"], ["queue:p/q", "service:p/c"]]
+    late = {"incidents": [incident("INC-1", ("c", 0))], "edges": edges}
+    assert decide(alert(where="a", since_s=20), **late)["action"] == "hold"
+    assert decide({**alert(since_s=20), "entity": "queue:p/q"}, **late)["action"] == "join"
+
+
 SHARED = [["service:p/a", "service:p/b"], ["service:p/a", "service:p/low"], ["service:p/x", "service:p/low"]]
 
 

@@ -38,6 +38,14 @@ def test_the_calls_between_two() -> None:
     assert set(known.near("a")) == set("abcxyz")
 
 
+def test_who_publishes_does_not_depend_on_who_consumes_but_the_queue_does() -> None:
+    calls = (("shop", "queue:p/jobs"), ("queue:p/jobs", "worker"), ("worker", "db"))
+    known = Map(Topology(edges=tuple(Edge(caller=a, callee=b) for a, b in calls)), RecentCalls())
+    assert [known.depends("shop", other) for other in ("queue:p/jobs", "worker", "db")] == [True, False, False]
+    assert known.depends("queue:p/jobs", "db")
+    assert "worker" in known.near("shop")
+
+
 def test_the_calls_between_several_are_those_of_each_two() -> None:
     known = chart("ab", "bc", "xc", "xy", "za", "zy", "pq")
     for ends, others in (("a", "cxq"), ("abz", "abz"), ("p", "q"), ("", "a"), ("a", "")):

@@ -16,7 +16,7 @@ from mainstay.models.correlation.inputs import AlertSketch, IncidentSketch, Memb
 from mainstay.models.correlation.nearness import Nearness
 from mainstay.models.correlation.ties import NO_LINK, Bounds, Link
 
-NAMES = [f"service:p/{name}" for name in "abcdefg"]
+NAMES = [*(f"service:p/{name}" for name in "abcdefg"), "queue:p/h"]
 SIGNALS = ["latency", "errors", "saturation", "logs"]
 WEIGHTS = Correlator.DEFAULTS
 SOME_MS = st.one_of(st.integers(0, 12_000), st.integers(0, 400_000))
@@ -30,7 +30,8 @@ def alerts(draw: st.DrawFn, number: int = 0) -> dict[str, Any]:
         "id": f"a{number}", "entity": entity, "peer": "" if peer == entity else peer, "since_ms": since_ms,
         "subject": draw(st.sampled_from([f"edge:{peer}>{entity}", "metric:1"])), "at_ms": since_ms + 15_000,
         "signal": draw(st.sampled_from(SIGNALS)), "severity": draw(st.sampled_from(["critical", "major", "minor"])),
-        "is_rule": draw(st.booleans()), "symptom": "s", "fingerprint": "f",
+        "own": draw(st.sampled_from([None, 0.2, 0.9])), "is_rule": draw(st.booleans()),
+        "symptom": "s", "fingerprint": "f",
     }  # fmt: skip
 
 
@@ -42,7 +43,8 @@ def incidents(draw: st.DrawFn, name: str) -> dict[str, Any]:
         flood = {"burst_ms": first_ms, "tellings": 1000, "pause_ms": 100} if draw(st.booleans()) else {}
         members.append({
             "entity": entity, "first_ms": first_ms, "last_ms": first_ms + draw(st.sampled_from([0, 30_000])),
-            "is_saturated": draw(st.booleans()), "is_about": draw(st.booleans()), **flood,
+            "is_saturated": draw(st.booleans()), "is_about": draw(st.booleans()),
+            "own": draw(st.sampled_from([0.0, 0.9])), **flood,
         })  # fmt: skip
     return {"id": name, "members": members, "cause": draw(st.sampled_from(["", "", *NAMES]))}
 

@@ -92,6 +92,18 @@ def test_a_store_two_layers_down_that_answers_as_ever_is_no_suspect() -> None:
     assert store not in layers(slow("", front, 6.0), slow(front, seats, 690.0), call(seats, store))
 
 
+@pytest.mark.parametrize(("own_share", "is_suspect"), [(0.95, False), (0.3, True), (None, True)])
+def test_who_is_slow_by_its_own_time_does_not_suffer_from_a_callee_that_fails(
+    own_share: float | None, is_suspect: bool
+) -> None:
+    front, seats, store = service("front"), service("seats"), service("store")
+    slow_front = {**alert("", front, "latency"), "caller": "", "callee": front, "own_share": own_share}
+    calls = [slow("", front, 690.0), fails(front, seats), fails(seats, store)]
+    suspects = [one["entity"] for one in decided(alerts=[slow_front], calls=calls)["suspects"]]
+    assert (store in suspects or seats in suspects) is is_suspect
+    assert suspects[0] == front or is_suspect
+
+
 def test_a_circle_of_bad_calls_ends() -> None:
     front, seats = service("front"), service("seats")
     assert seats in layers(slow("", front, 6.0), slow(front, seats, 690.0), slow(seats, front, 6.0))

@@ -16,6 +16,8 @@ AGAIN_MS = 10_000
 YOUNG_MS = 90_000
 LATER_MS = 60_000
 AT_MOST_EVERY_MS = 2_000
+APART_MS = 10_000  # onsets are known to two windows
+MOST_ASKED = 40
 MOVED = 0.15  # a probability that moved by less is the same opinion
 
 
@@ -51,7 +53,9 @@ def next_due(held: Held, at_ms: int, quiet_ms: int) -> int | None:
 def diagnose(held: Held, moment: Moment) -> None:
     """Ask the diagnoser and take up its suspects; a changed opinion is a line of the timeline, never silent."""
     at_ms = moment.at_ms
-    decision = moment.models.decide("diagnoser", case(held, moment.state, moment.chart, at_ms))
+    decision = moment.models.decide(
+        "diagnoser", case(held, moment.state, moment.chart, at_ms, _elsewhere(held, moment))
+    )
     held.diagnosed_ms, held.is_news = at_ms, False
     moment.register.touch(held)
     suspects = _suspects(decision)
@@ -66,6 +70,16 @@ def diagnose(held: Held, moment: Moment) -> None:
     tell_changes(held, moment.state)
     rests_on = [held.entry, *(kept.entry for kept in in_order(held)), *(s.change for s in suspects if s.change)]
     moment.write(entries.diagnosis(held.incident.id, decision, rests_on, at_ms, moment.seq))
+
+
+def _elsewhere(held: Held, moment: Moment) -> set[str]:
+    """The causes of incidents about the same entities that began later: those caused nothing here."""
+    found = set()
+    for entity in list(held.members)[:MOST_ASKED]:
+        for other in moment.register.naming(entity):
+            if other is not held and other.is_open and other.began_ms > held.began_ms + APART_MS:
+                found.add(other.cause)
+    return found - {"", held.confirmed, held.cause}
 
 
 def _suspects(decision: Decision) -> tuple[Suspect, ...]:

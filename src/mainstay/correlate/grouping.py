@@ -22,7 +22,9 @@ HINT_REACH_MS = 60_000
 
 def take(kept: Kept, moment: Moment) -> None:
     """Ask the correlator about one alert and do what it says."""
-    carry_out(kept, ask(kept.alert, moment), moment)
+    decision = ask(kept.alert, moment)
+    kept.own = decision.inputs["alert"]["own"]
+    carry_out(kept, decision, moment)
 
 
 def ask(alert: Alert, moment: Moment) -> Decision:
@@ -66,7 +68,7 @@ def _bring_in(held: Held, kept: Kept, along: list[Kept], decision: Decision, mom
 def add(register: Register, held: Held, kept: Kept, why: Grouping, at_ms: int) -> None:
     """Put an alert into an incident."""
     alert, incident = kept.alert, held.incident
-    register.join(held, Kept(alert, kept.entry, why))
+    register.join(held, Kept(alert, kept.entry, why, kept.own))
     held.calm_ms = None if held.firing else held.calm_ms
     held.change(
         at_ms,

@@ -83,7 +83,7 @@ class Repeats:
         over = msgspec.structs.replace(
             before.alert, status="resolved", ended_ms=held.members[before.alert.about].told_ms, at_ms=moment.at_ms
         )
-        self._register.join(held, Kept(over, before.entry, before.why))
+        self._register.join(held, Kept(over, before.entry, before.why, before.own))
         held.calm_ms = None if held.firing else held.calm_ms or moment.at_ms
         moment.effects.alerts |= {over.id: over, episode.id: episode}
         entry = moment.write(entries.episode(episode, before.entry, moment.seq))

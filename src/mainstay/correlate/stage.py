@@ -183,7 +183,7 @@ class Correlate:
     def _update(self, held: Held, kept: Kept, at_ms: int) -> None:
         before, alert = held.alerts[kept.alert.id], kept.alert
         entry = kept.entry if alert.status == "resolved" else before.entry
-        self._register.join(held, Kept(alert, entry, before.why))
+        self._register.join(held, Kept(alert, entry, before.why, before.own))
         held.change(at_ms, severity=worst([held.incident.severity, alert.severity]))
         if alert.status == "resolved" and before.alert.status == "firing":
             says = f"over: {before.alert.summary or before.alert.name}"

@@ -30,11 +30,15 @@ LIKELY = 0.5
 
 
 class Kept(msgspec.Struct):
-    """An alert, the ledger entry that raised it, and why it is in its incident (None while it waits)."""
+    """An alert, the ledger entry that raised it, and why it is in its incident (None while it waits).
+
+    `own`: how much of it was its entity's own when it was grouped, 0–1; None when nothing told.
+    """
 
     alert: Alert
     entry: str
     why: Grouping | None = None
+    own: float | None = None
 
 
 class Member(msgspec.Struct):
@@ -45,6 +49,7 @@ class Member(msgspec.Struct):
             nothing else).
         alerts, solid, about, firing, saturated: How many of its alerts name it; of those, how many are more than a
             hint or fewer calls, are about it, burn, are about load.
+        own: How much of any alert about it is its own at most, not of what it calls.
         burning, calm_ms: How many of those that are about it burn, and when the last of them ended; log lines, which
             stay for minutes after the trouble, do not count.
         burst_ms, told_ms, tellings, pause_ms: The run of tellings without a pause of five seconds that goes on or was
@@ -58,6 +63,7 @@ class Member(msgspec.Struct):
     about: int = 0
     firing: int = 0
     saturated: int = 0
+    own: float = 0.0
     burning: int = 0
     calm_ms: int = 0
     burst_ms: int = 0
@@ -149,9 +155,9 @@ class Held(msgspec.Struct):
         if symptom_of(kept.alert) not in self.symptoms:
             self.is_news = True
         if before is not None:
-            self._count(before.alert, -1)
+            self._count(before, -1)
         self.alerts[kept.alert.id] = kept
-        self._count(kept.alert, 1)
+        self._count(kept, 1)
         is_fading = 2 * self.firing < self.solid
         self.fading_ms = (self.fading_ms or kept.alert.ended_ms or kept.alert.at_ms) if is_fading else None
 
@@ -162,7 +168,7 @@ class Held(msgspec.Struct):
         self.members, self.symptoms, self.prints = {}, {}, {}
         self.solid = self.firing = self.began_ms = 0
         for other in left:
-            self._count(other.alert, 1)
+            self._count(other, 1)
         return kept
 
     def change(self, at_ms: int, **fields: object) -> None:
@@ -193,7 +199,8 @@ class Held(msgspec.Struct):
         self.is_changed = False
         return self.incident
 
-    def _count(self, alert: Alert, one: int) -> None:
+    def _count(self, kept: Kept, one: int) -> None:
+        alert = kept.alert
         is_solid, key = not is_hint(alert), symptom_of(alert)
         is_firing = alert.status == "firing" and is_solid
         ties = is_solid and not is_fewer(alert)
@@ -217,6 +224,7 @@ class Held(msgspec.Struct):
                 member.about += one * (entity == alert.about)
                 member.firing += one * is_firing
                 if entity == alert.about:
+                    member.own = max(member.own, kept.own or 0.0)
                     is_trouble = alert.signal != "logs"
                     member.burning += one * (is_firing and is_trouble)
                     if is_trouble:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Iterable
 from typing import Any
 
 from mainstay.correlate.evidence.chart import Map
@@ -19,8 +20,11 @@ CASE_CHANGE_MS = 1_800_000
 YES = ("true", "1", "yes")
 
 
-def case(held: Held, state: State, chart: Map, at_ms: int) -> dict[str, Any]:
-    """The inputs of a diagnosis: the incident's alerts and all that moved around them since the onset."""
+def case(held: Held, state: State, chart: Map, at_ms: int, elsewhere: Iterable[str] = ()) -> dict[str, Any]:
+    """The inputs of a diagnosis: the incident's alerts and all that moved around them since the onset.
+
+    `elsewhere` are entities whose trouble is another incident's: what it did to the calls is not asked for here.
+    """
     onset_ms = held.incident.since_ms
     alerts = [_alert_fact(kept.alert, state, chart) for kept in in_order(held)]
     ill = {a["entity"] for a in alerts} | {a["callee"] for a in alerts} | {a["caller"] for a in alerts}
@@ -45,7 +49,7 @@ def case(held: Held, state: State, chart: Map, at_ms: int) -> dict[str, Any]:
         "calls": state.calls.facts(near, onset_ms, at_ms),
         "vitals": state.vitals.facts(near | brokers | {*hosts, *hosts.values()}, onset_ms, chart.entities),
         "logs": state.lines.facts(near, onset_ms),
-        "ruled_out": sorted(held.ruled_out),
+        "ruled_out": sorted({*held.ruled_out, *elsewhere}),
         "confirmed": held.confirmed,
         "confirmed_by": held.confirmed_by,
     }
@@ -73,7 +77,18 @@ def alert_sketch(alert: Alert, state: State, chart: Map) -> dict[str, Any]:
         "is_muted": alert.suppressed,
         "is_load": is_load(alert),
         "is_fewer": is_fewer(alert),
+        "own": _own(alert, state),
     }
+
+
+def _own(alert: Alert, state: State) -> float | None:
+    """How much of it is the entity's own, not of what it calls, 0–1: its own time, or errors that begin there."""
+    if alert.signal == "latency":
+        return _number(alert.labels.get("own_share"))
+    if alert.signal != "errors" or not alert.call[1] or alert.band is None or alert.band.value <= 0:
+        return None
+    passed_on = state.calls.passed_on(alert.about, alert.since_ms)
+    return None if passed_on is None else round(max(0.0, 1.0 - passed_on / alert.band.value), 3)
 
 
 def is_user_facing(alert: Alert, state: State) -> bool:

@@ -32,9 +32,10 @@ FORMAT = 5
 SILENT_MS = 300_000  # a firing series without a sample for this long has ended: its process was replaced or removed
 SILENT = "no sample for five minutes"
 STILL_BEATS, STILL_LEAST_MS, STILL_MS = 6, 30_000, 100_000
-# a new process reports a counter from its first event on: a rate that was too high and was not reported six times in
-# succession is none; where its rhythm is not known, longer than the slowest usual scrape, shorter than a runbook waits
-STILL = "its counter is not reported any more: nothing happened for {} s"
+# a new process reports a counter or a histogram from its first event on: what was too high and was not reported six
+# times in succession is none; where its rhythm is not known: longer than a slow scrape, shorter than a runbook waits
+STILL = "it is not reported any more: nothing of the kind happened for {} s"
+OF_EVENTS = (".rate", ".mean", ".p50", ".p95")  # what the normaliser makes of a counter or histogram, where it moved
 KINDS: tuple[StreamKind, ...] = get_args(StreamKind)
 
 
@@ -274,7 +275,7 @@ class Detect:
             if int(alert.subject.removeprefix("metric:")) in spoke:
                 book.beats(key, at_ms)
                 continue
-            patience_ms, why = _still(book.rhythm.get(key)) if _is_rate(alert) else (SILENT_MS, SILENT)
+            patience_ms, why = _still(book.rhythm.get(key)) if _is_of_events(alert) else (SILENT_MS, SILENT)
             if at_ms - last_ms >= patience_ms:
                 alert = msgspec.structs.replace(alert, status="resolved", ended_ms=last_ms, at_ms=at_ms)
                 effects.entries.append(entries.silence_entry(alert, why, effects.decided_seq))
@@ -282,14 +283,14 @@ class Detect:
 
 
 def _still(rhythm_ms: int | None) -> tuple[int, str]:
-    """How long a counter may be silent, and what is said then."""
+    """How long a counter or histogram may be silent, and what is said then."""
     patience_ms = STILL_MS if rhythm_ms is None else min(max(STILL_BEATS * rhythm_ms, STILL_LEAST_MS), STILL_MS)
     return patience_ms, STILL.format(patience_ms // 1000)
 
 
-def _is_rate(alert: Alert) -> bool:
-    """Of a counter, and because it counted too much."""
-    return alert.labels.get("metric", "").endswith(".rate") and (
+def _is_of_events(alert: Alert) -> bool:
+    """Of a counter that counted too much, or of calls that took too long."""
+    return alert.labels.get("metric", "").endswith(OF_EVENTS) and (
         alert.band is None or alert.band.value > alert.band.high
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from mainstay.correlate.evidence.recent import RecentCalls
 from mainstay.domain.entities import Topology
 
+QUEUE = "queue:"  # nothing depends on another through one: who publishes does not wait for who consumes
 FAR = 6  # calls after which two services are not said to depend on each other
 MOST_REACHED = 2_000
 MOST_NEAR = 300
@@ -131,7 +132,8 @@ class Map:
         while border and len(reached) < MOST_REACHED:
             here = border.popleft()
             hops = reached[here][0] + 1
-            for other in steps.get(here, ()) if hops <= FAR else ():
+            passes = hops <= FAR and (here == entity or not here.startswith(QUEUE))
+            for other in steps.get(here, ()) if passes else ():
                 if other not in reached:
                     reached[other] = (hops, here)
                     border.append(other)

@@ -63,6 +63,13 @@ class RecentCalls(msgspec.Struct):
                         found.append({"caller": caller, "callee": callee, **fact})
         return found
 
+    def passed_on(self, entity: str, since_ms: int) -> float | None:
+        """The largest share of what it calls that fails since then, 0–1; None when it is not seen to call anybody."""
+        shares = [
+            _error_share([w for w in ring if w.until_ms > since_ms]) for ring in self.windows.get(entity, {}).values()
+        ]
+        return max(shares, default=None)
+
     def _count(self) -> int:
         return sum(len(by_callee) for by_callee in self.windows.values())
 

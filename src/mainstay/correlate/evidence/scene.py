@@ -173,6 +173,8 @@ def _member_sketch(entity: str, member: Member) -> dict[str, Any]:
     }  # fmt: skip
     if not member.about:
         found["is_about"] = False
+    if member.own:
+        found["own"] = member.own
     if member.tellings > 1:
         found |= {"burst_ms": member.burst_ms, "tellings": member.tellings, "pause_ms": member.pause_ms}
     return found

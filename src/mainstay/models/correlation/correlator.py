@@ -46,6 +46,7 @@ class Correlator:
         "shared_tau_s": 15.0,  # two that need a third that nobody complains of: only when it hits both at once
         "witness": 0.6,  # a caller that suffers from something else already notices both at one moment
         "moment_tau_s": 10.0,
+        "own_at": 0.7,  # what is so much its own does not come from what it calls
         "shared_caller": 0.25,
         "same_host": 0.5,
         "unconnected": 0.08,
@@ -134,12 +135,12 @@ class Correlator:
 
     def _join(self, scene: Scene, near: Nearness, found: Sequence[tuple[Link, IncidentSketch]]) -> dict[str, Any]:
         (link, incident), *others = found
-        others = [] if scene.alert.is_hint else others
+        others = [] if scene.alert.is_hint else others  # a hint brings nothing together
         merge = [other.id for tie, other in others if self._is_same(scene, near, tie, incident, other)]
         why = f"{link.why}; onset {link.gap_ms / 1000:.0f} s apart"
         if merge:
             why += f"; it also ties {', '.join(merge)} to {incident.id}"
-        linked = self._linked(scene, near, within_ms=None)
+        linked = [] if scene.alert.is_hint else self._linked(scene, near, within_ms=None)
         grown = near.with_alert(incident, scene.alert) if linked else incident
         along = [a.id for a in linked if near.to_incident(a, grown).score >= self._weights["join_at"]]
         return _output("join", why, link.score, incident=incident.id, merge=merge, along=along)

@@ -1,9 +1,13 @@
-"""The service graph of one decision: who depends on whom over how many calls."""
+"""The service graph of one decision: who depends on whom over how many calls.
+
+Nothing depends on another through a queue: who publishes does not wait for who consumes. The queue itself does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+QUEUE = "queue:"
 FAR = 6  # hops after which two services are not said to depend on each other
 
 
@@ -45,6 +49,7 @@ def _reached(entity: str, steps: Mapping[str, Sequence[str]]) -> dict[str, int]:
         if not border:
             break
         reached.update(dict.fromkeys(border, hops))
+        border = [n for n in border if not n.startswith(QUEUE)]
     return reached
 
 

@@ -19,6 +19,7 @@ class AlertSketch(msgspec.Struct, frozen=True, kw_only=True):
         is_muted: Held back by the page budget: it may support an incident but opens none.
         is_load: It tells of what the services of one host share.
         is_fewer: It tells of calls that are not made any more.
+        own: How much of it is the entity's own, not of what it calls, 0–1; None when nothing tells.
     """
 
     id: str
@@ -38,6 +39,7 @@ class AlertSketch(msgspec.Struct, frozen=True, kw_only=True):
     is_muted: bool = False
     is_load: bool = False
     is_fewer: bool = False
+    own: float | None = None
 
     @property
     def is_hint(self) -> bool:
@@ -64,6 +66,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     """What an incident knows of one of its entities: first and last onset, and whether something still fires there.
 
     Attributes:
+        own: How much of any alert about it is its own at most.
         is_about: Some alert describes it; False when it only complains of what it calls.
         burst_ms, tellings, pause_ms: The run of tellings that goes on, or was the last: since when, how many, and the
             longest pause in it. `last_ms` is its end.
@@ -75,6 +78,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     is_firing: bool = True
     is_saturated: bool = False
     is_about: bool = True
+    own: float = 0.0
     burst_ms: int = 0
     tellings: int = 0
     pause_ms: int = 0

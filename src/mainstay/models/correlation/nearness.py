@@ -125,7 +125,8 @@ class Nearness:
     def _is_one(self, alert: AlertSketch, left: Member, right: Member) -> bool:
         depends = self.graph.depends
         if depends(left.entity, right.entity) or depends(right.entity, left.entity):
-            return True
+            upper = left if depends(left.entity, right.entity) else right
+            return left.entity == right.entity or upper.own < self.weights["own_at"]
         if any(depends(left.entity, place) and depends(right.entity, place) for place in alert.places):
             return True
         hosts = {self.hosts.get(left.entity, left.entity), self.hosts.get(right.entity, right.entity)}
@@ -166,6 +167,8 @@ class Nearness:
     def _link(
         self, entity: str, alert: AlertSketch, member: Member, gap_ms: int, explains: Sequence[Member], beat: float
     ) -> Link | None:
+        if self._is_own(alert) and self._comes_from(entity, member, explains):
+            return self._noticed(member.entity, abs(alert.since_ms - member.first_ms))
         if explains and entity != member.entity and self.graph.depends(member.entity, entity):
             return self._noticed(member.entity, min(abs(alert.since_ms - other.first_ms) for other in explains))
         place = self._on_the_way(entity, alert, member, bool(explains))
@@ -175,6 +178,7 @@ class Nearness:
             place = self._aside(entity, alert, member)
             if explains and place[3] == self.weights["shared_tau_s"]:  # it need not have suffered from that third
                 gap_ms = max(gap_ms, min(abs(alert.since_ms - other.first_ms) for other in explains))
+                place = (*place[:3], self.weights["moment_tau_s"])
         closeness, says, names, tau_s = place
         change = self._shared_change(entity, alert.since_ms, member) if self.changes else ""
         if change and closeness < self.weights["shared_change"]:
@@ -182,6 +186,13 @@ class Nearness:
         is_other = member.entity != entity or not member.is_about or bool(explains)
         is_victim = not change and is_other and self.graph.depends(entity, member.entity)
         return Link(closeness * math.exp(-gap_ms / 1000 / tau_s), says, gap_ms, is_victim, names)
+
+    def _is_own(self, alert: AlertSketch) -> bool:
+        return alert.own is not None and alert.own >= self.weights["own_at"]
+
+    def _comes_from(self, entity: str, member: Member, explains: Sequence[Member]) -> bool:
+        """Whether the member would be what it suffers from, or suffers there with it."""
+        return bool(explains) if entity == member.entity else self.graph.depends(entity, member.entity)
 
     def _on_the_way(self, entity: str, alert: AlertSketch, member: Member, is_explained: bool) -> Place | None:
         """Where one is the other, or depends on it; None when neither does."""

@@ -39,6 +39,7 @@ class Diagnoser:
         "illness": 2.0,
         "covers": 2.0,
         "own": 1.6,
+        "own_at": 0.7,  # so much of a slowness is what does not come from what it calls
         "explained": 3.0,
         "early": 0.8,
         "early_tau_s": 20.0,

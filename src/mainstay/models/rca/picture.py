@@ -46,7 +46,8 @@ class Picture:
     def suspects(self) -> list[str]:
         """Everything that is ill, silent or was changed, what the ill ones call, and on along calls that go badly."""
         ill = {a.about for a in self.case.alerts} | {a.entity for a in self.case.alerts} | set(self.case.silent)
-        near = {callee for entity in ill for callee in self._callees.get(entity, ())}
+        called = ((entity, callee) for entity in ill for callee in self._callees.get(entity, ()))
+        near = {callee for entity, callee in called if not self._is_cleared(entity, callee)}
         near |= self._below_by_bad_calls({entity for entity in ill if not ill & self._callees.get(entity, set())})
         changed = {c.entity for c in self.case.changes if c.entity in near | ill}
         noted = {v.entity for v in self.case.vitals} | {log.entity for log in self.case.logs}
@@ -57,12 +58,18 @@ class Picture:
 
         Bad calls beside the trail of the alerts are another trouble's.
         """
-        bad = [call for call in self.case.calls if call.caller and self.is_bad(call)]
+        bad = [c for c in self.case.calls if c.caller and self.is_bad(c) and not self._is_cleared(c.caller, c.callee)]
         reached, border = set(lowest), set(lowest)
         while border:
             border = {call.callee for call in bad if call.caller in border} - reached
             reached |= border
         return reached - lowest
+
+    def _is_cleared(self, entity: str, callee: str) -> bool:
+        """It is only slow, by its own time, and waits for this callee no longer than ever: it is not behind it."""
+        alerts, calls = self.alerts_about(entity), [c for c in self.calls_to(callee) if c.caller == entity]
+        is_own = all(a.signal == "latency" and (a.own_share or 0.0) >= self.weights["own_at"] for a in alerts)
+        return bool(alerts and calls) and is_own and not any(self.is_slow(call) for call in calls)
 
     @cached_property
     def _ill(self) -> dict[str, float]:
