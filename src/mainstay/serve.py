@@ -19,7 +19,7 @@ from mainstay.app.platform import Platform
 from mainstay.client import ADDRESS_FILE, TOKEN_FILE
 from mainstay.domain.errors import BadInput
 from mainstay.ingest.columnar.ready import READY
-from mainstay.process_memory import share_arenas
+from mainstay.process_memory import spare_memory
 from mainstay.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -33,8 +33,8 @@ def serve(data: Path, settings: Settings, host: str, port: int) -> None:
         BadInput: The address cannot be had, or another platform runs in this folder.
         Corrupt: The folder was written by another version of Mainstay; nothing in it is lost.
     """
-    if "MALLOC_ARENA_MAX" not in os.environ:
-        share_arenas()
+    if not {"MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_"} & set(os.environ):
+        spare_memory()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     with _listen(host, port) as listener:
         _run(data, settings, listener, f"http://{host}:{listener.getsockname()[1]}")

@@ -1,6 +1,8 @@
-"""Streams known by their bytes: a hash finds, bytes decide; a full table begins anew and changes no answer."""
+"""Streams known by a digest: one half finds, the other decides; a full table begins anew and changes no answer."""
 
 from __future__ import annotations
+
+from hashlib import blake2b
 
 import numpy as np
 import pytest
@@ -23,7 +25,8 @@ def keys_of(words: list[bytes], hashes: list[int] | None = None) -> StreamKeys:
     ends = np.cumsum([len(word) for word in words], dtype=np.int64)
     starts = ends - np.array([len(word) for word in words], np.int64)
     found = hashes or [sum(word) * 2654435761 + 1 for word in words]
-    return StreamKeys(b"".join(words), starts, ends, np.array(found, np.uint64))
+    seals = [int.from_bytes(blake2b(word, digest_size=8).digest(), "big") for word in words]
+    return StreamKeys(b"".join(words), starts, ends, np.array(found, np.uint64), np.array(seals, np.uint64))
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -67,18 +70,29 @@ def test_hashes_that_crowd_one_place_begin_it_anew() -> None:
 
 
 def test_it_grows_and_is_bounded_by_bytes() -> None:
-    sightings = Sightings(most_bytes=1 << 20)
+    sightings = Sightings(most_bytes=1 << 19)
     for turn in range(10):
         words = [f"{turn}-{number}".encode() * 10 for number in range(2000)]
         keys = keys_of(words, [turn * 2000 + number + 1 for number in range(2000)])
         sightings.put(keys, np.arange(2000), np.arange(2000) + turn * 2000)
         assert sightings.find(keys).tolist() == list(range(turn * 2000, turn * 2000 + 2000))
-        assert sightings.bytes < 2 << 20
+        assert sightings.bytes < 1 << 20
     assert len(sightings) < 20_000, "it began anew"
 
 
+def test_how_long_labels_are_takes_no_room() -> None:
+    sizes = []
+    for length in (1, 1000):
+        sightings, words = Sightings(), [f"{number:04}".encode() * length for number in range(5000)]
+        for part in range(0, 5000, 100):
+            keys = keys_of(words[part : part + 100], list(range(part + 1, part + 101)))
+            sightings.put(keys, np.arange(100), np.arange(100) + part)
+        sizes.append(sightings.bytes)
+    assert sizes[0] == sizes[1] < 5000 * 48
+
+
 def test_what_has_no_room_at_all_is_not_kept() -> None:
-    sightings = Sightings(most_bytes=100)
+    sightings = Sightings(most_bytes=30)
     sightings.put(keys_of([b"x" * 200]), np.zeros(1, np.int64), np.zeros(1, np.int64))
     assert len(sightings) == 0
 

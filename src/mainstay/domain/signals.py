@@ -65,7 +65,8 @@ class HistogramPoint:
 class StreamKeys:
     """The bytes by which streams are known before anybody has read them: stream i is `data[start[i]:end[i]]`.
 
-    `hash` finds them quickly and means nothing by itself: who finds something compares the bytes. `words` is there
+    `hash` and `seal` are the two halves of a keyed digest of 128 bits whose key is drawn at each start: both are equal
+    where the bytes are, in this process, and nobody can make others for which they are. `words` is there
     where these bytes are labels and nothing else (a gauge without unit and resource, as Prometheus sends): it takes
     `data`, starts and ends, and says where their words stand.
     """
@@ -74,6 +75,7 @@ class StreamKeys:
     start: I64
     end: I64
     hash: U64
+    seal: U64
     words: Callable[[bytes, I64, I64], Words] | None = None
 
 

@@ -38,10 +38,10 @@ def decode(body: bytes, received_ns: int = 0) -> Decoded:
     found = readers.remote_write(body, gate.latest_ns) if readers else None
     if readers is None or found is None:
         return decode_messages(body, received_ns)
-    start, end, hashes, stream, at_ns, bits = found
+    start, end, hashes, seals, stream, at_ns, bits = found
     if not len(stream):
         return gate.sign(Decoded())
-    keys = StreamKeys(body, start, end, hashes, readers.words)
+    keys = StreamKeys(body, start, end, hashes, seals, readers.words)
     nothing = np.zeros(len(stream), np.int64)
     return gate.sign(
         Decoded(metrics=RawMetrics(LabelSets(keys), stream, nothing, at_ns, bits.view(np.float64), keys=keys))

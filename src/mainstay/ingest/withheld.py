@@ -91,7 +91,8 @@ def _kept(raw: RawMetrics, keep: Flags) -> RawMetrics:
     keys = raw.keys
     if keys is not None:
         keyed = used[used < len(keys.start)]
-        keys = replace(keys, start=keys.start[keyed], end=keys.end[keyed], hash=keys.hash[keyed])
+        columns = {name: getattr(keys, name)[keyed] for name in ("start", "end", "hash", "seal")}
+        keys = replace(keys, **columns)
     return RawMetrics(
         streams=Chosen(raw.streams, used),
         stream=stream,

@@ -27,7 +27,7 @@ class Readers:
         self._key = key
 
     def remote_write(self, body: bytes | memoryview, latest_ns: int) -> tuple[Any, ...] | None:
-        """(label start, end, hash, stream, at_ns, value as bits)."""
+        """(label start, end, hash, seal, stream, at_ns, value as bits)."""
         earliest_ms, latest_ms = EARLIEST_NS // MILLISECOND, latest_ns // MILLISECOND
         found = remote_write.read(bytes_of(body), self._key, earliest_ms, latest_ms, MOST_ITEMS)
         return found[1:] if found[0] else None
@@ -42,7 +42,7 @@ class Readers:
         return found[1:] if found[0] else None
 
     def streams(self, body: bytes | memoryview, *found: Any) -> tuple[Any, ...] | None:
-        """(keys, start, end, hash, number of each row's stream); takes what `streams.keyed` documents, in its order."""
+        """(keys, start, end, hash, seal, number of each row's stream); takes what `streams.keyed` documents."""
         arguments: Any = (bytes_of(body), *found, self._key)
         keyed = streams.keyed(*arguments)
         return keyed[1:] if keyed[0] else None

@@ -11,7 +11,7 @@ from typing import Any
 import numba as nb
 import numpy as np
 
-from mainstay.ingest.columnar.wire import BYTES, MOST_PROBES, digest, field, fixed64, is_ascii, is_text, same, varint
+from mainstay.ingest.columnar.wire import BYTES, MOST_PROBES, field, fixed64, is_ascii, is_text, same, sealed, varint
 
 MOST_LABELS, MOST_NAME, MOST_VALUE = 256, 1024, 65_536  # as `limits.py`; there in characters, here in bytes
 LABELS_TAG, SAMPLES_TAG, EXEMPLARS_TAG = 0x0A, 0x12, 0x1A
@@ -23,7 +23,7 @@ MILLISECOND = 1_000_000
 
 @nb.njit(cache=True, nogil=True)
 def read(data: Any, key: Any, earliest_ms: Any, latest_ms: Any, most: Any) -> Any:
-    """(is it understood, label start, label end, label hash, stream of each sample, at_ns, value as bits).
+    """(is it understood, label start, label end, label hash, label seal, stream of each sample, at_ns, value as bits).
 
     `data` is u8[n], the body; more than `most` samples or series are odd (an empty series takes two bytes to send).
     """
@@ -32,7 +32,8 @@ def read(data: Any, key: Any, earliest_ms: Any, latest_ms: Any, most: Any) -> An
     is_good = series <= most
     series = series if is_good else 0
     room = min(end // LEAST_SAMPLE + 1, most) if is_good else 0
-    start, stop, hashes = np.empty(series, np.int64), np.empty(series, np.int64), np.empty(series, np.uint64)
+    start, stop = np.empty(series, np.int64), np.empty(series, np.int64)
+    hashes, seals = np.empty(series, np.uint64), np.empty(series, np.uint64)
     stream, at_ns, bits = np.empty(room, np.uint32), np.empty(room, np.int64), np.empty(room, np.uint64)
     places = 16
     while places < 2 * series:
@@ -54,7 +55,7 @@ def read(data: Any, key: Any, earliest_ms: Any, latest_ms: Any, most: Any) -> An
                 is_good = False
                 break
             if samples > before:
-                hashes[streams] = digest(data, at, labels_end, key)
+                hashes[streams], seals[streams] = sealed(data, at, labels_end, key)
                 start[streams], stop[streams] = at, labels_end
                 found = _numbered(data, start, stop, hashes, table, streams)
                 is_good = found >= 0
@@ -69,7 +70,7 @@ def read(data: Any, key: Any, earliest_ms: Any, latest_ms: Any, most: Any) -> An
     if not is_good:
         streams = samples = 0
     return (
-        is_good, start[:streams].copy(), stop[:streams].copy(), hashes[:streams].copy(),
+        is_good, start[:streams].copy(), stop[:streams].copy(), hashes[:streams].copy(), seals[:streams].copy(),
         stream[:samples].copy(), at_ns[:samples].copy(), bits[:samples].copy(),
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from mainstay.ingest.columnar.metrics import NAME, SUM, SUMMARY, UNIT
 from mainstay.ingest.columnar.points import FIRST, LAST, METRIC, QUANTILE_ROLE, ROLE, TO_READ
-from mainstay.ingest.columnar.wire import MOST_PROBES, digest, same
+from mainstay.ingest.columnar.wire import MOST_PROBES, same, sealed
 
 MOST_ARENA = 128 << 20  # keys of one request, a body's size and a name for each point; more is odd
 FORM, GAUGE, COUNTER, HISTOGRAM, OF_SUMMARY = 0xC0, 0, 1, 2, 3
@@ -22,7 +22,7 @@ RESOURCE, QUANTILE, LENGTHS, TEXTS = 2, 18, 26, 30  # where the parts of a key s
 
 @nb.njit(cache=True, nogil=True)
 def keyed(data: Any, rows: Any, quantiles: Any, metrics: Any, places: Any, owner: Any, digests: Any, key: Any) -> Any:
-    """(is it usual, keys behind each other u8[k], start, end, hash of each stream, number of each row's stream).
+    """(is it usual, keys behind each other u8[k], start, end, hash, seal of each stream, number of each row's stream).
 
     Streams are numbered as they come, equal bytes once. More than `MOST_ARENA`, or hashes that crowd one place of the
     table: odd.
@@ -33,7 +33,8 @@ def keyed(data: Any, rows: Any, quantiles: Any, metrics: Any, places: Any, owner
         size += TEXTS + _length(rows, one, places)
     is_good = size <= MOST_ARENA
     arena = np.empty(size if is_good else 0, np.uint8)
-    start, end, hashes = np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count, np.uint64)
+    start, end = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    hashes, seals = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
     numbers = np.zeros(count, np.uint32)
     room = 16
     while room < 2 * count:
@@ -46,13 +47,13 @@ def keyed(data: Any, rows: Any, quantiles: Any, metrics: Any, places: Any, owner
         behind = _written(
             data, rows[one], quantiles[one], metrics[metric], places[metric], digests[owner[metric]], arena, at
         )
-        wanted = digest(arena, at, behind, key)
+        wanted, seal = sealed(arena, at, behind, key)
         place = np.int64(wanted & np.uint64(room - 1))
         for step in range(MOST_PROBES + 1):
             known = table[place]
             if known < 0:
                 table[place] = streams
-                start[streams], end[streams], hashes[streams] = at, behind, wanted
+                start[streams], end[streams], hashes[streams], seals[streams] = at, behind, wanted, seal
                 at, known = behind, streams
                 streams += 1
                 break
@@ -63,7 +64,8 @@ def keyed(data: Any, rows: Any, quantiles: Any, metrics: Any, places: Any, owner
             is_good = is_good and step < MOST_PROBES
         numbers[one] = known
     return (
-        is_good, arena[:at].copy(), start[:streams].copy(), end[:streams].copy(), hashes[:streams].copy(), numbers,
+        is_good, arena[:at].copy(), start[:streams].copy(), end[:streams].copy(), hashes[:streams].copy(),
+        seals[:streams].copy(), numbers,
     )  # fmt: skip
 
 

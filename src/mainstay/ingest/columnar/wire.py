@@ -122,8 +122,36 @@ def digest(data: Any, at: Any, end: Any, key: Any) -> Any:
     they may be chosen. Source: Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012); CPython and Rust hash
     their dictionaries' keys by the same.
     """
+    a, b, c, d = _absorbed(data, at, end, key, 0)
+    c ^= np.uint64(0xFF)
+    for _ in range(3):
+        a, b, c, d = _mixed(a, b, c, d)
+    return a ^ b ^ c ^ d
+
+
+@nb.njit(cache=True, nogil=True)
+def sealed(data: Any, at: Any, end: Any, key: Any) -> Any:
+    """The two halves of SipHash-1-3-128 of bytes: nobody who does not know the key finds two that have both.
+
+    So they stand for the bytes, as the digests of streams do that are kept over a restart. Source: github.com/veorq/
+    SipHash, `siphash.c` with an output of 16 bytes.
+    """
+    a, b, c, d = _absorbed(data, at, end, key, 0xEE)
+    c ^= np.uint64(0xEE)
+    for _ in range(3):
+        a, b, c, d = _mixed(a, b, c, d)
+    first = a ^ b ^ c ^ d
+    b ^= np.uint64(0xDD)
+    for _ in range(3):
+        a, b, c, d = _mixed(a, b, c, d)
+    return first, a ^ b ^ c ^ d
+
+
+@nb.njit(cache=True, nogil=True)
+def _absorbed(data: Any, at: Any, end: Any, key: Any, mark: Any) -> Any:
+    """What SipHash remembers behind the last byte; `mark` tells one kind of digest from another."""
     first, second = key
-    a, b = first ^ np.uint64(0x736F6D6570736575), second ^ np.uint64(0x646F72616E646F6D)
+    a, b = first ^ np.uint64(0x736F6D6570736575), second ^ np.uint64(0x646F72616E646F6D ^ mark)
     c, d = first ^ np.uint64(0x6C7967656E657261), second ^ np.uint64(0x7465646279746573)
     rest = np.uint64(end - at) << np.uint64(56)
     while at + 8 <= end:
@@ -137,10 +165,7 @@ def digest(data: Any, at: Any, end: Any, key: Any) -> Any:
         shift += np.uint64(8)
         at += 1
     a, b, c, d = _mixed(a, b, c, d ^ rest)
-    a, c = a ^ rest, c ^ np.uint64(0xFF)
-    for _ in range(3):
-        a, b, c, d = _mixed(a, b, c, d)
-    return a ^ b ^ c ^ d
+    return a ^ rest, b, c, d
 
 
 @nb.njit(cache=True, nogil=True)

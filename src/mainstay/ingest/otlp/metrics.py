@@ -63,8 +63,8 @@ def decode_columns(readers: Readers, body: bytes, received_ns: int = 0) -> Decod
     keyed = readers.streams(body, every, quantiles, metrics, places, owner, marks)
     if keyed is None:
         return None
-    arena, start, end, hashes, number = keyed
-    keys = StreamKeys(arena.tobytes(), start, end, hashes)
+    arena, start, end, hashes, seals, number = keyed
+    keys = StreamKeys(arena.tobytes(), start, end, hashes, seals)
     sampled = int(number[: len(rows)].max()) + 1 if len(rows) else 0  # those behind them have histogram points
     return Decoded(
         metrics=RawMetrics(
@@ -74,7 +74,7 @@ def decode_columns(readers: Readers, body: bytes, received_ns: int = 0) -> Decod
             at_ns=rows[:, AT].copy(),
             value=bits[:, 0].copy().view(np.float64),
             histograms=_histograms(whole, metrics, number[len(rows) :]),
-            keys=StreamKeys(keys.data, start[:sampled], end[:sampled], hashes[:sampled]),
+            keys=StreamKeys(keys.data, *(column[:sampled] for column in (start, end, hashes, seals))),
         )
     )
 

@@ -85,9 +85,13 @@ def thaw(frozen: dict[str, Any]) -> Rows:
 
 
 def grown(rows: Rows, count: int) -> Rows:
-    """Room for at least `count` rows; an eighth more at a time, so that n new series cost n and little stands empty."""
-    if count <= len(rows):
-        return rows
-    larger = new_rows(max(count, len(rows) * 9 // 8, 64))
-    larger[: len(rows)] = rows
-    return larger
+    """Room for at least `count` rows; an eighth more at a time, so that n new series cost n and little stands empty.
+
+    The same array in its place, or moved by the system: two of a million series would not fit beside each other. So
+    whoever holds a view of it holds it no longer.
+    """
+    have = len(rows)
+    if count > have:
+        rows.resize(max(count, have * 9 // 8, 64), refcheck=False)
+        rows["season"][have:] = UNSEEN
+    return rows

@@ -1,4 +1,4 @@
-"""Label sets that were seen before: their bytes → the number of their stream. A cache: losing it costs time only."""
+"""Label sets that were seen before: their digests → the number of their stream. A cache: losing it costs time only."""
 
 from __future__ import annotations
 
@@ -10,16 +10,20 @@ import numpy as np
 from mainstay.domain.signals import I64, StreamKeys
 
 UNSEEN, NO_ROOM = -2, -1
-MOST_BYTES = 192 << 20  # a million label sets of about 150 bytes
+MOST_BYTES = 192 << 20  # five million label sets
+EACH = 36  # bytes of one at the most: two halves of a digest, its number, its places in a table that is half full
 LEAST = 1024
 MOST_PROBES = 1024  # a table at most half full needs less than a hundred, by chance
 
 
 class Sightings:
-    """An open-addressing table over one arena of bytes. A hash finds, the bytes decide.
+    """An open-addressing table: one half of a keyed digest of 128 bits finds, the other one decides.
+
+    Labels themselves are not kept, however long they are; nobody who does not know the key makes two sets that have one
+    digest, and by chance two of 16 million have one in 10²⁴ cases.
 
     Args:
-        most_bytes: Of arena and table together; when it is full, it begins anew.
+        most_bytes: Of all columns together; when they are full, it begins anew.
 
     It also begins anew when hashes crowd one place of the table: no look-up takes more than `MOST_PROBES` steps.
     """
@@ -34,47 +38,42 @@ class Sightings:
     @property
     def bytes(self) -> int:
         """What the table takes now."""
-        return int(self._arena.nbytes + self._table.nbytes + self._hash.nbytes + self._end.nbytes + self._number.nbytes)
+        return int(sum(column.nbytes for column in self._columns()))
 
     def clear(self) -> None:
         """Forget everything."""
         self._count = 0
         self._table = np.full(2 * LEAST, -1, np.int32)
-        self._hash, self._end = np.zeros(LEAST, np.uint64), np.zeros(LEAST, np.int64)
+        self._hash, self._seal = np.zeros(LEAST, np.uint64), np.zeros(LEAST, np.uint64)
         self._number = np.zeros(LEAST, np.int32)
-        self._arena = np.zeros(128 * LEAST, np.uint8)
 
     def find(self, keys: StreamKeys) -> I64:
         """The number of each stream: `UNSEEN` when its bytes are new here, `NO_ROOM` when it was refused."""
         numbers = np.empty(len(keys.hash), np.int64)
-        _find(_columns(keys), self._columns(), numbers)
+        _find(keys.hash, keys.seal, self._columns(), numbers)
         return numbers
 
     def put(self, keys: StreamKeys, which: I64, numbers: I64) -> None:
         """Remember streams that were `UNSEEN`."""
-        size = int((keys.end[which] - keys.start[which]).sum())
-        if self._make_room(len(which), size):
-            self._count = _put(_columns(keys), which, numbers, self._count, self._columns())
+        if self._make_room(len(which)):
+            self._count = _put(keys.hash[which], keys.seal[which], numbers, self._count, self._columns())
             if self._count < 0:
                 self.clear()
 
     def _columns(self) -> tuple[Any, ...]:
-        return self._table, self._hash, self._end, self._number, self._arena
+        return self._table, self._hash, self._seal, self._number
 
-    def _make_room(self, count: int, size: int) -> bool:
-        """Grow, by a half, or begin anew; False when so much has no room at all."""
-        rows, used = self._count + count, int(self._end[self._count - 1]) if self._count else 0
-        if rows * 36 + used + size > self._most:
+    def _make_room(self, more: int) -> bool:
+        """Grow, by a quarter, or begin anew; False when so many have no room at all."""
+        if (self._count + more) * EACH > self._most:
             self.clear()
-            rows, used = count, 0
-            if rows * 36 + size > self._most:
+            if more * EACH > self._most:
                 return False
+        rows = self._count + more
         if rows > len(self._hash):
-            room = max(rows, len(self._hash) * 3 // 2)
-            for column in (self._hash, self._end, self._number):
+            room = max(rows, len(self._hash) * 5 // 4)
+            for column in (self._hash, self._seal, self._number):
                 column.resize(room, refcheck=False)  # in place where the system can: a copy would need both at once
-        if used + size > len(self._arena):
-            self._arena.resize(max(used + size, len(self._arena) * 3 // 2), refcheck=False)
         places = len(self._table)
         while places < 2 * rows:
             places *= 2
@@ -86,14 +85,9 @@ class Sightings:
         return True
 
 
-def _columns(keys: StreamKeys) -> tuple[Any, ...]:
-    return np.frombuffer(keys.data, np.uint8), keys.start, keys.end, keys.hash
-
-
 @nb.njit(cache=True, nogil=True)
-def _find(keys: Any, columns: Any, out: Any) -> None:
-    data, start, end, hashes = keys
-    table, known, ends, number, arena = columns
+def _find(hashes: Any, seals: Any, columns: Any, out: Any) -> None:
+    table, known, seal, number = columns
     mask = len(table) - 1
     for one in range(len(hashes)):
         place = np.int64(hashes[one] & np.uint64(mask))
@@ -102,34 +96,17 @@ def _find(keys: Any, columns: Any, out: Any) -> None:
             if table[place] < 0:
                 break
             row = table[place]
-            if known[row] == hashes[one] and _is(data, start[one], end[one], ends, row, arena):
+            if known[row] == hashes[one] and seal[row] == seals[one]:
                 out[one] = number[row]
                 break
             place = (place + 1) & mask
 
 
 @nb.njit(cache=True, nogil=True)
-def _is(data: Any, start: Any, end: Any, ends: Any, row: Any, arena: Any) -> Any:
-    at = ends[row - 1] if row else 0
-    if ends[row] - at != end - start:
-        return False
-    theirs, ours, differ = data[start:end], arena[at : ends[row]], np.uint8(0)
-    for step in range(len(theirs)):  # to the end: so it is done many bytes at a time
-        differ |= theirs[step] ^ ours[step]
-    return differ == 0
-
-
-@nb.njit(cache=True, nogil=True)
-def _put(keys: Any, which: Any, numbers: Any, count: Any, columns: Any) -> Any:
-    data, start, end, hashes = keys
-    table, known, ends, number, arena = columns
-    at = ends[count - 1] if count else 0
-    for turn in range(len(which)):
-        one = which[turn]
-        size = end[one] - start[one]
-        arena[at : at + size] = data[start[one] : end[one]]
-        at += size
-        known[count], ends[count], number[count] = hashes[one], at, numbers[turn]
+def _put(hashes: Any, seals: Any, numbers: Any, count: Any, columns: Any) -> Any:
+    table, known, seal, number = columns
+    for one in range(len(hashes)):
+        known[count], seal[count], number[count] = hashes[one], seals[one], numbers[one]
         if not _place(hashes[one], count, table):
             return -1
         count += 1
