@@ -30,3 +30,10 @@ def spare_memory(arenas: int = ARENAS, large: int = LARGE) -> bool:
     mallopt = ctypes.CDLL(None).mallopt
     mallopt.argtypes, mallopt.restype = (ctypes.c_int, ctypes.c_int), ctypes.c_int
     return bool(mallopt(M_ARENA_MAX, arenas)) and bool(mallopt(M_MMAP_THRESHOLD, large))
+
+
+def one_heap() -> None:
+    """Let Arrow take its memory where everybody does: its own pool keeps what one batch needed (25 MB)."""
+    import pyarrow as pa
+
+    pa.set_memory_pool(pa.system_memory_pool())

@@ -19,7 +19,7 @@ from mainstay.app.platform import Platform
 from mainstay.client import ADDRESS_FILE, TOKEN_FILE
 from mainstay.domain.errors import BadInput
 from mainstay.ingest.columnar.ready import READY
-from mainstay.process_memory import spare_memory
+from mainstay.process_memory import one_heap, spare_memory
 from mainstay.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,7 @@ def serve(data: Path, settings: Settings, host: str, port: int) -> None:
     """
     if not {"MALLOC_ARENA_MAX", "MALLOC_MMAP_THRESHOLD_"} & set(os.environ):
         spare_memory()
+    one_heap()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
     with _listen(host, port) as listener:
         _run(data, settings, listener, f"http://{host}:{listener.getsockname()[1]}")

@@ -53,6 +53,15 @@ def test_what_is_large_goes_back_when_it_is_freed() -> None:
     assert took == "nothing" or int(freed_mib) >= 90
 
 
+def test_arrow_has_no_heap_of_its_own() -> None:
+    program = (
+        "from mainstay.process_memory import one_heap; one_heap(); import pyarrow as pa;"
+        "held = pa.array([1.5] * 1000); print(pa.default_memory_pool().backend_name, held.nbytes)"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["system", "8000"]
+
+
 def test_twelve_threads_share_two_heaps() -> None:
     said = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True).stdout
     if platform.libc_ver()[0] != "glibc":

@@ -28,6 +28,7 @@ FILE = "hot.duckdb"
 HOUR_S = 3600
 EXPIRE_EVERY_NS = 60 * 10**9
 THREADS = 2
+FLUSHED_FROM = "4MB"  # of what a query freed; DuckDB's own 128 and 512 MB are more than it may hold here
 
 
 class Telemetry(Reads):
@@ -285,6 +286,9 @@ def _open(directory: Path, memory_limit: str) -> duckdb.DuckDBPyConnection:
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
         "preserve_insertion_order": False,
+        "allocator_background_threads": True,  # what a transaction held goes back soon, not with the next one
+        "allocator_flush_threshold": FLUSHED_FROM,
+        "allocator_bulk_deallocation_flush_threshold": FLUSHED_FROM,
     }
     try:
         connection = duckdb.connect(str(directory / FILE), config=config)
