@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import numpy as np
@@ -182,7 +183,7 @@ def test_residuals_are_those_of_ridge_regression():
     x = rng.normal(size=(400, 4)) @ rng.normal(size=(4, 4)) + 3
     entity = new_entity("e", p)
     for j in range(4):
-        add(entity, Column(j, f"m{j}"), p)
+        add(entity, [Column(j, f"m{j}")], p)
     detector = EntityRelations({"ridges": (0.1,), "fit_rows": 50})
     for row in x:
         kernel.learn(entity.block, row, detector._settings, kernel.EVERYTHING)
@@ -198,7 +199,7 @@ def test_means_and_covariances_are_those_of_the_rows():
     p, x = EntityParameters(), np.random.default_rng(2).normal(size=(100, 3))
     entity = new_entity("e", p)
     for j in range(3):
-        add(entity, Column(j, f"m{j}"), p)
+        add(entity, [Column(j, f"m{j}")], p)
     for row in x:
         kernel.learn(entity.block, row, EntityRelations({})._settings, kernel.EVERYTHING)
     assert np.allclose(entity.named["mean"][0], x.mean(axis=0))
@@ -206,6 +207,46 @@ def test_means_and_covariances_are_those_of_the_rows():
 
 
 # Bounds
+
+
+NARROW = {"most_entities": 2, "most_metrics": 5, "stale_rows": 2}
+
+
+@functools.cache
+def spoken(rows: int) -> bytes:
+    """Four series of which two have fallen silent."""
+    detector = EntityRelations(NARROW)
+    detector.score(Normal(new_series=four()))
+    for row in range(rows):
+        detector.score(Normal(metrics=samples((0, 5 * row, row % 7), (1, 5 * row, row % 5))))
+    return detector.snapshot()
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 11), st.sampled_from("ab")), min_size=1, max_size=24, unique_by=lambda one: one[0]
+    ),
+    st.sets(st.integers(1, 23)),
+    st.sampled_from([0, 30, 800]),
+)
+def test_series_that_come_together_are_those_that_come_one_by_one(told_of, cuts, spoken_rows):
+    """Also where columns of series that fell silent are given away, and where an entity is full."""
+    states = []
+    for at in (sorted(cuts), range(1, 24), ()):
+        detector = EntityRelations(NARROW)
+        detector.restore(spoken(spoken_rows))
+        series = [Series(4 + slot, slot, f"host:lab/{name}", f"n{slot}") for slot, name in told_of]
+        for first, last in itertools.pairwise([0, *(cut for cut in at if cut < len(series)), len(series)]):
+            detector.score(Normal(new_series=tuple(series[first:last])))
+        states.append(detector.snapshot())
+    assert states[0] == states[1] == states[2]
+
+
+def test_a_series_that_comes_twice_at_once_has_one_column():
+    detector = EntityRelations({})
+    detector.score(Normal(new_series=(*four(), *four())))
+    assert len(detector._members.entities[0].columns) == 4
 
 
 def test_what_comes_beyond_the_bounds_is_counted_and_left_alone():
@@ -232,7 +273,7 @@ def test_a_column_that_is_given_away_keeps_nothing():
     p = EntityParameters()
     entity = new_entity("e", p)
     for j in range(3):
-        add(entity, Column(j, f"m{j}"), p)
+        add(entity, [Column(j, f"m{j}")], p)
     for array in entity.arrays:
         array[...] = 1.0
     replace(entity, 1, Column(9, "new"))

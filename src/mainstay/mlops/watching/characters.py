@@ -101,12 +101,13 @@ class Characters:
         self._values = np.full((capacity, RING), np.nan)
         self._count, self._last_ms, self._born_ms = (np.zeros(capacity, dtype=np.int64) for _ in range(3))
         self._has_past = np.zeros(capacity, dtype=np.bool_)
+        self._rank = np.zeros(capacity, dtype=np.int64)
 
     @property
     def bar(self) -> int:
         """Only a source whose rank is not above this may get in, or is in."""
         is_full = len(self.sources) == self._capacity
-        return max(source.rank for source in self.sources) if is_full else (1 << 63) - 1
+        return int(self._rank.max()) if is_full else (1 << 63) - 1
 
     def offer(self, source: Source) -> int | None:
         """Its row if it is in the sample, else None. Whom it pushes out leaves its row to it."""
@@ -117,12 +118,12 @@ class Characters:
             self.sources.append(source)
             self._then.append(None)
         else:
-            row = max(range(self._capacity), key=lambda one: self.sources[one].rank)
+            row = int(self._rank.argmax())
             if self.sources[row].rank <= source.rank:
                 return None
             del self.rows[self.sources[row].key]
             self.sources[row], self._then[row] = source, None
-        self.rows[source.key] = row
+        self.rows[source.key], self._rank[row] = row, source.rank
         self._has_past[row] = False
         self._values[row], self._count[row], self._last_ms[row], self._born_ms[row] = np.nan, 0, 0, 0
         return row
@@ -194,6 +195,7 @@ class Characters:
         n = len(saved.sources)
         self.sources, self._then = saved.sources, saved.then
         self.rows = {source.key: row for row, source in enumerate(saved.sources)}
+        self._rank[:n] = [source.rank for source in saved.sources]
         self._values[:n] = np.frombuffer(saved.values).reshape(n, RING)
         for array, kept in ((self._count, saved.count), (self._last_ms, saved.last_ms), (self._born_ms, saved.born_ms)):
             array[:n] = kept

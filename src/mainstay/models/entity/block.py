@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -92,15 +93,15 @@ def new_entity(name: str, parameters: EntityParameters) -> Entity:
     )
 
 
-def add(entity: Entity, column: Column, parameters: EntityParameters) -> int:
-    """A series more; what was learned of the others stays. Its column."""
-    d = len(entity.columns)
-    entity.columns.append(column)
-    for i, (shape, kind) in enumerate(shapes(d + 1, parameters)):
+def add(entity: Entity, columns: Sequence[Column], parameters: EntityParameters) -> None:
+    """Series more, all at once: each time everything moves. What was learned of the others stays."""
+    if not columns:
+        return
+    entity.columns.extend(columns)
+    for i, (shape, kind) in enumerate(shapes(len(entity.columns), parameters)):
         larger = np.zeros(shape, kind)
         larger[tuple(slice(n) for n in entity.arrays[i].shape)] = entity.arrays[i]
         entity.arrays[i] = larger
-    return d
 
 
 def replace(entity: Entity, at: int, column: Column) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mainstay.domain.series import SeriesColumns
-from mainstay.domain.signals import F64, I64, Series
+from mainstay.domain.signals import F64, I64
 from mainstay.models.entity.block import Column, Entity, add, new_entity, replace
 from mainstay.models.entity.parameters import EntityParameters
 
@@ -51,17 +51,19 @@ class Members:
         """Series of one entity, in their order, until it takes no more; the others are only counted."""
         number = self._numbers.get(entity)
         known = set() if number is None else {column.slot for column in self.entities[number].columns}
+        new: list[Column] = []
         for place, at in enumerate(theirs):
             number = self._number(entity) if number is None else number
-            if number is None or self._is_full(number):
+            if number is None or self._is_full(number, len(new)):
                 self.unwatched += sum(int(series.slot[one]) not in known for one in theirs[place:])
-                return
-            if not self._knows(number, one := series[at]):
-                self._place(number, Column(one.slot, one.metric, one.labels, one.unit))
+                break
+            one = series[at]
+            column = Column(one.slot, one.metric, one.labels, one.unit)
+            if column not in self.entities[number].columns and column not in new:
+                self._place(number, column, new)
                 self.series[0][one.slot], self.series[2][one.slot] = number, -(2**40)
-
-    def _knows(self, number: int, series: Series) -> bool:
-        return Column(series.slot, series.metric, series.labels, series.unit) in self.entities[number].columns
+        if number is not None:
+            add(self.entities[number], new, self._parameters)
 
     def closed(self, number: int, at_ns: int) -> tuple[Entity, F64, int]:
         """The values of an entity's row that is over (NaN: missing), and its time; the next one begins at `at_ns`."""
@@ -126,10 +128,12 @@ class Members:
         self._numbers[name] = number
         return number
 
-    def _is_full(self, number: int) -> bool:
+    def _is_full(self, number: int, new: int) -> bool:
         """No column is free, and none has been silent for so long that it may be given to another."""
-        if len(self.entities[number].columns) < self._parameters.most_metrics:
+        if len(self.entities[number].columns) + new < self._parameters.most_metrics:
             return False
+        if new:  # these have never spoken: silent for longer than any other
+            return bool(self.rows[number, 0] < GONE_ROWS)
         return bool(self.rows[number, 0] < GONE_ROWS or self._silent(number).max() < GONE_ROWS)
 
     def _silent(self, number: int) -> I64:
@@ -138,11 +142,14 @@ class Members:
         silent: I64 = self.rows[number, 0] - self.series[2][slots]
         return silent
 
-    def _place(self, number: int, column: Column) -> None:
+    def _place(self, number: int, column: Column, new: list[Column]) -> None:
+        """Among the new ones while there is room; else in the place of the one that has been silent for longest."""
         entity = self.entities[number]
-        if len(entity.columns) < self._parameters.most_metrics:
-            add(entity, column, self._parameters)
+        if len(entity.columns) + len(new) < self._parameters.most_metrics:
+            new.append(column)
             return
+        add(entity, new, self._parameters)
+        new.clear()
         longest = int(self._silent(number).argmax())
         self._leave([entity.columns[longest].slot])
         replace(entity, longest, column)
