@@ -22,7 +22,7 @@ ALERT = {
 INPUTS: dict[str, dict[str, Any]] = {
     "time-topology": {"at_ms": 9_000, "alert": ALERT, "edges": [["service:lab/a", "service:lab/b"]]},
     "placebo-did": question(),
-    "beta-logistic": {"entity": "service:lab/b", "kind": "deploy", "callers": [["service:lab/a", 1, 1]]},
+    "beta-aggregated": {"entity": "service:lab/b", "kind": "deploy", "callers": [["service:lab/a", 1, 1]]},
     "dependency-order": {
         "at_ms": 9_000,
         "incident": "INC-2",

@@ -11,6 +11,7 @@ from mainstay.domain.errors import Corrupt
 from mainstay.domain.signals import Normal
 from mainstay.intelligence.changes.calibration import calibration
 from mainstay.intelligence.changes.questions import callees_of, callers_of, due_ms, spans_until
+from mainstay.intelligence.changes.records import what_is_known
 from mainstay.ledger import canonical
 
 
@@ -155,9 +156,31 @@ def test_what_a_change_record_says_of_the_past_counts(shop):
     told = [change("pay", -90_000 - n, id=f"old-{n}", outcome="failed" if n < 6 else "successful") for n in range(8)]
     shop.feed(Normal(changes=tuple(told), at_ns=(T0 + 300_000) * 1_000_000))
     assert not shop.watch.state.watched
-    assert shop.watch.state.record(f"service:{entity('pay')}") == (8, 6)
+    assert shop.watch.state.record(f"service:{entity('pay')}|deploy") == (8, 6)
     shop.ask(change("pay", 300))
     assert shop.forecast("forecast-asked").probability > 0.4
+
+
+def test_what_stands_as_harmless_counts_before_it_is_final(shop):
+    """Harm is final six times sooner: without this, the known rate would be too high for as long."""
+    good = change("pay", 301, author="ada")
+    shop.run(60, good)
+    assert shop.watch.state.record("kind:deploy") == (0, 0)
+    known = what_is_known(good, entity("pay"), shop.watch.state)
+    assert (known["of_kinds"], known["of_service"], known["of_author"]) == ({"deploy": (1, 0)}, (1, 0), (1, 0))
+    assert known["of_facts"] == {"new_author": (1, 0)}
+    shop.run(330)
+    assert what_is_known(good, entity("pay"), shop.watch.state) == known
+    assert shop.watch.state.record("fact:new_author|deploy") == (1, 0)
+
+
+def test_a_scored_forecast_counts_for_its_base_and_for_its_factors(shop):
+    bad = change("pay", 301)
+    shop.slower["pay"] = 4.0
+    shop.run(60, bad)
+    assert shop.watch.state.skill == pytest.approx((1, 0.88**2, 0.88**2))
+    found = calibration([shop.forecast(f"forecast-{bad.id}")], None)
+    assert found.brier_of_known_rate == pytest.approx(0.88**2)
 
 
 def test_our_own_actions_are_not_judged_but_end_what_is(shop):

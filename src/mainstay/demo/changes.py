@@ -110,6 +110,13 @@ def _forecasts(judged: Sequence[Judged]) -> dict[str, Any]:
         "scored_after": sum(said.get("brier") is not None for said in forecasts),
         "brier_by_verdict": _mean([said["brier"] for said in forecasts if said.get("brier") is not None]),
         "brier_by_truth": _mean([(said - came) ** 2 for said, came in pairs]),
+        "brier_of_known_rate": _mean(
+            [
+                (said["base"] - one.is_harmful) ** 2
+                for one, said in zip(judged, forecasts, strict=True)
+                if said.get("base") is not None
+            ]
+        ),
         "brier_of_base_rate": round(rate * (1 - rate), 4),
         "reliability_by_truth": [_bin(low, low + 0.2, pairs) for low in (0.0, 0.2, 0.4, 0.6, 0.8)],
     }

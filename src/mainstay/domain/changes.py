@@ -163,6 +163,8 @@ class ChangeForecast(msgspec.Struct, frozen=True, kw_only=True):
         id: `forecast-…`. change: Id of the change that it was bound to; "" while that has not come.
         planned: The change as it was known then.
         probability: That it harms the service that is changed. services: Who else, and how likely.
+        base: What the rate of harm that was known said alone. by_factors: What the factors said alone; the probability
+            lies between the two, by how both did so far.
         reasons: The factors of the odds, the largest first. risk: 0–100, with its parts.
         outcome: "" until the impact is final. `brier`: (probability − outcome)².
         is_asked: A person or a pipeline asked for it; else it was made when the change was told.
@@ -178,6 +180,8 @@ class ChangeForecast(msgspec.Struct, frozen=True, kw_only=True):
     risk: Risk
     says: str
     decided_by: VersionRef
+    base: float | None = None
+    by_factors: float | None = None
     change: str = ""
     outcome: Literal["", "harmless", "harmful", "not-enough-evidence"] = ""
     scored_ms: int = 0
@@ -216,8 +220,8 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         scored: Those whose change was found harmful or harmless; `unsure`: those for which evidence did not suffice.
-        brier: Mean of (probability − outcome)²; 0 is perfect. `brier_of_base_rate`: of always saying the rate of harm,
-            with hindsight.
+        brier: Mean of (probability − outcome)²; 0 is perfect. `brier_of_known_rate`: of saying each time the rate of
+            harm that was known then. `brier_of_base_rate`: of always saying the rate of harm, with hindsight.
     """
 
     forecasts: int
@@ -229,6 +233,7 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     bins: tuple[CalibrationBin, ...]
     placebos: PlaceboTally
     placebo_false_positive_rate: float | None
+    brier_of_known_rate: float | None = None
 
 
 class ChangeLine(Change, frozen=True, kw_only=True):

@@ -93,7 +93,9 @@ def calibration(client: Client, as_json: bool) -> None:
     click.echo(f"{found['scored']} of {found['forecasts']} forecasts scored, {found['harmful']} changes did harm,"
                f" {found['unsure']} without enough evidence")  # fmt: skip
     if found["scored"]:
-        click.echo(f"Brier score {found['brier']:g} (always saying the base rate, with hindsight: "
+        known = found["brier_of_known_rate"]
+        knew = f"saying the rate known then: {known:g}; " if known is not None else ""
+        click.echo(f"Brier score {found['brier']:g} ({knew}always saying the base rate, with hindsight: "
                    f"{found['brier_of_base_rate']:g})")  # fmt: skip
     columns = {"FROM": "low", "TO": "high", "FORECASTS": "n", "SAID": "said", "CAME": "came"}
     show(found["bins"], columns, False, "nothing is scored yet")

@@ -18,6 +18,7 @@ def calibration(forecasts: Iterable[ChangeForecast], tally: PlaceboTally | None)
     known = list(forecasts)
     scored = [one for one in known if one.outcome in ("harmless", "harmful")]
     harmful = sum(one.outcome == "harmful" for one in scored)
+    knew = [(one.base - (one.outcome == "harmful")) ** 2 for one in scored if one.base is not None]
     rate = harmful / len(scored) if scored else None
     return Calibration(
         forecasts=len(known),
@@ -26,6 +27,7 @@ def calibration(forecasts: Iterable[ChangeForecast], tally: PlaceboTally | None)
         unsure=sum(one.outcome == "not-enough-evidence" for one in known),
         brier=_mean([one.brier or 0.0 for one in scored]),
         brier_of_base_rate=None if rate is None else round(rate * (1 - rate), 4),
+        brier_of_known_rate=_mean(knew),
         bins=tuple(_bins(scored)),
         placebos=tally or PlaceboTally(),
         placebo_false_positive_rate=round(tally.harmful / tally.judged, 4) if tally and tally.judged else None,

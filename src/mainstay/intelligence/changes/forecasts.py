@@ -90,12 +90,6 @@ def scored(forecast: ChangeForecast, verdict: ImpactVerdict, at_ms: int) -> Chan
     return msgspec.structs.replace(forecast, outcome=verdict, scored_ms=at_ms, brier=brier)
 
 
-def names_of(change: Change) -> list[str]:
-    """Under which names a scored change is counted."""
-    names = [f"kind:{change.kind}", f"service:{change.entity}"]
-    return [*names, f"author:{change.author}"] if change.author else names
-
-
 def count_felt(impact: ChangeImpact, state: State, topology: Topology) -> None:
     """Who felt a harmful change, and who called the service and did not."""
     for caller, hops in callers_of(topology, impact.entity):

@@ -13,6 +13,7 @@ import numpy as np
 
 from mainstay.domain.changes import Change
 from mainstay.domain.entities import Topology
+from mainstay.intelligence.changes.records import what_is_known
 from mainstay.intelligence.changes.rings import BUCKET_MS, RING, SIGNALS, Rings, bucket_of
 from mainstay.intelligence.changes.state import State
 
@@ -160,9 +161,7 @@ def risk_inputs(change: Change, state: State, topology: Topology) -> dict[str, A
             [caller, hops, known[caller].tier if caller in known else None]
             for caller, hops in callers_of(topology, entity)
         ],
-        "of_kind": state.record(f"kind:{change.kind}"),
-        "of_service": state.record(f"service:{entity}"),
-        "of_author": state.record(f"author:{change.author}") if change.author else (0, 0),
+        **what_is_known(change, entity, state),
         "here": state.made.get(f"{change.author}|{entity}", 0),
         "felt": {str(hops): state.record(f"hops:{hops}") for hops in range(1, FAR_HOPS + 1)},
         "incident": state.incident_of({entity, *topology.callees(entity)}),

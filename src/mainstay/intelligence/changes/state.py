@@ -11,7 +11,7 @@ from mainstay.domain.changes import Change, ChangeForecast, ChangeImpact, Placeb
 from mainstay.domain.incidents import Incident
 from mainstay.intelligence.changes.rings import RING, Saved, bucket_of
 
-FORMAT = 1
+FORMAT = 2
 KEPT_BUCKETS = RING + 12
 SHAKEN = 7  # buckets for which a service is not calm after a change of its own
 MOST_WATCHED = 2_000
@@ -54,7 +54,9 @@ class State(msgspec.Struct):
     Attributes:
         illnesses: By alert; open: the entities of open incidents, by incident.
         forecasts: Those that are not scored yet, by id.
-        counts: Scored changes and harmful ones: by `kind:…`, `service:…`, `author:…`, `hops:…`.
+        counts: Scored changes and harmful ones: by `kind:…`, and of a kind by service, author and circumstance (see
+            `names_of`); callers looked at and hurt by `hops:…`.
+        skill: Of scored forecasts how many, and the squared errors of their base and of what their factors said.
         made: How many changes an author made on a service, by `author|entity`.
         unwatched: Changes beyond 2,000 in half an hour: they are kept, and not judged.
     """
@@ -64,6 +66,7 @@ class State(msgspec.Struct):
     open: dict[str, tuple[str, ...]] = {}
     forecasts: dict[str, ChangeForecast] = {}
     counts: dict[str, tuple[int, int]] = {}
+    skill: tuple[int, float, float] = (0, 0.0, 0.0)
     made: dict[str, int] = {}
     tally: PlaceboTally = PlaceboTally()
     unwatched: int = 0

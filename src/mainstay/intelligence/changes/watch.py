@@ -25,6 +25,7 @@ from mainstay.intelligence.changes.questions import (
     impact_inputs,
     spans_until,
 )
+from mainstay.intelligence.changes.records import names_of, with_score
 from mainstay.intelligence.changes.rings import BUCKET_MS, Rings, bucket_of
 from mainstay.intelligence.changes.state import FORMAT, MOST_WATCHED, Held, State, Watched
 from mainstay.intelligence.changes.telling import CUT, impact_of, tell, unseen
@@ -101,7 +102,7 @@ class ChangeWatch:
                 known.change = change
         elif change.entity:  # one of an unknown service is kept, and listed as such
             if change.outcome:
-                self.state.count(forecasts.names_of(change), did_harm=change.outcome == "failed")
+                self.state.count(names_of(change), did_harm=change.outcome == "failed")
             if change.at_ms >= at_ms - OLD_MS:
                 self._watch(change, topology, at_ms, effects)
 
@@ -175,14 +176,17 @@ class ChangeWatch:
 
     def _score(self, impact: ChangeImpact, change: Change, topology: Topology, at_ms: int, effects: Effects) -> None:
         """What was foretold against what came."""
-        if impact.verdict != "not-enough-evidence":
-            self.state.count(forecasts.names_of(change), did_harm=impact.verdict == "harmful")
-        if impact.verdict == "harmful":
+        is_sure, did_harm = impact.verdict != "not-enough-evidence", impact.verdict == "harmful"
+        made = [one for one in self.state.forecasts.values() if one.change == change.id]
+        if is_sure:
+            self.state.count(names_of(change, made[0].reasons if made else ()), did_harm=did_harm)
+        if did_harm:
             forecasts.count_felt(impact, self.state, topology)
-        for name, forecast in list(self.state.forecasts.items()):
-            if forecast.change == change.id:
-                tell(effects, forecasts.scored(forecast, impact.verdict, at_ms))
-                del self.state.forecasts[name]
+        for forecast in made:
+            tell(effects, forecasts.scored(forecast, impact.verdict, at_ms))
+            if is_sure:
+                self.state.skill = with_score(self.state.skill, forecast, did_harm=did_harm)
+            del self.state.forecasts[forecast.id]
 
     def _placebo(self, minute: int, topology: Topology, at_ms: int, effects: Effects) -> None:
         """Judge a change that nobody made, on a service that was calm all the time."""
