@@ -294,3 +294,19 @@ def test_calibration_counts_what_was_scored(shop):
     assert found.brier_of_base_rate == 0.25
     assert sum(one.n for one in found.bins) == 2
     assert calibration([], None).brier is None
+
+
+@pytest.mark.parametrize("down_s", [1_500, 1_830, 1_900, 2_000, 5_400, 100_000])
+@pytest.mark.parametrize("after_s", [0, 60])
+def test_a_platform_that_was_down_for_long_ends_what_it_watched(shop, after_s, down_s):
+    """It was restarted hours later: what was before the change is not kept any more, and nothing breaks over that."""
+    good = change("pay", 301)
+    shop.run(5, good)
+    shop.run(after_s)
+    shop.now_s += down_s
+    shop.watch.restore(shop.watch.snapshot())
+    shop.run(400)
+    impact = shop.impact(good)
+    assert impact.is_final
+    assert impact.verdict in ("harmless", "not-enough-evidence")
+    assert all(one.is_over for one in shop.watch.state.watched.values())

@@ -10,6 +10,7 @@ from mainstay.domain.ledger import Entry
 from mainstay.domain.models import Decision
 
 CUT = "the service was changed again before anything could be told"
+LOST = "nothing was heard while it should have been looked at, and what was before is not kept so long"
 WORDS: dict[type, str] = {
     ChangeImpact: "change-impact",
     ChangeForecast: "change-forecast",

@@ -26,9 +26,9 @@ from mainstay.intelligence.changes.questions import (
     spans_until,
 )
 from mainstay.intelligence.changes.records import names_of, with_score
-from mainstay.intelligence.changes.rings import BUCKET_MS, Rings, bucket_of
+from mainstay.intelligence.changes.rings import BUCKET_MS, RING, Rings, bucket_of
 from mainstay.intelligence.changes.state import FORMAT, MOST_WATCHED, Held, State, Watched
-from mainstay.intelligence.changes.telling import CUT, impact_of, tell, unseen
+from mainstay.intelligence.changes.telling import CUT, LOST, impact_of, tell, unseen
 
 LAST = len(WIDTHS) - 1
 OLD_MS = 600_000  # a change that is told later than this is history: it is kept, and not judged
@@ -157,7 +157,10 @@ class ChangeWatch:
 
     def _judge(self, one: Watched, after: int, topology: Topology, at_ms: int, effects: Effects) -> None:
         change = one.change
-        if after < LEAST_AFTER:
+        is_lost = bucket_of(change.at_ms) - WIDTHS[one.look] <= self.rings.head - RING
+        if is_lost:  # the platform was down, or nothing came, while it should have been looked at
+            one.impact = one.impact or unseen(change, at_ms, LOST)
+        elif after < LEAST_AFTER:
             one.impact = one.impact or unseen(change, at_ms, CUT)
         elif change.entity not in self.rings.rows:
             one.impact = unseen(change, at_ms, "nothing was ever heard of its requests")
@@ -167,7 +170,7 @@ class ChangeWatch:
             decision = self._models.decide("impact", inputs)
             one.impact = impact_of(change, decision, one.look, at_ms, one.impact)
             tell(effects, entry=forecasts.impact_entry(f"impact-{change.id}-{one.look}", change.id, decision, at_ms))
-        one.is_over = one.look == LAST or one.did_harm or after < AFTER
+        one.is_over = is_lost or one.look == LAST or one.did_harm or after < AFTER
         one.impact = msgspec.structs.replace(one.impact, is_final=one.is_over)
         one.look += 1
         tell(effects, one.impact)
