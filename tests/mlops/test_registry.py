@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.mlops.keeper import Keeper, registry
 
-from mainstay.domain.errors import Corrupt, NotFound
+from mainstay.domain.errors import Corrupt, NotFound, Refused
 from mainstay.domain.models import VersionRef
 from mainstay.mlops import Keys
 from mainstay.mlops.artefacts import Artefacts
@@ -88,6 +88,16 @@ def test_an_artefact_of_another_algorithm_is_refused(tmp_path):
     keeper.kept[edges.ref] = msgspec.structs.replace(forged, attestation=word)
     with pytest.raises(Corrupt, match="template-watch"):
         models.load(edges.ref)
+
+
+def test_a_version_of_a_release_with_more_parameters_is_refused_in_words(tmp_path, monkeypatch):
+    """Mainstay itself was rolled back: what the newer one registered is listed, and not served."""
+    models, name = registry(tmp_path), "time-topology"
+    made = models.register("correlator", name, defaults_of(name), by="mainstay", why="the newer one")
+    older = {weight: value for weight, value in defaults_of(name).items() if weight != "own_at"}
+    monkeypatch.setattr(type(models.load(made.ref)), "DEFAULTS", older)
+    with pytest.raises(Refused, match="correlator@1 does not fit time-topology as it is in this release: .*`own_at`"):
+        models.load(made.ref)
 
 
 def test_arrays_can_be_artefacts_and_pickles_cannot(tmp_path):

@@ -180,11 +180,15 @@ class Registry:
 
         Raises:
             NotFound: No such version, artefact or algorithm.
-            Refused: Nobody whom this platform trusts signed it, or the record is not what was signed.
+            Refused: Nobody whom this platform trusts signed it, the record is not what was signed, or its parameters
+                are not those of the algorithm as it is here: another release made it.
             Corrupt: The artefact's bytes are not what was registered, or speak of another algorithm.
         """
         version, parameters = self._content(ref)
-        return built(version.algorithm, parameters, self.artefacts)
+        try:
+            return built(version.algorithm, parameters, self.artefacts)
+        except ValueError as error:
+            raise Refused(f"{ref} does not fit {version.algorithm} as it is in this release: {error}") from error
 
     def load_together(self, refs: Sequence[VersionRef], which: Callable[[str], int], mark: str) -> Streaming | None:
         """Several versions as one detector that asks `which` of them decides about an entity; None when they cannot.
