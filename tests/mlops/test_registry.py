@@ -96,7 +96,7 @@ def test_a_version_of_a_release_with_more_parameters_is_refused_in_words(tmp_pat
     made = models.register("correlator", name, defaults_of(name), by="mainstay", why="the newer one")
     older = {weight: value for weight, value in defaults_of(name).items() if weight != "own_at"}
     monkeypatch.setattr(type(models.load(made.ref)), "DEFAULTS", older)
-    with pytest.raises(Refused, match="correlator@1 does not fit time-topology as it is in this release: .*`own_at`"):
+    with pytest.raises(Refused, match=r"correlator@1 does not fit time-topology as it is in this release: .*`own_at`"):
         models.load(made.ref)
 
 
