@@ -170,15 +170,12 @@ class Nearness:
         if self._is_own(alert) and self._comes_from(entity, member, explains):
             return self._noticed(member.entity, abs(alert.since_ms - member.first_ms))
         if explains and entity != member.entity and self.graph.depends(member.entity, entity):
-            return self._noticed(member.entity, min(abs(alert.since_ms - other.first_ms) for other in explains))
+            return self._noticed(member.entity, _since_ms(alert, explains))
         place = self._on_the_way(entity, alert, member, bool(explains))
         if place is None:
             if self.bounds.aside * math.exp(-gap_ms / 1000 / self.bounds.tau_s) <= beat:
                 return None
-            place = self._aside(entity, alert, member)
-            if explains and place[3] == self.weights["shared_tau_s"]:  # it need not have suffered from that third
-                gap_ms = max(gap_ms, min(abs(alert.since_ms - other.first_ms) for other in explains))
-                place = (*place[:3], self.weights["moment_tau_s"])
+            place = self._aside(entity, alert, member, explains)
         closeness, says, names, tau_s = place
         change = self._shared_change(entity, alert.since_ms, member) if self.changes else ""
         if change and closeness < self.weights["shared_change"]:
@@ -213,8 +210,8 @@ class Nearness:
         tau_s = weights["victim_tau_s"] if is_victim else weights["tau_s"]
         return self._per_hop(hops), "{} depends on {}", (other, entity), tau_s
 
-    def _aside(self, entity: str, alert: AlertSketch, member: Member) -> Place:
-        """Where neither depends on the other."""
+    def _aside(self, entity: str, alert: AlertSketch, member: Member, explains: Sequence[Member]) -> Place:
+        """Where neither depends on the other. What suffers from something else is little sign of a third."""
         weights, tau_s, other = self.weights, self.weights["tau_s"], member.entity
         host = self.hosts.get(entity)
         is_about_host = alert.is_load or member.is_saturated
@@ -223,6 +220,8 @@ class Nearness:
         below = meeting(self.graph.below(entity), self.graph.below(other))
         if below:
             closeness = weights["shared_callee"] * weights["per_hop"] ** (below[0] - 2)
+            if explains:
+                closeness *= math.exp(-_since_ms(alert, explains) / 1000 / weights["moment_tau_s"])
             return closeness, "{} and {} both depend on {}", (entity, other, below[1]), weights["shared_tau_s"]
         above = meeting(self.graph.above(entity), self.graph.above(other))
         if above:
@@ -249,6 +248,11 @@ class Nearness:
             if change.entity in self.graph.below(entity) and change.entity in self.graph.below(member.entity):
                 return f"change {change.id} on {short(change.entity)}"
         return ""
+
+
+def _since_ms(alert: AlertSketch, explains: Sequence[Member]) -> int:
+    """How far its onset is from when the nearest of these began."""
+    return min(abs(alert.since_ms - other.first_ms) for other in explains)
 
 
 def _members(alert: AlertSketch) -> list[Member]:
