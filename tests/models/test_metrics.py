@@ -118,6 +118,19 @@ def test_nothing_is_judged_before_there_is_history():
     assert feed(detector, [50.0] * 5 + [5000.0] * 20) == []
 
 
+@pytest.mark.parametrize(("missing", "is_of_now"), [(0, False), (6, False), (600, True)])
+def test_what_was_odd_before_a_long_silence_is_no_onset_of_what_is_odd_now(missing, is_of_now):
+    """The latency of failing calls is told only while calls fail: an hour ago is another trouble."""
+    detector = watching("service.latency.p95", "ms")
+    feed(detector, noise(200, 60.0, 0.2))
+    gone_ns = START_NS + 202 * SAMPLE_NS
+    feed(detector, [900.0, 900.0], start_ns=gone_ns - 2 * SAMPLE_NS)
+    back_ns = gone_ns + missing * SAMPLE_NS
+    told = feed(detector, [900.0] * 30, start_ns=back_ns)
+    assert [one.firing for one in told] == [True]
+    assert told[0].since_ns == (back_ns if is_of_now else gone_ns - 2 * SAMPLE_NS)
+
+
 def test_a_short_spike_is_not_told():
     detector = watching("service.latency.p95", "ms")
     feed(detector, noise(60, 60, 0.3))

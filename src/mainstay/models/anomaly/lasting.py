@@ -14,6 +14,7 @@ from mainstay.models.anomaly.state import DRIFT, LEVEL, LIMIT, STRONG
 
 MS, SECOND = 1_000_000, 1_000_000_000
 STARTED, CALM, ADOPTED, WORSE = 1, 2, 3, 4
+PAUSE = 10  # times its usual interval
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
@@ -85,8 +86,18 @@ def _burning(s: Any, rule: Any, at_ns: int, out: int, drift: float) -> int:
 
 
 @nb.njit(cache=True, nogil=True, error_model="numpy")
+def _paused(s: Any, at_ns: int) -> bool:
+    """Whether nothing came for much longer than usual: what was suspected before the pause is another story."""
+    lived = s.last_ns - np.int64(s.first_s) * SECOND
+    return bool(at_ns - s.last_ns > PAUSE * max(lived // max(np.int64(s.count), 1), SECOND))
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
 def _suspected(s: Any, rule: Any, at_ns: int, out: int) -> int:
     """A series that does not fire yet: it must be outside for some time, in most samples, at least three."""
+    if s.run > 0 and _paused(s, at_ns):
+        s.bits = s.run = 0
+        s.strong = min(s.strong, 1)
     s.bits = ((s.bits << 1) | out) & 0xFFFF
     if s.run == 0:
         if not out:
