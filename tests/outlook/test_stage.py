@@ -63,6 +63,18 @@ def test_what_half_is_used_of_pages_nobody_however_fast():
     assert states(estate) == [("firing", "minor")]
 
 
+@pytest.mark.parametrize(("page_s", "gravest"), [(0, "minor"), (3600, "major")])
+def test_a_limit_of_your_own_that_never_pages_does_not_even_when_it_is_full(tmp_path, page_s, gravest):
+    own = tmp_path / "limits.yaml"
+    own.write_text(
+        f"limits:\n  - {{name: disk, metric: system.filesystem.usage, full: {100 * GIB:.0f}, page_s: {page_s}}}\n"
+    )
+    estate = Estate(OutlookPolicy(limits=str(own)))
+    estate.run(filling(estate), 400)
+    assert {severity for _, severity in states(estate)} <= {"minor", gravest}
+    assert ("firing", gravest) in states(estate)
+
+
 def test_it_is_over_at_once_when_room_was_made():
     estate = Estate()
     estate.run(filling(estate), 130)

@@ -142,8 +142,9 @@ def _wanted(outlook: Outlook, limit: Limit, *, is_told: bool) -> Severity | None
         return None
     is_near = outlook.share is None or outlook.share >= PAGE_SHARE
     is_young = outlook.by == "rise" and KNOWN * outlook.known_s < outlook.lasted_s < OLD_S
-    is_page = is_near and not is_young and outlook.expected_s <= (limit.page_s or 0.0) and outlook.latest_s is not None
-    return "major" if is_page else "minor"
+    if not limit.page_s or outlook.latest_s is None:  # 0 is never, also when it is full
+        return "minor"
+    return "major" if is_near and not is_young and outlook.expected_s <= limit.page_s else "minor"
 
 
 def _over(outlook: Outlook, condition: Condition) -> str:
