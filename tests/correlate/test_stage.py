@@ -125,6 +125,17 @@ def test_what_ends_or_mends_a_trouble_asks_for_no_other_cause() -> None:
     assert drill.stage._state.held["INC-1"].diagnosed_ms > asked
 
 
+def test_who_is_called_less_burns_no_longer() -> None:
+    drill = Drill(WIDE)
+    fewer = slow("front", "cart", 21, 40, severity="minor", signal="traffic")
+    drill.record(Normal(), 20, [slow("front", "cart", 5, 20, severity="critical", own=1.0)])
+    drill.say("right-cause", "INC-1", 30, entity=entity("cart"))
+    drill.record(Normal(), 40, [fewer])
+    drill.record(Normal(), 60, [slow("front", "cart", 5, 60, ended_s=60)])
+    drill.record(Normal(), 100, [slow("front", "cart", 90, 100, signal="errors", severity="critical")])
+    assert [len(incident.groupings) for incident in drill.open] == [2, 1]
+
+
 def test_lone_load_is_listed_and_opens_nothing_until_it_is_near_exhaustion() -> None:
     drill = Drill(WIDE)
     drill.record(Normal(), 20, [metric("cart", "process.cpu.utilization", 5, 20)])

@@ -51,7 +51,7 @@ class Member(msgspec.Struct):
             hint or fewer calls, are about it, burn, are about load.
         own: How much of any alert about it is its own at most, not of what it calls.
         burning, calm_ms: How many of those that are about it burn, and when the last of them ended; log lines, which
-            stay for minutes after the trouble, do not count.
+            stay for minutes after the trouble, do not count, nor do fewer calls, which are its callers' doing.
         burst_ms, told_ms, tellings, pause_ms: The run of tellings without a pause of five seconds that goes on or was
             the last: since when, until when, how many, and the longest pause in it.
     """
@@ -225,7 +225,7 @@ class Held(msgspec.Struct):
                 member.firing += one * is_firing
                 if entity == alert.about:
                     member.own = max(member.own, kept.own or 0.0)
-                    is_trouble = alert.signal != "logs"
+                    is_trouble = alert.signal != "logs" and not is_fewer(alert)
                     member.burning += one * (is_firing and is_trouble)
                     if is_trouble:
                         member.calm_ms = max(member.calm_ms, alert.ended_ms or 0)
