@@ -9,9 +9,9 @@ import duckdb
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.store.telemetry_samples import FIRST_ID, MS, T0, S, series
+from tests.store.telemetry_samples import ENTITY, FIRST_ID, MS, T0, S, series
 
-from mainstay.domain.signals import MetricBatch, Normal
+from mainstay.domain.signals import MetricBatch, Normal, Series
 from mainstay.store.telemetry import Telemetry
 from mainstay.store.telemetry.tables import LOGS, POINTS
 
@@ -76,3 +76,25 @@ def test_tables_without_measurements_are_sealed_as_they_are() -> None:
     assert LOGS.opened("x") == "x"
     assert "scaled" not in LOGS.sealed
     assert "scaled" in POINTS.sealed
+
+
+def test_a_series_of_few_points_costs_little_more_than_its_id(tmp_path: Path) -> None:
+    count, turns = 12_000, 8
+    chance = np.random.default_rng(5)
+    slots = np.arange(count, dtype=np.uint32)
+    ids = chance.integers(0, 2**64, count, np.uint64)
+    known = tuple(Series(slot, int(ids[slot]), ENTITY, "m", (), "s", "up") for slot in slots.tolist())
+    telemetry = Telemetry(tmp_path / "telemetry", retention_s=10**6, hot_s=20)
+    for turn in range(turns):
+        batch = MetricBatch(slots, np.full(count, T0 + turn * S), np.full(count, float(turn)))
+        telemetry.write(Normal(metrics=batch, new_series=known if turn == 0 else ()), turn + 1)
+    telemetry.commit(turns)
+    assert telemetry.seal(T0 + 1000 * S) == 1
+    (block,) = (tmp_path / "telemetry" / "blocks").glob("points-*.parquet")
+    columns = "path_in_schema, sum(total_compressed_size) / ?, count(stats_min_value), count(*)"
+    query = f"SELECT {columns} FROM parquet_metadata(?) GROUP BY 1"
+    said = {name: rest for name, *rest in duckdb.execute(query, [count, str(block)]).fetchall()}
+    assert said["series"][0] < 9  # 8 bytes of chance, once a series: the dictionary that was there took 12
+    assert said["series"][1] == said["series"][2] > 1  # a question for one series still reads one row group
+    assert telemetry.points(int(ids[7]), 0, T0 // MS + 10**8)[1].tolist() == [float(turn) for turn in range(turns)]
+    telemetry.close()

@@ -118,8 +118,7 @@ class Blocks:
         temporary = self.folder / f".{table.name}.tmp"
         target = str(temporary).replace("'", "''")
         connection.execute(
-            f"COPY (SELECT {table.sealed} {where} ORDER BY {table.sort}) TO '{target}'"
-            " (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE 61440)"
+            f"COPY (SELECT {table.sealed} {where} ORDER BY {table.sort}) TO '{target}' ({table.packing})"
         )
         with temporary.open("rb") as file:
             os.fsync(file.fileno())

@@ -16,6 +16,7 @@ from mainstay.domain.signals import F64, I64, U32, EdgeWindow, LogBatch, MetricB
 
 FORMAT = 3
 _SCALES = ("1e3::DOUBLE", "1e6::DOUBLE")
+FEW = 512
 _FAR = "1e9"  # thousandths and millionths of less are whole numbers that a double holds
 
 
@@ -25,6 +26,9 @@ class Table:
 
     Attributes:
         kept_s: At least so long, whatever the retention of the rest is.
+        is_measured: Numbers, in the order of their series. A sealed column of these has a dictionary up to `FEW`
+            different values in a row group; beyond that differences take less: ids of series that have eight points
+            each took 12.5 bytes in a dictionary, and 7.7 as the steps from one to the next.
     """
 
     name: str
@@ -33,6 +37,13 @@ class Table:
     sort: str
     decimal: str = ""
     kept_s: float = 0.0
+    is_measured: bool = False
+
+    @property
+    def packing(self) -> str:
+        """How DuckDB is to write a block."""
+        few = f", DICTIONARY_SIZE_LIMIT {FEW}" if self.is_measured else ""
+        return f"FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE 61440{few}"
 
     @property
     def sealed(self) -> str:
@@ -80,8 +91,12 @@ def _columns(**kinds: tuple[str, pa.DataType]) -> tuple[tuple[str, str, pa.DataT
     return tuple((name, sql, arrow) for name, (sql, arrow) in kinds.items())
 
 
-POINTS = Table("points", _columns(series=_U64, at_ns=_I64, value=_F64), "at_ns", "series, at_ns", "value")
-BANDS = Table("bands", _columns(series=_U64, at_ns=_I64, low=_F64, high=_F64), "at_ns", "series, at_ns")
+POINTS = Table(
+    "points", _columns(series=_U64, at_ns=_I64, value=_F64), "at_ns", "series, at_ns", "value", is_measured=True
+)
+BANDS = Table(
+    "bands", _columns(series=_U64, at_ns=_I64, low=_F64, high=_F64), "at_ns", "series, at_ns", is_measured=True
+)
 LOGS = Table(
     "logs",
     _columns(entity=_TEXT, at_ns=_I64, severity=_U8, template=_U32, body=_TEXT, trace_id=_BYTES),
