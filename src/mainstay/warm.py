@@ -27,7 +27,8 @@ def _ahead() -> None:
     from mainstay.outlook.history import LEVELS, History
 
     history = History()
-    history.follow(0)
+    for slot in range(2):
+        history.follow(slot, by_median=slot == 1)
     history.observe(MetricBatch(np.zeros(1, np.uint32), np.zeros(1, np.int64), np.ones(1)), 1)
     history.condense()
     for level in range(LEVELS):

@@ -28,8 +28,10 @@ from mainstay.models.anomaly.peers import OWN, born
 from mainstay.models.anomaly.records import follow, remember, strangeness
 from mainstay.models.anomaly.season import EDGE_NS, HOUR_NS, season_near, slot_at, steps_near, steps_of, usual_of
 from mainstay.models.anomaly.state import BORROWED, DRIFT, MOST_COUNT, SEASONAL, STRONG, UNSEEN
+from mainstay.models.fetching import fetch
 
 XI = 0.1
+AHEAD = 16  # samples: by then a row has come
 HUGE = 1e30  # clamped values, their differences and products stay finite in single precision
 SECOND = 1_000_000_000
 YOUNG, HALF = 30, 0.5  # samples until which all is learned; worth below which nothing is learned to last
@@ -266,6 +268,7 @@ def run(
     now, day = _now(at[start[0]]), day_at(table, at[start[0]])[0]
     for k in range(start[0], len(series)):
         i = series[k]
+        fetch(rows, int(series[min(k + AHEAD, len(series) - 1)]))
         if i >= len(rows) or not math.isfinite(value[k]) or not _is_next(rows[i], at[k]):
             continue
         s, x, heard = rows[i], min(max(value[k], -HUGE), HUGE), told[0]
