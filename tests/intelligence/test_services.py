@@ -125,6 +125,8 @@ def test_open_alerts_changes_and_what_runs_out_take_points(heard):
     assert points == {"alerts": 25, "change": 15, "saturation": 15}
     assert (found.health, found.status, found.alerts) == (45, "unhealthy", 1)
     assert next(iter(services.standing)).name == "pay"  # the worst first
+    slower = Services(heard.get, lambda: OutlookState(outlooks=(msgspec.structs.replace(disk, signal="latency"),)))
+    assert [one.name for one in look(slower, calls(PAY.id, 10, 0))["pay"].reasons] == ["latency"]
     over = Effects(alerts={"a1": alert(status="resolved", ended_ms=T0)})
     assert look(services, at_ms=T0 + 3_700_000, effects=over)["pay"].alerts == 0
 

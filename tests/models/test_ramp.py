@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mainstay.models.forecast import Forecaster
-from mainstay.models.forecast.ramp import ramp_of
-from mainstay.models.forecast.reach import reached
+from mainstay.models.forecast.ramp import Wander, ramp_of
+from mainstay.models.forecast.reach import Habit, reached
 
 
 def noise(n, seed=1, size=0.3):
@@ -48,7 +48,7 @@ def test_nine_of_ten_arrivals_are_inside_and_the_middle_is_right():
         steps = 1.5 * np.exp(0.3 * np.random.default_rng(seed).standard_normal(400))  # it wanders
         row = np.concatenate([np.full(96 - lasting, 20.0), 20 + np.cumsum(steps)]) + noise(496 - lasting, seed)
         limit = row[95] + float(draw.uniform(10, 2 * lasting))
-        found = reached(row[:96], limit, None, None)
+        found = reached(row[:96], limit, Habit(), None)
         if found["is_believed"]:
             truth = int(np.flatnonzero(row[96:] >= limit)[0]) + 1
             held.append(found["earliest"] - 1 <= truth <= found["latest"] + 1)
@@ -60,23 +60,23 @@ def test_nine_of_ten_arrivals_are_inside_and_the_middle_is_right():
 
 def test_what_was_as_full_before_is_a_habit():
     row = np.concatenate([risen(0, 40, 2.0), risen(0, 20, 2.0, 2)])  # it fell once already, from higher up
-    found = reached(row, 200.0, None, None)
+    found = reached(row, 200.0, Habit(), None)
     assert (found["by"], found["is_believed"]) == ("rise", False)
     assert "before" in found["says"]
-    fresh = reached(risen(40, 40, 2.0), 150.0, 170.0, None)  # and so says a longer memory
+    fresh = reached(risen(40, 40, 2.0), 150.0, Habit(170.0), None)  # and so says a longer memory
     assert not fresh["is_believed"]
-    assert reached(risen(40, 40, 2.0), 150.0, 90.0, None)["is_believed"]
+    assert reached(risen(40, 40, 2.0), 150.0, Habit(90.0), None)["is_believed"]
 
 
 def test_a_young_rise_is_not_believed_for_long():
-    found = reached(risen(80, 12, 1.0), 500.0, None, None)
+    found = reached(risen(80, 12, 1.0), 500.0, Habit(), None)
     assert not found["is_believed"]
     assert "long enough" in found["says"]
 
 
 def test_what_is_at_its_limit_is_full_and_without_a_value_nothing_is_said():
-    assert reached(np.array([50.0, 101.0]), 100.0, None, None)["by"] == "full"
-    assert reached(np.empty(0), 100.0, None, None)["by"] == ""
+    assert reached(np.array([50.0, 101.0]), 100.0, Habit(), None)["by"] == "full"
+    assert reached(np.empty(0), 100.0, Habit(), None)["by"] == ""
 
 
 def asked(values, **how):
@@ -117,3 +117,23 @@ def test_whatever_it_is_asked_it_answers_in_json(values, limit, rising):
     times = [found["reach"][name] for name in ("earliest", "expected", "latest")]
     known = [one for one in times if one is not None]
     assert known == sorted(known)
+
+
+def test_a_habit_may_be_what_it_was_for_most_of_the_time_and_more_must_be_left_behind():
+    row = np.concatenate([np.full(60, 40.0), [90.0, 95.0], np.full(20, 40.0), 40 + 2.0 * np.arange(20)])  # ends at 78
+    assert not reached(row, 150.0, Habit(), None)["is_believed"]  # it was at 95 once
+    assert reached(row, 150.0, Habit(seen=0.9), None)["is_believed"]
+    assert reached(row, 150.0, Habit(peak=60.0, seen=0.9, beyond=0.1), None)["is_believed"]  # above 60 + 9
+    assert not reached(row, 150.0, Habit(peak=60.0, seen=0.9, beyond=0.25), None)["is_believed"]
+    assert reached(row, 150.0, Habit(peak=np.nan, seen=0.9), None)["is_believed"]
+
+
+def test_slopes_that_wander_further_widen_the_interval_and_are_believed_later():
+    row = np.concatenate([np.full(40, 40.0), 40 + 2.0 * np.arange(20)])
+    narrow, wide = (reached(row, 110.0, Habit(), None, Wander(share)) for share in (0.15, 0.4))
+    assert narrow["expected"] == wide["expected"]
+    assert wide["earliest"] < narrow["earliest"] < narrow["expected"] < narrow["latest"] < wide["latest"]
+    assert not reached(row, 110.0, Habit(), None, Wander(0.7))["is_believed"]
+    by_factor = reached(row, 110.0, Habit(), None, Wander(0.4, is_factor=True))
+    assert by_factor["latest"] / by_factor["expected"] == pytest.approx(by_factor["expected"] / by_factor["earliest"])
+    assert reached(row, 110.0, Habit(), None, Wander(0.9, is_factor=True))["latest"] is None

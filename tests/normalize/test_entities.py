@@ -108,7 +108,7 @@ CATALOG = """
   depends_on: [orders-db, "queue:mail", ledger]
 - name: orders-db
   kind: database
-- {name: legacy, environment: prod, owner: nobody}
+- {name: legacy, environment: prod, owner: nobody, latency_ms: 800}
 """
 
 
@@ -129,7 +129,11 @@ def test_the_catalog_gives_tier_owner_one_name_and_dependencies(catalog: Path) -
         (by_alias, "database:prod/orders-db"), (by_alias, "queue:prod/mail"), (by_alias, "service:prod/ledger"),
     ]  # fmt: skip
     assert directory.explain({"service": "pay"}).alias_of == "pay is an alias of payments"
-    assert "service:prod/legacy" in directory.entities
+    assert (entity.latency_ms, directory.entities["service:prod/legacy"].latency_ms) == (None, 800.0)
+    catalog.write_text(CATALOG.replace("800", "900"))  # edited, and the platform started again
+    later = Directory(SHIPPED, Catalog.load(catalog), "default")
+    later.load(directory.state())
+    assert later.entities["service:prod/legacy"].latency_ms == 900.0
 
 
 @pytest.mark.parametrize(
@@ -139,6 +143,9 @@ def test_the_catalog_gives_tier_owner_one_name_and_dependencies(catalog: Path) -
         ("- name: a\n- name: b\n  aliases: [A]\n", 2, "'A' is also 'a'"),
         ("name: a\n", 1, "expected `array`"),
         ("- name: a\n  ownr: x\n", 2, "unknown field `ownr`"),
+        ("- name: a\n  latency_ms: 0\n", 2, "> 0"),
+        ("- name: a\n  latency_ms: .nan\n", 2, "> 0"),
+        ("- name: a\n  latency_ms: 300ms\n", 2, "expected `float"),
     ],
 )
 def test_a_bad_catalog_is_refused_with_line(tmp_path: Path, text: str, line: int, says: str) -> None:

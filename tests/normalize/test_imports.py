@@ -120,6 +120,11 @@ def test_what_is_told_again_is_brought_up_to_date_and_the_rest_stays(tmp_path: P
         ("a_yaml", "apiVersion: backstage.io/v1\nkind: Component\nmetadata:\n  namespace: x\n", 3, "name"),
         ("a_yaml", "apiVersion: backstage.io/v1\nkind: Component\nmetadata: {name: [a]}\n", 3, "metadata.name"),
         ("a_yaml", BACKSTAGE.replace("tier-2", "gold"), 15, "criticality: expected a tier"),
+        ("a_csv", "name,P95 ms\nweb,300\ncart,300ms\n", 3, "latency_ms: expected milliseconds above 0"),
+        ("a_csv", "name,latency_ms\nweb,-1\n", 2, "latency_ms: expected milliseconds above 0"),
+        ("a_json", '[{"name": "web",\n "slo_latency_ms": "nan"}]', 2, "latency_ms: expected milliseconds above 0"),
+        ("a_json", '[{"name": "web",\n "latency_ms": 1e9}]', 2, "at most 86400000, got '1000000000.0'"),
+        ("a_yaml", BACKSTAGE.replace("criticality: tier-2", "latency-ms: fast"), 15, "latency-ms: expected millis"),
         ("a_yaml", "a: [\n", 1, "expected Backstage"),
         ("a_txt", "x", 1, "expected Backstage"),
     ],
@@ -132,6 +137,25 @@ def test_a_bad_file_is_refused_with_line_and_field_and_nothing_is_written(
     assert says in refused.value.says
     assert refused.value.line == line
     assert not (tmp_path / "catalog.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a_csv", "name,Latency Objective ms\npricing, 250 \ntax,\n"),
+        ("a_json", '[{"name": "pricing", "latency_ms": 250}, {"name": "tax", "latency_ms": null}]'),
+        ("a_yaml", BACKSTAGE.replace("criticality: tier-2", 'latency-ms: "250"')),
+    ],
+)
+def test_a_latency_objective_is_taken_up_and_stays_when_another_file_does_not_say_it(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    imported(tmp_path, **{name: text})
+    _, catalog = imported(tmp_path, b_csv="name,owner\npricing,money\n")
+    pricing, tax = catalog.find("service", "", "pricing"), catalog.find("service", "", "tax")
+    assert pricing is not None
+    assert tax is not None
+    assert (pricing.latency_ms, pricing.owner, tax.latency_ms) == (250.0, "money", None)
 
 
 def test_two_entries_of_one_name_are_refused(tmp_path: Path) -> None:

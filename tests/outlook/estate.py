@@ -56,6 +56,7 @@ class Estate:
         self.stage = Outlooks(self.judges, policy or OutlookPolicy(), lambda: self.topology)
         self.at_ms, self.seq = T0_MS, 0
         self.told: list[Alert] = []
+        self.said: set[str] = set()
         self.effects = Effects()
 
     def say(self, values: Mapping[Series, float] | None = None, p_value: float = 1.0, **rest: Any) -> Effects:
@@ -73,6 +74,7 @@ class Estate:
         normal = Normal(metrics=batch if values else None, new_series=tuple(values), at_ns=self.at_ms * 10**6, **rest)
         self.stage.apply(normal, np.full(len(values), p_value), self.at_ms, effects)
         self.told += [alert for name, alert in effects.alerts.items() if name not in raised]
+        self.said |= {one.says for one in self.stage.standing.outlooks}
         self.effects.merge(effects)
         return effects
 

@@ -18,9 +18,9 @@ def batch(slots, at_ms, values):
     return MetricBatch(np.array(slots, np.uint32), np.array(at_ms) * 1_000_000, np.array(values, np.float64))
 
 
-def fed(samples, cuts=()):
+def fed(samples, cuts=(), *, by_median=False):
     history = History()
-    history.follow(5)
+    history.follow(5, by_median=by_median)
     edges = [0, *sorted(cuts), len(samples)]
     for first, last in itertools.pairwise(edges):
         part = samples[first:last]
@@ -117,14 +117,53 @@ def test_thirds_tell_how_fast_it_rises():
 @given(
     st.lists(st.tuples(st.integers(0, 400_000), st.floats(-1e6, 1e6)), max_size=300),
     st.lists(st.integers(0, 300), max_size=6),
+    st.booleans(),
 )
-def test_cutting_changes_nothing(steps, cuts):
+def test_cutting_changes_nothing(steps, cuts, by_median):
     at_ms, samples = T0, []
     for step, value in steps:
         at_ms += step
         samples.append((at_ms, value))
-    whole, cut = fed(samples), fed(samples, [min(c, len(samples)) for c in cuts])
+    whole = fed(samples, by_median=by_median)
+    cut = fed(samples, [min(c, len(samples)) for c in cuts], by_median=by_median)
     assert whole.saved() == cut.saved()
+
+
+def test_of_what_jumps_medians_are_kept_and_no_spike_moves_them():
+    samples = [(T0 + 5000 * i, 100.0 + i // 60 + (5000.0 if i % 60 < 20 else 0.0)) for i in range(1500)]
+    history = fed(samples, by_median=True)
+    assert history.means(0, 0).tolist() == [100.0 + i for i in range(24)]  # 25 times five minutes, the last is open
+    assert history.means(0, 1).tolist() == [105.5, 117.5]
+    assert history.top_before(0, T0 + 600_000, 1.0) == 101.0
+    assert history.top_before(0, T0 + 3_600_000, 1.0) == 111.0
+    assert history.top_before(0, T0 + 3_300_000, 0.5) == 105.0
+    assert np.isnan(history.top_before(0, T0, 1.0))
+
+
+def test_a_gap_of_hours_is_one_in_the_medians_too():
+    early, late = ([(T0 + first + 60_000 * i, 3.0) for i in range(90)] for first in (0, 20 * 3_600_000))
+    history = fed(early + late, by_median=True)
+    hours = history.means(0, 1)
+    assert np.isfinite(hours).nonzero()[0].tolist() == [0, 1, 20]
+    assert history.means(0, 0).tolist() == [3.0] * 17  # what is older than half a day has no room
+
+
+def test_means_and_medians_stand_beside_each_other():
+    history = History()
+    for slot in range(3):
+        history.follow(slot, by_median=slot == 1)
+    for i in range(200):
+        value = 9.0 if i % 5 == 0 else 1.0
+        history.observe(batch([0, 1], [T0 + 5000 * i] * 2, [value] * 2), T0 + 5000 * i)
+    history.condense()
+    assert history.medians.tolist() == [1]
+    assert history.means(0, 0)[0] == pytest.approx(2.6)
+    assert history.means(1, 0)[0] == 1.0
+    rows, values = history.lately(4)
+    assert (rows.tolist(), values.tolist()) == ([1], [1.0])
+    other = History()
+    other.take_up(history.saved(), range(3), [])
+    assert (other.medians.tolist(), other.saved()) == ([1], history.saved())
 
 
 def test_a_step_holds_no_more_than_there_is_room_for():

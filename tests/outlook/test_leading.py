@@ -133,6 +133,9 @@ def test_what_fills_up_counts_before_its_end_is_in_sight():
     assert row(fresh(), outlooks=[one])["filling"] == pytest.approx(0.5)
     assert row(fresh(), outlooks=[msgspec.structs.replace(one, share=0.6)])["filling"] == 0.0
     assert row(fresh(), outlooks=[msgspec.structs.replace(one, share=7.0)])["filling"] == 1.0
+    slow = msgspec.structs.replace(one, signal="latency", is_believed=True, expected_s=10.0)
+    found = row(fresh(), outlooks=[slow])  # how long answers take is no resource
+    assert (found["filling"], found["runs_out"]) == (0.0, 0.0)
 
 
 def test_errors_of_hours_are_remembered_when_the_last_minutes_are_calm():

@@ -20,6 +20,7 @@ def series(metric, entity="host:prod/a", **labels):
     ("probe_ssl_earliest_cert_expiry", {"instance": "https://shop"}, "certificate"),
     ("kafka_consumergroup_lag", {"topic": "orders"}, "consumer lag"),
     ("process.memory.usage", {}, "memory"),
+    ("service.latency.p95", {}, "latency"),
 ])  # fmt: skip
 def test_the_usual_names_are_known(metric, labels, name):
     found = Limits().for_series(series(metric, **labels))
@@ -40,6 +41,12 @@ def test_a_deadline_has_times_of_its_own():
     found = Limits().of("probe_ssl_earliest_cert_expiry")[0]
     assert (found.warn_s, found.page_s) == (14 * 86_400, 2 * 86_400)
     assert Limits().of("process.memory.usage")[0].warn_s == 86_400
+
+
+def test_a_latency_is_no_resource_that_runs_out_and_pages_nobody():
+    found = Limits().of("service.latency.p95")[0]
+    assert (found.objective, found.signal, found.page_s) == ("latency_ms", "latency", 0)
+    assert Limits().of("process.memory.usage")[0].signal == "saturation"
 
 
 def test_a_resource_is_named_by_what_tells_it_from_others():
@@ -71,6 +78,8 @@ def test_own_limits_come_first(tmp_path):
     ("limits:\n  - {name: a, metric: b, wide: 1}", "wide"),
     ("limits:\n  - {name: a, metric: b}\n  - {name: c, metric: d, full: 1, limit: e}", ":3: c: expected one of full"),
     ("limits:\n  - {name: a, metric: b, deadline: true, falls: 0}", "deadline has no limit"),
+    ("limits:\n  - {name: a, metric: b, objective: latency_ms, full: 1}", ":2: a: an objective has no limit"),
+    ("limits:\n  - {name: a, metric: b, objective: p99}", "p99"),
     ("limits: [", "not YAML"),
     ("limits:\n  - {name: a, metric: b, warn_s: -1}", ">= 0"),
 ])  # fmt: skip

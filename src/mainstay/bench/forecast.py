@@ -11,6 +11,7 @@ import numpy as np
 
 from mainstay.app.mlops.deployed import Deployed, deployed
 from mainstay.bench.reach import reach
+from mainstay.bench.slower import slower
 from mainstay.domain.effects import Effects
 from mainstay.domain.errors import Refused
 from mainstay.domain.records import Command
@@ -33,8 +34,11 @@ KINDS = (
 )
 
 
-def forecast(series: int, seed: int, data: Path | None) -> dict[str, Any]:
-    """Made series of nine kinds (and recorded ones, when given): the last `HORIZON` steps are the truth."""
+def forecast(series: int, seed: int, data: Path | None, latencies: int) -> dict[str, Any]:
+    """Made series of nine kinds (and recorded ones, when given): the last `HORIZON` steps are the truth.
+
+    Beside them arrivals at a limit, and so many latencies of each kind against an objective.
+    """
     draw = np.random.default_rng(seed)
     with deployed() as platform:
         served = platform.serving
@@ -43,6 +47,7 @@ def forecast(series: int, seed: int, data: Path | None) -> dict[str, Any]:
         _judge(served, made["season"][:1])  # compiled before it is timed
         by_kind = {kind: _judge(served, rows) for kind, rows in sets.items()}
         arrivals = reach(served, max(series // 2, 4), seed)
+        creeping = slower(served, latencies, seed) if latencies else None
         peer = _mstl(platform, [row for rows in made.values() for row in rows[:5]])
     whole = [by_kind[kind] for kind in KINDS]
     return {
@@ -54,6 +59,7 @@ def forecast(series: int, seed: int, data: Path | None) -> dict[str, Any]:
         "mase_seasonal_naive": round(float(np.mean([one["mase_seasonal_naive"] for one in whole])), 3),
         "by_kind": by_kind,
         "reach": arrivals,
+        "latency": creeping,
         "mstl": peer,
     }
 

@@ -18,13 +18,20 @@ OTHER = ("stops", "season", "walk", "saw")
 def reach(served: Serving, each: int, seed: int) -> dict[str, Any]:
     """By kind: of how many series it was believed, how many of these reached the limit, and how many in the interval.
 
+    The latter of those that arrived (`held_by_90`), and of all that were believed: what never arrives is not held.
     A limit is 5 to 150 above the last value; what a rise of a second kind is, its name says. `saw`, `season` and `walk`
     have no rise that lasts: what is believed of them is a false word.
     """
     draw = np.random.default_rng(seed)
     by_kind = {kind: _judged(served, kind, each, draw) for kind in (*RISING, *OTHER)}
     held = [by_kind[kind]["held_by_90"] for kind in RISING if by_kind[kind]["held_by_90"] is not None]
-    return {"held_by_90_of_rises": round(float(np.mean(held)), 3), "by_kind": by_kind}
+    believed = sum(one["believed"] for one in by_kind.values())
+    of_all = [(one["held_by_90_of_believed"] or 0.0) * one["believed"] for one in by_kind.values()]
+    return {
+        "held_by_90_of_rises": round(float(np.mean(held)), 3),
+        "held_by_90_of_believed": round(sum(of_all) / max(believed, 1), 3),
+        "by_kind": by_kind,
+    }
 
 
 def _judged(served: Serving, kind: str, each: int, draw: np.random.Generator) -> dict[str, Any]:
@@ -46,6 +53,7 @@ def _judged(served: Serving, kind: str, each: int, draw: np.random.Generator) ->
         "believed": believed,
         "arrived": round(arrived / believed, 3) if believed else None,
         "held_by_90": round(held / arrived, 3) if arrived else None,
+        "held_by_90_of_believed": round(held / believed, 3) if believed else None,
     }
 
 

@@ -86,12 +86,13 @@ def watching(series: int, rounds: int, json_file: Path | None) -> None:
 @click.option("--series", default=450, show_default=True)
 @click.option("--seed", default=1, show_default=True)
 @click.option("--data", type=click.Path(exists=True, path_type=Path), help="Recorded series (Parquet) beside the made.")
+@click.option("--latencies", default=20, show_default=True, help="Of each of eleven kinds, against an objective.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path))
-def forecast(series: int, seed: int, data: Path | None, json_file: Path | None) -> None:
+def forecast(series: int, seed: int, data: Path | None, latencies: int, json_file: Path | None) -> None:
     """Series per second that are forecast and tried on their past, beside seasonal naive and MSTL."""
     from mainstay.bench.forecast import forecast as measure
 
-    _say(measure(series, seed, data), json_file)
+    _say(measure(series, seed, data, latencies), json_file)
 
 
 @bench.command()

@@ -30,6 +30,7 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True):
         id: `kind:environment/name`, readable and stable, e.g. `service:prod/payments`.
         tier: 1 is the most critical; None is not known.
         objective: Percent of requests that must not fail (its SLO); None where the catalog names none.
+        latency_ms: What the 95th percentile of its answers must stay below; None where the catalog names none.
         attributes: What senders said of it (version, region, host), newest value.
     """
 
@@ -41,6 +42,7 @@ class Entity(msgspec.Struct, frozen=True, kw_only=True):
     tier: int | None = None
     owner: str | None = None
     objective: float | None = None
+    latency_ms: float | None = None
     attributes: dict[str, str] = {}
 
 

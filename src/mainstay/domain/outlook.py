@@ -54,7 +54,8 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
         id: Of the resource: entity, kind and place; the same after a restart.
         series: The one that is followed. resource: In words, `disk /var`.
         value, limit, unit: Now, and where it ends; a resource that runs out by falling ends at its floor.
-        share: How much of it is used, 0–1; None where the limit is a date or not known.
+        share: How much of it is used, 0–1 (of a latency: of its objective); None where that is a date or not known.
+        signal: `latency` is how long a service's answers take, and its limit the objective that the catalog names.
         by: `full` (it is there), `rise` (it began lately), `forecast` (tried on its past), `deadline`, or `quiet`.
         expected_s, earliest_s, latest_s: Time left, and its 90 % interval (None: not within sight).
         per_h: How fast it changes, in its unit an hour. lasted_s: For how long it has risen so.
@@ -74,6 +75,7 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
     limit: float | None = None
     unit: str = ""
     share: float | None = None
+    signal: Literal["saturation", "latency"] = "saturation"
     by: OutlookKind = "quiet"
     expected_s: float | None = None
     earliest_s: float | None = None

@@ -1,4 +1,7 @@
-"""What is kept of series with a limit: the last samples as they came, and two coarser histories. Bounded."""
+"""What is kept of series with a limit: the last samples as they came, and two coarser histories. Bounded.
+
+The coarser ones are means of what fills up, and medians of what jumps (a latency): the caller says which.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,7 @@ class Saved(msgspec.Struct):
     values: bytes
     heads: bytes
     since: bytes
+    by_median: bytes
     coarse: list[Coarse]
 
 
@@ -66,7 +70,7 @@ class History:
         self._row_of = np.full(1024, -1, np.int32)
         self._room(LEAST_ROOM)
 
-    def follow(self, slot: int, row: int | None = None) -> int:
+    def follow(self, slot: int, row: int | None = None, *, by_median: bool = False) -> int:
         """A row for the series with this slot: a new one, or one whose series is let go of."""
         if row is None:
             row = self.rows
@@ -78,6 +82,7 @@ class History:
             self._heads[row] = self._since[row] = 0
             for level in self._levels:
                 level.bins[row], level.sums[row], level.counts[row], level.means[row] = -1, 0.0, 0, np.nan
+        self._by_median[row] = by_median
         self.meet(slot, row)
         return row
 
@@ -112,14 +117,30 @@ class History:
     def condense(self) -> None:
         """Bring the longer steps up to date. When that is done changes nothing of them."""
         rows = self.rows
+        samples = self._at_ms, self._values, self._counts
+        which, jumping = np.flatnonzero(~self._by_median[:rows]), self.medians
         for step_ms, level in zip(STEPS_MS, self._levels, strict=True):
-            self._kernel.condense(
-                step_ms, self._since[:rows], self._at_ms, self._values, self._heads[:rows],
-                level.bins, level.sums, level.counts, level.means,
-            )  # fmt: skip
+            self._kernel.condense(step_ms, which, *samples, level.bins, level.sums, level.counts, level.means)
+        if len(jumping):
+            short, long = self._levels
+            self._kernel.condense_medians(
+                jumping, *samples, short.bins, short.counts, short.means, long.bins, long.means
+            )
         self._since[:rows] = self._heads[:rows]
 
     # -- what is asked
+
+    @property
+    def medians(self) -> I64:
+        """The rows of which medians are kept."""
+        return np.flatnonzero(self._by_median[: self.rows])
+
+    def lately(self, count: int) -> tuple[I64, F64]:
+        """The rows of which medians are kept and that spoke, and the median of the last `count` samples of each."""
+        rows = self.medians[self._heads[self.medians] > 0]
+        back = np.arange(1, count + 1)
+        values = self._values[rows[:, None], (self._heads[rows][:, None] - back) % NATIVE]
+        return rows, np.nanmedian(np.where(back <= self._heads[rows][:, None], values, np.nan), axis=1)
 
     def last(self) -> tuple[I64, F64]:
         """When each row was heard of last, and what it said; 0 and NaN for one that never spoke."""
@@ -151,6 +172,17 @@ class History:
         known = known[np.isfinite(known)]
         return (float(known.min()), float(known.max())) if len(known) else (np.nan, np.nan)
 
+    def top_before(self, row: int, at_ms: float, share: float) -> float:
+        """What a row was above for 1 − `share` of the steps that were over by then; NaN where none was."""
+        tops = []
+        for step_ms, level in zip(STEPS_MS, self._levels, strict=True):
+            last = int(level.bins[row])
+            ended = np.arange(max(last - COARSE, 0), min(last, int(at_ms // step_ms)))
+            values = level.means[row, ended % COARSE]
+            known = values[np.isfinite(values)].astype(np.float64)
+            tops += [float(np.quantile(known, share))] if len(known) else []
+        return max(tops, default=np.nan)
+
     def thirds(self, level: int) -> tuple[F64, F64, F64]:
         """Means of the first and the last third of each row, and the milliseconds between their middles.
 
@@ -178,6 +210,7 @@ class History:
             self._values[:rows].tobytes(),
             self._heads[:rows].tobytes(),
             self._since[:rows].tobytes(),
+            self._by_median[:rows].tobytes(),
             [
                 Coarse(*(getattr(level, name)[:rows].tobytes() for name in ("bins", "sums", "counts", "means")))
                 for level in self._levels
@@ -194,6 +227,7 @@ class History:
         self._values[:rows] = np.frombuffer(saved.values).reshape(rows, NATIVE)
         self._heads[:rows] = np.frombuffer(saved.heads, np.int64)
         self._since[:rows] = np.frombuffer(saved.since, np.int64)
+        self._by_median[:rows] = np.frombuffer(saved.by_median, np.bool_)
         for level, kept in zip(self._levels, saved.coarse, strict=True):
             level.bins[:rows] = np.frombuffer(kept.bins, np.int64)
             level.sums[:rows] = np.frombuffer(kept.sums)
@@ -206,13 +240,15 @@ class History:
 
     def _room(self, rows: int) -> None:
         self._at_ms, self._values = np.zeros((rows, NATIVE), np.int64), np.zeros((rows, NATIVE))
+        self._by_median = np.zeros(rows, np.bool_)
         self._counts = np.zeros((2, rows), np.int64)
         self._heads, self._since = self._counts
         self._levels = [Level(rows) for _ in STEPS_MS]
 
     def _grow(self, rows: int) -> None:
-        before = self._at_ms, self._values, self._heads, self._since, self._levels
+        before, levels = (self._at_ms, self._values, self._heads, self._since, self._by_median), self._levels
         self._room(rows)
-        for now, then in zip((self._at_ms, self._values, self._heads, self._since), before[:4], strict=True):
+        after = self._at_ms, self._values, self._heads, self._since, self._by_median
+        for now, then in zip(after, before, strict=True):
             now[: len(then)] = then
-        self._levels = [level.grown(rows) for level in before[4]]
+        self._levels = [level.grown(rows) for level in levels]

@@ -16,6 +16,8 @@ COARSE = 168
 """Means that are kept of each longer step."""
 STEPS_MS = (300_000, 3_600_000)
 """The longer steps: half a day of five minutes, a week of hours."""
+WAITING = 32
+"""So many samples may wait for the longer steps; so the `NATIVE - WAITING` before each of them are always there."""
 AHEAD_MS = 60_000
 """A sample that is so far ahead of its record is of a clock that is wrong."""
 
@@ -48,7 +50,7 @@ def observe(
         if at > now_ms + AHEAD_MS:
             continue
         head = counts[0, row]
-        if head - counts[1, row] >= NATIVE:
+        if head - counts[1, row] >= WAITING:
             return i
         if head > 0 and at < at_ms[row, (head - 1) % NATIVE] + 1000:
             continue
@@ -60,17 +62,18 @@ def observe(
 
 @njit(cache=True, nogil=True)
 def condense(
-    step_ms: int, since: I64, at_ms: I64, values: F64, heads: I64, bins: I64, sums: F64, counts: I64, means: F32
-) -> None:  # pragma: no cover  compiled
+    step_ms: int, which: I64, at_ms: I64, values: F64, written: I64,
+    bins: I64, sums: F64, counts: I64, means: F32,
+) -> None:  # fmt: skip  # pragma: no cover  compiled
     """Samples that came since the last time, into means of a longer step.
 
     Arrays:
-        since: i64[rows]: how many of each row's samples are in already.
+        which: the rows of which means are kept. written: the `counts` of `observe`.
         bins, sums, counts: of each row, the step that is open now. means: f32[rows, COARSE]: those that are closed.
     """
-    for row in range(len(heads)):
-        first = max(since[row], heads[row] - NATIVE)
-        for one in range(first, heads[row]):
+    for row in which:
+        first = max(written[1, row], written[0, row] - NATIVE)
+        for one in range(first, written[0, row]):
             place = at_ms[row, one % NATIVE] // step_ms
             if place > bins[row]:
                 if bins[row] >= 0:
@@ -80,6 +83,59 @@ def condense(
                 bins[row], sums[row], counts[row] = place, 0.0, 0
             sums[row] += values[row, one % NATIVE]
             counts[row] += 1
+
+
+@njit(cache=True, nogil=True)
+def condense_medians(
+    which: I64, at_ms: I64, values: F64, written: I64,
+    bins: I64, counts: I64, medians: F32, long_bins: I64, long_medians: F32,
+) -> None:  # fmt: skip  # pragma: no cover  compiled
+    """Samples that came since the last time, into medians of the two longer steps: one spike moves none of them.
+
+    A median of the shorter step is of its last `NATIVE - WAITING` samples, one of the longer of the shorter's medians.
+    Both go on sample by sample, so that it does not matter how many come at once.
+
+    Arrays:
+        which: the rows of which medians are kept. written: the `counts` of `observe`.
+        bins, counts: the step that is open, and its samples so far.
+        medians, long_medians: f32[rows, COARSE]: of steps that are closed.
+    """
+    held = np.empty(NATIVE - WAITING)
+    for row in which:
+        for one in range(max(written[1, row], written[0, row] - NATIVE), written[0, row]):
+            place, hour = at_ms[row, one % NATIVE] // STEPS_MS[0], at_ms[row, one % NATIVE] // STEPS_MS[1]
+            if place > bins[row]:
+                if bins[row] >= 0:
+                    count = min(counts[row], len(held))
+                    for i in range(count):
+                        held[i] = values[row, (one - count + i) % NATIVE]
+                    medians[row, bins[row] % COARSE] = np.median(held[:count])
+                    if hour > long_bins[row]:  # before the gaps are made: they may go round over its medians
+                        long_medians[row, long_bins[row] % COARSE] = _of_hour(medians[row], long_bins[row], bins[row])
+                        _leave_out(long_medians[row], long_bins[row] + 1, hour)
+                    _leave_out(medians[row], bins[row] + 1, place)
+                bins[row], counts[row], long_bins[row] = place, 0, hour
+            counts[row] += 1
+
+
+@njit(cache=True, nogil=True)
+def _of_hour(medians: F32, hour: int, last: int) -> float:  # pragma: no cover  compiled
+    """The median of an hour's medians, of which `last` is the last that is closed."""
+    each = STEPS_MS[1] // STEPS_MS[0]
+    held = np.empty(each)
+    count = 0
+    for place in range(hour * each, min(hour * each + each, last + 1)):
+        if not np.isnan(medians[place % COARSE]):
+            held[count] = medians[place % COARSE]
+            count += 1
+    return np.median(held[:count]) if count > 0 else np.nan
+
+
+@njit(cache=True, nogil=True)
+def _leave_out(kept: F32, first: int, end: int) -> None:  # pragma: no cover  compiled
+    """Steps in which nothing was heard."""
+    for gap in range(first, min(end, first + COARSE)):
+        kept[gap % COARSE] = np.nan
 
 
 @njit(cache=True, nogil=True)

@@ -211,6 +211,8 @@ class Leading:
         ending: dict[str, float] = {}
         filling: dict[str, float] = {}
         for one in outlooks:
+            if one.signal != "saturation":  # `odd` and `strange` see latencies; a new meaning would be a new view
+                continue
             if one.is_believed and one.expected_s is not None:
                 ending[one.entity] = max(ending.get(one.entity, 0.0), math.exp(-one.expected_s / self._horizon_s))
             if one.share is not None and one.share > USED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -35,12 +35,18 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     limit: str = ""
     full: float | None = None
     falls: float | None = None
+    objective: Literal["", "latency_ms"] = ""
     deadline: bool = False
     same: tuple[Name, ...] = ()
     where: dict[str, str] = {}
     warn_s: Seconds | None = None
     page_s: Seconds | None = None
     place: int = 0
+
+    @property
+    def signal(self) -> Literal["latency", "saturation"]:
+        """What its alerts are a symptom of: what runs out, or how long answers take."""
+        return "latency" if self.objective else "saturation"
 
     def holds(self, series: Series) -> bool:
         """Whether this series is meant."""
@@ -121,6 +127,8 @@ def _fault(limit: Limit) -> str:
         return f"{limit.name}: a deadline has no limit, full or falls beside it"
     if limit.full is not None and (limit.limit or limit.falls is not None):
         return f"{limit.name}: expected one of full, and limit or falls"
+    if limit.objective and (limit.limit or limit.full is not None or limit.falls is not None or limit.deadline):
+        return f"{limit.name}: an objective has no limit, full, falls or deadline beside it"
     return ""
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from mainstay.domain.models import Decision
 from mainstay.domain.outlook import Outlook
 from mainstay.domain.protocols import Models
-from mainstay.domain.signals import F64, I64
+from mainstay.domain.signals import F64
+from mainstay.outlook.asking import questions
 from mainstay.outlook.history import LEVELS
 from mainstay.outlook.kernel import STEPS_MS
 from mainstay.outlook.resources import Now, Resources
@@ -19,20 +20,23 @@ from mainstay.outlook.wording import lasting, sentence
 
 AHEAD = 6.0
 """Of a rise over a history it is looked at whether it would reach the limit within so many times its length."""
-SEASONS = (1, 1, 24)
-HORIZONS = (24, 48, 48)
-LEAST_POINTS = 8
 AGAIN_SHARE = 0.05
 """A resource is forecast again after this share of the time that is left to it …"""
 AGAIN_MS = 300_000
 """… or after so long, whichever is sooner …"""
+CREEPING_MS = 60_000
+"""… (a latency that seems to rise after this long, as nothing else follows its climb of minutes) …"""
 TOLD_MS = 30_000
 """… and when it is told after so long."""
 
 STOPPED = 0.45
 """In the last step of a longer history it must have risen by this share of its rise a step."""
-
-Asked = dict[str, Any]
+KNOWN = 1.5
+"""A latency must be known for so many times what its rise has lasted."""
+DAY_MS = 86_400_000.0
+DAILY = 0.3
+"""A latency goes with the traffic. Until a day is known, a rise by less than this share of itself an hour may be the
+time of day: a wave of a day that falls to nothing rises by π/12 of its middle an hour at its steepest."""
 
 
 def screened(resources: Resources, now: Now) -> tuple[F64, dict[int, list[int]]]:
@@ -53,49 +57,6 @@ def screened(resources: Resources, now: Now) -> tuple[F64, dict[int, list[int]]]
             speaks.setdefault(row, []).append(level)
         soonest = np.where(is_near, np.fmin(soonest, takes_ms), soonest)
     return np.where(now.is_alive, soonest, np.inf), speaks
-
-
-def on_grid(at_ms: I64, values: F64) -> tuple[F64, float]:
-    """Samples as they came, at equal steps (ms): the usual distance between two of them; gaps are bridged.
-
-    >>> on_grid(np.array([0, 2000, 4000, 8000]), np.array([1.0, 2.0, 3.0, 5.0]))[0].tolist()
-    [1.0, 2.0, 3.0, 4.0, 5.0]
-    """
-    if len(at_ms) < 2:
-        return values, 1000.0
-    step = float(np.median(np.diff(at_ms)))
-    count = min(int((at_ms[-1] - at_ms[0]) / step) + 1, 2 * len(at_ms))
-    grid = at_ms[-1] - step * np.arange(count - 1, -1, -1)
-    return np.interp(grid, at_ms, values), step
-
-
-def questions(resources: Resources, now: Now, row: int, levels: Iterable[int]) -> list[tuple[Asked, float]]:
-    """What the forecaster is asked about a row, each with the milliseconds of a step; coarser histories later."""
-    limit, is_rising = float(now.limit[row]), bool(now.sign[row] > 0)
-    top = resources.history.extremes(row)[is_rising]
-    asked = []
-    for level in levels:
-        if level == 0:
-            values, step_ms = on_grid(*resources.history.samples(row))
-        else:
-            step_ms = float(STEPS_MS[level - 1])
-            values = np.append(resources.history.means(row, level - 1), now.value[row])
-        if len(values) >= LEAST_POINTS:
-            asked.append(
-                (
-                    {
-                        "values": [float(v) if np.isfinite(v) else None for v in values],
-                        "horizon": HORIZONS[level],
-                        "season": SEASONS[level],
-                        "limit": limit,
-                        "rising": is_rising,
-                        "reach": True,
-                        "peak": top if level == 0 and np.isfinite(top) else None,
-                    },
-                    step_ms,
-                )
-            )
-    return asked
 
 
 class Looker:
@@ -137,9 +98,11 @@ class Looker:
             limit=limit if np.isfinite(limit) else None,
             unit=_unit(kept.unit, resources.rules[row].full),
             share=share if np.isfinite(share) else None,
+            signal=resources.rules[row].signal,
             says="",
         )
-        why = "" if outlook.limit is not None else "how much there is of it is not known"
+        unknown = "it has no objective" if outlook.signal == "latency" else "how much there is of it is not known"
+        why = "" if outlook.limit is not None else unknown
         return msgspec.structs.replace(outlook, says=sentence(outlook, why))
 
     def _deadline(self, row: int, now: Now, at_ms: int) -> tuple[Outlook, Decision | None]:
@@ -153,6 +116,8 @@ class Looker:
         at_ms, values = self._resources.history.samples(row)
         if step_ms < STEPS_MS[0] or not len(at_ms) or at_ms[-1] - at_ms[0] < step_ms:
             return False
+        if self._resources.rules[row].objective:
+            return False  # two moments of what jumps tell nothing
         then = float(np.interp(at_ms[-1] - step_ms, at_ms, values))
         return bool((float(now.value[row]) - then) * float(now.sign[row]) < STOPPED * per_step)
 
@@ -170,15 +135,19 @@ class Looker:
             f"{name}_s": None if reach[name] is None else max(reach[name] * step_ms / 1000 - stale_s, 0.0)
             for name in ("expected", "earliest", "latest")
         }
+        lasted_s = reach["lasted"] * step_ms / 1000
+        known_s = max(reach["before"] * step_ms / 1000, self._known_ms(row) / 1000 - lasted_s)
         doubt = reach["says"]
         if reach["by"] == "rise" and not doubt and self._has_stopped(row, now, reach["per_step"], step_ms):
             doubt = f"it has hardly risen in the last {lasting(step_ms / 1000)}"
+        if self._resources.rules[row].objective and not doubt:
+            doubt = _rhythm(reach, decision.inputs, step_ms, self._known_ms(row))
         outlook = msgspec.structs.replace(
             self.quiet(row, now, at_ms),
             by=reach["by"] or "quiet",
             per_h=float(now.sign[row]) * reach["per_step"] * 3_600_000 / step_ms,
-            lasted_s=reach["lasted"] * step_ms / 1000,
-            known_s=max(reach["before"] * step_ms, self._known_ms(row) - reach["lasted"] * step_ms) / 1000,
+            lasted_s=lasted_s,
+            known_s=known_s,
             is_believed=reach["is_believed"] and not doubt,
             decided_by=decision.decided_by,
             **left,
@@ -188,19 +157,37 @@ class Looker:
 
 def again_ms(outlook: Outlook) -> int:
     """After how long a resource is worth another forecast."""
-    most_ms = TOLD_MS if outlook.alert else AGAIN_MS
+    most_ms = TOLD_MS if outlook.alert else CREEPING_MS if outlook.signal == "latency" else AGAIN_MS
     if outlook.expected_s is None:
         return most_ms
     return int(min(outlook.expected_s * 1000 * AGAIN_SHARE, most_ms))
 
 
 def _is_sooner(one: Outlook, other: Outlook) -> bool:
-    """What is believed before what is not, what is known before what is not, and the sooner of both."""
+    """What is believed before what is not, what is known before what is not, and the sooner of both.
+
+    Of a latency the longer rise: samples of minutes bend with every gust, and the sooner of two guesses is too soon.
+    """
     return _rank(one) < _rank(other)
 
 
 def _rank(one: Outlook) -> tuple[bool, bool, float]:
-    return not one.is_believed, one.expected_s is None, one.expected_s or 0.0
+    last = -one.lasted_s if one.signal == "latency" else one.expected_s or 0.0
+    return not one.is_believed, one.expected_s is None, last
+
+
+def _rhythm(reach: Mapping[str, Any], asked: Mapping[str, Any], step_ms: float, known_ms: float) -> str:
+    """Why what a latency does may be what it does every day; "" when it is not."""
+    if reach["by"] == "forecast" and asked["season"] == 1:
+        return "what its forecast goes on from knows no day"
+    if reach["by"] != "rise":
+        return ""
+    rise = reach["lasted"] * reach["per_step"]
+    began = asked["limit"] - reach["expected"] * reach["per_step"] - rise
+    if known_ms < DAY_MS and rise < DAILY * began * reach["lasted"] * step_ms / 3_600_000:
+        return "not a day of it is known: it may be its rhythm"
+    is_new = known_ms < KNOWN * reach["lasted"] * step_ms
+    return "it was not known for long enough before it began to rise" if is_new else ""
 
 
 def _unit(unit: str, full: float | None) -> str:

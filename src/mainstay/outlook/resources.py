@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from mainstay.domain.entities import Labels
+from mainstay.domain.entities import Labels, Topology
 from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import F64, I64, MetricBatch, Series
+from mainstay.domain.words import SECONDS
 from mainstay.outlook.history import History, Saved
 from mainstay.outlook.limits import Limit, Limits, labels_same
 
 SILENT_MS = 900_000
 """A series that said nothing for so long is over: its place may be given to another one."""
+LATELY = 12
+"""What jumps stands where the median of so many of its last samples is."""
 
 
 class Kept(msgspec.Struct):
@@ -59,10 +62,10 @@ class Now:
 
 
 class Resources:
-    """Follows at most `most` series with a limit; counts those beyond."""
+    """Follows at most `most` series with a limit; counts those beyond. `topology` knows the objectives."""
 
-    def __init__(self, limits: Limits, most: int) -> None:
-        self._limits, self._most = limits, most
+    def __init__(self, limits: Limits, most: int, topology: Callable[[], Topology] = Topology) -> None:
+        self._limits, self._most, self._topology = limits, most, topology
         self._clear()
 
     def _clear(self) -> None:
@@ -104,6 +107,8 @@ class Resources:
     def now(self, now_ms: int) -> Now:
         """Where all rows stand."""
         at_ms, value = self.history.last()
+        jumping, lately = self.history.lately(LATELY)
+        value[jumping] = lately
         size_at, full, falls, _ = self._layout()
         size = np.where(size_at >= 0, self.history.sizes[size_at] if len(self._sizes) else np.nan, np.nan)
         size = np.where(np.isnan(full), size, full)
@@ -172,14 +177,14 @@ class Resources:
                 self._laid = None
             return
         rule = self._limits.for_series(series)
-        if rule is None:
+        if rule is None or (rule.objective and self._objective(kept) is None):
             return
         row = self._free_row(now_ms) if len(self.followed) >= self._most else None
         if row is None and len(self.followed) >= self._most:
             self.beyond += 1
             return
         self._slots.add(series.slot)
-        at = self.history.follow(series.slot, row)
+        at = self.history.follow(series.slot, row, by_median=bool(rule.objective))
         if row is None:
             self.followed.append(kept)
             self.rules.append(rule)
@@ -187,6 +192,12 @@ class Resources:
             self._slots.discard(self.followed[at].slot)
             self.followed[at], self.rules[at] = kept, rule
         self._laid = None
+
+    def _objective(self, kept: Kept) -> float | None:
+        """What the catalog says that its latency must stay below, in its unit; None where it does not say."""
+        entity = self._topology().entities.get(kept.entity)
+        known_ms, unit_s = entity.latency_ms if entity else None, SECONDS.get(kept.unit)
+        return None if known_ms is None or unit_s is None else known_ms / 1000 / unit_s
 
     def _free_row(self, now_ms: int) -> int | None:
         """The row that is silent for longest, when it is over."""
@@ -200,11 +211,16 @@ class Resources:
         if self._laid is None:
             self._laid = (
                 np.array([self._size_of(row) for row in range(len(self.followed))], np.int64),
-                np.array([np.nan if rule.full is None else rule.full for rule in self.rules]),
+                np.array([self._full(row) for row in range(len(self.followed))]),
                 np.array([np.nan if rule.falls is None else rule.falls for rule in self.rules]),
                 np.array([rule.warn_s or 0.0 if rule.deadline else np.nan for rule in self.rules]),
             )
         return self._laid
+
+    def _full(self, row: int) -> float:
+        rule = self.rules[row]
+        full = self._objective(self.followed[row]) if rule.objective else rule.full
+        return np.nan if full is None else full
 
     def _size_of(self, row: int) -> int:
         kept, rule = self.followed[row], self.rules[row]

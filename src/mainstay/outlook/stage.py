@@ -23,7 +23,7 @@ from mainstay.outlook.risks import Risks
 from mainstay.outlook.risks import State as RiskBook
 from mainstay.outlook.telling import Condition, Telling
 
-FORMAT = 2
+FORMAT = 3
 MOST_LISTED = 500
 FULLEST = 50
 DATES_AHEAD = 2.0
@@ -56,7 +56,7 @@ class Outlooks:
     """
 
     def __init__(self, models: Models, policy: OutlookPolicy, topology: Callable[[], Topology] = Topology) -> None:
-        self._models, self._policy = models, policy
+        self._models, self._policy, self._topology = models, policy, topology
         self._limits = Limits(policy.limits)
         self.risks = Risks(models, policy, topology)
         self._look_ms = 0
@@ -107,7 +107,7 @@ class Outlooks:
         self._take_up(unpack("outlook", FORMAT, state, _Saved))
 
     def _take_up(self, saved: _Saved) -> None:
-        self._resources = Resources(self._limits, self._policy.series)
+        self._resources = Resources(self._limits, self._policy.series, self._topology)
         self._resources.take_up(saved.followed)
         self._looker, self._telling = Looker(self._models, self._resources), Telling(self._policy)
         self._telling.conditions, self._outlooks = saved.conditions, saved.outlooks

@@ -14,8 +14,10 @@ from mainstay.outlook.resources import digest
 
 SURE_LOOKS = 2
 """So many looks in succession must say it before it is told, and again before it is told as graver."""
+STEADY = 0.1
+"""… and of a latency for so long, of what its rise has lasted: the line through a crest goes on for a moment only."""
 CALM_LOOKS = 3
-"""So many must say that it is not so before it is over."""
+"""So many must say that it is not so before it is over; and of a latency for as long as above."""
 EASED = 1.5
 """What is told stays told until this many times the time of the warning is left."""
 FREED = 0.1
@@ -34,8 +36,9 @@ class Condition(msgspec.Struct):
     """One resource that is told, or may soon be.
 
     Attributes:
-        alert: What was told; None yet. share: How much was used when it was told.
+        alert: What was told; None yet. share: How much was used when it was told; None of a latency, which jumps.
         sure, graver, calm: Looks in succession that said so.
+        since_ms: When the first of those in succession was. lasted_s: How long its rise had lasted when last believed.
         held: Why it is not told although it is sure.
     """
 
@@ -44,11 +47,13 @@ class Condition(msgspec.Struct):
     sure: int = 0
     graver: int = 0
     calm: int = 0
+    since_ms: int = 0
+    lasted_s: float = 0.0
     held: str = ""
 
 
 class Telling:
-    """Conditions by resource. A condition that is sure opens an alert, a page only when little time is left."""
+    """Conditions by resource or latency. One that is sure opens an alert, a page only when little time is left."""
 
     def __init__(self, policy: OutlookPolicy) -> None:
         self._policy = policy
@@ -66,12 +71,15 @@ class Telling:
         if condition is None:
             return False
         is_freed = condition.share is not None and share <= condition.share - FREED
-        return (condition.alert is None and not condition.held) or condition.calm > 0 or is_freed
+        is_new = condition.alert is None and condition.sure < SURE_LOOKS
+        return is_new or condition.calm > 0 or is_freed
 
     def tell(self, outlook: Outlook, decision: Decision | None, limit: Limit, effects: Effects) -> Outlook:
         """Take in one look at a resource; the outlook with its alert."""
         condition = self.conditions.get(outlook.id) or Condition()
         wanted = _wanted(outlook, limit, is_told=condition.alert is not None)
+        if not (condition.calm if wanted is None else condition.sure):
+            condition.since_ms = outlook.at_ms
         if wanted is None:
             condition.sure = condition.graver = 0
             condition.calm += 1
@@ -80,6 +88,7 @@ class Telling:
                 self._end(condition.alert, outlook, decision, why, effects)
                 condition.alert = None
         else:
+            condition.lasted_s = outlook.lasted_s if outlook.signal == "latency" else 0.0
             condition.calm, condition.sure = 0, condition.sure + 1
             condition.graver = condition.graver + 1 if wanted == "major" else 0
             self._rise(condition, outlook, decision, effects)
@@ -107,6 +116,8 @@ class Telling:
     def _rise(self, condition: Condition, outlook: Outlook, decision: Decision | None, effects: Effects) -> None:
         if condition.sure < SURE_LOOKS or decision is None:
             return
+        if condition.alert is None and not _is_steady(condition, outlook.at_ms):
+            return
         severity: Severity = "major" if condition.graver >= SURE_LOOKS else "minor"
         before = condition.alert
         most = self._policy.alerts * (1 if severity == "minor" else PAGES)
@@ -116,7 +127,7 @@ class Telling:
         if before is not None and before.severity in {severity, "major"}:
             return
         if before is None:
-            condition.share, condition.held = outlook.share, ""
+            condition.share, condition.held = outlook.share if outlook.signal == "saturation" else None, ""
         alert = condition.alert = _alert(outlook, decision.decided_by, severity, before)
         effects.alerts[alert.id] = alert
         actor = str(decision.decided_by)
@@ -138,6 +149,8 @@ def _wanted(outlook: Outlook, limit: Limit, *, is_told: bool) -> Severity | None
     """How grave this look alone would make it; None: not worth telling."""
     if not outlook.is_believed or outlook.expected_s is None:
         return None
+    if outlook.signal == "latency" and outlook.by == "full" and not is_told:
+        return None  # it is past its objective without having been foretold: that is the detectors' to say
     if outlook.expected_s > (limit.warn_s or 0.0) * (EASED if is_told else 1.0):
         return None
     is_near = outlook.share is None or outlook.share >= PAGE_SHARE
@@ -153,14 +166,22 @@ def _over(outlook: Outlook, condition: Condition) -> str:
         return ""
     if outlook.share is not None and condition.share is not None and outlook.share <= condition.share - FREED:
         return f"{100 * (condition.share - outlook.share):.0f} % became free: {outlook.says}"
-    if condition.calm < CALM_LOOKS:
+    if condition.calm < CALM_LOOKS or not _is_steady(condition, outlook.at_ms):
         return ""
-    return f"it does not come nearer to its limit any more: {outlook.says}"
+    to = "objective" if outlook.signal == "latency" else "limit"
+    return f"it does not come nearer to its {to} any more: {outlook.says}"
+
+
+def _is_steady(condition: Condition, at_ms: int) -> bool:
+    """Whether looks say the same for long enough."""
+    return at_ms - condition.since_ms >= STEADY * condition.lasted_s * 1000
 
 
 def _alert(outlook: Outlook, by: VersionRef, severity: Severity, before: Alert | None) -> Alert:
     labels = {"metric": outlook.metric, "resource": outlook.resource, "predictive": "true"}
-    if severity == "major":  # so little time is left that it opens an incident by itself
+    if (
+        severity == "major" and outlook.signal == "saturation"
+    ):  # so little time is left that it opens an incident by itself
         labels["near_exhaustion"] = "true"
     ends = (outlook.value, outlook.limit if outlook.limit is not None else outlook.value)
     since_ms = before.since_ms if before else outlook.at_ms
@@ -168,19 +189,25 @@ def _alert(outlook: Outlook, by: VersionRef, severity: Severity, before: Alert |
         id=before.id if before else digest("outlook", outlook.id, since_ms),
         fingerprint=digest("outlook", outlook.id),
         entity=outlook.entity,
-        name=f"{outlook.resource} runs out" if outlook.by != "deadline" else f"{outlook.resource} expires",
+        name=_name(outlook),
         severity=severity,
         status="firing",
         since_ms=since_ms,
         at_ms=outlook.at_ms,
         decided_by=by,
         subject=f"metric:{outlook.series}",
-        signal="saturation",
+        signal=outlook.signal,
         summary=outlook.says[:1000],
         channel=CHANNEL,
         band=Band(low=min(0.0, *ends), high=max(ends), value=outlook.value, unit=outlook.unit),
         labels=labels,
     )
+
+
+def _name(outlook: Outlook) -> str:
+    if outlook.signal == "latency":
+        return f"{outlook.resource} will pass its objective"
+    return f"{outlook.resource} expires" if outlook.by == "deadline" else f"{outlook.resource} runs out"
 
 
 def _ended(alert: Alert, at_ms: int, by: VersionRef) -> Alert:

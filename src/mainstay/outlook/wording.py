@@ -38,6 +38,8 @@ def between(low_s: float, high_s: float | None) -> str:
 def sentence(outlook: Outlook, why_not: str = "") -> str:
     """What is said of one resource: when it is used up, how sure that is, and why."""
     of = f"{outlook.resource} of {short(outlook.entity)}"
+    if outlook.signal == "latency":
+        return f"{of}: {_slower(outlook, why_not)}"
     ends = "empty" if outlook.limit is not None and outlook.value > outlook.limit else "full"
     if outlook.by == "deadline" and outlook.expected_s is not None:
         left = outlook.expected_s
@@ -51,6 +53,20 @@ def sentence(outlook: Outlook, why_not: str = "") -> str:
     when = f"{ends} in {lasting(outlook.expected_s)} ({between(outlook.earliest_s, outlook.latest_s)})"
     doubt = f"; not sure: {why_not}" if why_not else ""
     return f"{of}: {when}, {moves}{f', {used}' if used else ''}{doubt}"
+
+
+def _slower(outlook: Outlook, why_not: str) -> str:
+    """How a latency stands to its objective."""
+    objective, now = quantity(outlook.limit or 0.0, outlook.unit), quantity(outlook.value, outlook.unit)
+    if outlook.by == "full":
+        return f"p95 {now}, its objective is {objective}"
+    stands = f"p95 {now}" + ("" if outlook.limit is None else f", {100 * (outlook.share or 0):.0f} % of its objective")
+    if outlook.expected_s is None or outlook.earliest_s is None:
+        return f"{stands}, {why_not or 'it does not come nearer to it'}"
+    moves = f"because {speed(outlook)}" if outlook.by == "rise" else "as its past goes on"
+    when = f"in {lasting(outlook.expected_s)} ({between(outlook.earliest_s, outlook.latest_s)})"
+    doubt = f"; not sure: {why_not}" if why_not else ""
+    return f"will pass its objective of {objective} {when}, {moves}, {stands}{doubt}"
 
 
 def speed(outlook: Outlook) -> str:

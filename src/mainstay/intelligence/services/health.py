@@ -101,4 +101,4 @@ def _ahead(known: Known) -> list[HealthReason]:
     if not soon:
         return []
     first = min(soon, key=lambda one: (one.expected_s or 0.0, one.id))
-    return [HealthReason(name="saturation", points=15, says=first.says)]
+    return [HealthReason(name=first.signal, points=15, says=first.says)]

@@ -10,7 +10,8 @@ import msgspec
 import numpy as np
 
 from mainstay.domain.signals import F64
-from mainstay.models.forecast.reach import reached, until
+from mainstay.models.forecast.ramp import BEND, Wander
+from mainstay.models.forecast.reach import Habit, reached, until
 
 Count = Annotated[int, msgspec.Meta(ge=1, le=10_000)]
 LARGEST = 1e100
@@ -51,6 +52,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         floor: No value can be below this (a disk cannot hold less than nothing).
         reach: When the limit is reached is wanted, by `reached` (`reach.py`).
         peak: How near to the limit it was before these values, as far as is known.
+        seen, beyond: A rise must be nearer to the limit than the values were before it for this share of the time, by
+            this share of what was left (`reach.py`). 1 and 0: than ever, by anything.
+        bend, by_factor: How far the slopes of such series wander, and whether by factors (`ramp.py`).
         is_deadline: The limit is a moment and the last value is now: it comes, whatever came before.
         matters: It is worth a costlier way, when the version has one.
     """
@@ -63,6 +67,10 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     floor: float | None = None
     reach: bool = False
     peak: float | None = None
+    seen: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    beyond: Annotated[float, msgspec.Meta(ge=0, lt=1)] = 0.0
+    bend: Annotated[float, msgspec.Meta(ge=0, le=10)] = BEND
+    by_factor: bool = False
     is_deadline: bool = False
     matters: bool = False
 
@@ -108,8 +116,9 @@ class Forecaster:
         said = self._forecast(asked, y)
         if asked.reach and asked.limit is not None:
             sign = 1.0 if asked.rising else -1.0
-            peak = None if asked.peak is None else sign * asked.peak
-            said["reach"] = reached(sign * y, sign * asked.limit, peak, said["crosses"] if said["method"] else None)
+            habit = Habit(None if asked.peak is None else sign * asked.peak, asked.seen, asked.beyond)
+            crosses = said["crosses"] if said["method"] else None
+            said["reach"] = reached(sign * y, sign * asked.limit, habit, crosses, Wander(asked.bend, asked.by_factor))
         return said
 
     def _forecast(self, asked: Asked, y: F64) -> dict[str, Any]:

@@ -25,6 +25,25 @@ WIDE = 1.645
 """Of a normal distribution, 90 % lie within so many standard deviations."""
 
 
+FARTHEST = 3.0
+"""Where slopes wander by factors, a factor above this is no date any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wander:
+    """How far slopes wander while a rise lasts once more: by a share of themselves, more or less, or by a factor.
+
+    What fills up is filled by somebody: a share. What waits in a queue gets slower the slower it is: a factor, whose
+    logarithm has this size.
+    """
+
+    share: float = BEND
+    is_factor: bool = False
+
+
+FILLING = Wander()
+
+
 @dataclass(frozen=True, slots=True)
 class Ramp:
     """A straight rise at the end of a series.
@@ -32,26 +51,28 @@ class Ramp:
     Attributes:
         points: How many of the last points it has lasted.
         slope, error: A step, and its standard error. end: Where the line stands at the last point.
-        before: The highest value before it began; NaN when it has lasted from the first point on.
     """
 
     points: int
     slope: float
     error: float
     end: float
-    before: float
 
-    def steps_to(self, limit: float) -> tuple[float, float, float | None]:
+    def steps_to(self, limit: float, wander: Wander = FILLING) -> tuple[float, float, float | None]:
         """Steps until the limit: expected, earliest, latest (None: it may never be).
 
-        >>> Ramp(points=20, slope=2.0, error=0.0, end=60.0, before=40.0).steps_to(100.0)[0]
+        >>> Ramp(points=20, slope=2.0, error=0.0, end=60.0).steps_to(100.0)[0]
         20.0
         """
         left = limit - self.end
         if left <= 0:
             return 0.0, 0.0, 0.0
         expected = left / self.slope
-        spread = WIDE * math.hypot(self.error, BEND * self.slope * math.sqrt(expected / self.points))
+        far = math.sqrt(expected / self.points)
+        if wander.is_factor:
+            factor = math.exp(WIDE * math.hypot(self.error / self.slope, wander.share * far))
+            return expected, expected / factor, expected * factor if factor <= FARTHEST else None
+        spread = WIDE * math.hypot(self.error, wander.share * self.slope * far)
         slowest = self.slope - spread
         return expected, left / (self.slope + spread), left / slowest if slowest > 0.05 * self.slope else None
 
@@ -109,5 +130,4 @@ def _line(y: F64, points: int) -> Ramp | None:
     apart = scatter * math.sqrt(12 / points) / points
     walked = float(np.diff(tail).std()) / math.sqrt(points)
     error = math.sqrt((1 - together) * apart**2 + together * walked**2)
-    before = float(y[: len(y) - points].max()) if points < len(y) else math.nan
-    return Ramp(points, slope, error, float(tail.mean() + slope * at[-1]), before)
+    return Ramp(points, slope, error, float(tail.mean() + slope * at[-1]))

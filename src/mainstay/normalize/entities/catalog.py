@@ -10,12 +10,15 @@ import msgspec
 from mainstay.domain.entities import entity_id
 from mainstay.files import Document
 
+SLOWEST_MS = 86_400_000.0
+
 
 class CatalogItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One entry. `aliases` are other names of it; `depends_on` names, `kind:name`, or full ids.
 
     Without an `environment` the entry speaks of this name in every environment. `said_ms`: when whoever keeps it last
     said so; its dependencies are as old. `objective`: percent of requests that must not fail within 30 days.
+    `latency_ms`: what the 95th percentile of its answers must stay below.
     """
 
     name: str
@@ -24,9 +27,30 @@ class CatalogItem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     tier: Annotated[int, msgspec.Meta(ge=1, le=9)] | None = None
     owner: str | None = None
     objective: Annotated[float, msgspec.Meta(gt=0, lt=100)] | None = None
+    latency_ms: Annotated[float, msgspec.Meta(gt=0, le=SLOWEST_MS)] | None = None
     aliases: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
     said_ms: int = 0
+
+
+def latency_ms(text: str) -> float | None:
+    """The latency objective that somebody wrote, in milliseconds; None where nothing is written.
+
+    Raises:
+        ValueError: It is no number of milliseconds above 0, up to a day.
+
+    >>> latency_ms(" 250 "), latency_ms("")
+    (250.0, None)
+    """
+    if not text.strip():
+        return None
+    try:
+        found = float(text)
+    except ValueError:
+        found = 0.0
+    if not 0 < found <= SLOWEST_MS:  # so is not a number
+        raise ValueError(f"expected milliseconds above 0, at most {SLOWEST_MS:.0f}, got {text.strip()!r}")
+    return found
 
 
 class Catalog:

@@ -163,7 +163,8 @@ class Directory:
         if len(self.entities) >= MAX_ENTITIES:
             return self._without_place((("name", name),), environment)
         item = self.catalog.find(kind, environment, name)
-        said: dict[str, Any] = {"tier": item.tier, "owner": item.owner, "objective": item.objective} if item else {}
+        fields = ("tier", "owner", "objective", "latency_ms")
+        said: dict[str, Any] = {name: getattr(item, name) for name in fields} if item else {}
         entity = Entity(id=identity, kind=kind, name=name, environment=environment, tenant=self.tenant)
         self._add(msgspec.structs.replace(entity, **said))
         for word in item.depends_on if item else ():

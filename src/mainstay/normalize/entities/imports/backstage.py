@@ -6,13 +6,13 @@ Source: backstage.io/docs/features/software-catalog/descriptor-format.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import msgspec
 
 from mainstay.files import Document
-from mainstay.normalize.entities.catalog import CatalogItem
+from mainstay.normalize.entities.catalog import CatalogItem, latency_ms
 
 Kind = Literal["service", "host", "pod", "database", "queue", "model"]
 RESOURCES: tuple[tuple[Kind, str], ...] = (
@@ -24,8 +24,8 @@ TIER = re.compile(r"[1-9]")
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
-    """Who it is. A tier is told by a label or annotation that is called `tier` or `criticality`, with or without a
-    prefix."""  # noqa: D205, D209
+    """Who it is. A tier is told by a label or annotation that is called `tier` or `criticality`, the latency objective
+    by one that is called `latency-ms`, with or without a prefix."""  # noqa: D205, D209
 
     name: str
     namespace: str = "default"
@@ -99,7 +99,7 @@ def _item(document: Document, one: Described, providers: dict[str, str], at_ms: 
     others = dict.fromkeys(word for word in needs if word.rpartition(":")[2] != one.metadata.name)
     return CatalogItem(
         name=one.metadata.name, kind=kind, tier=_tier(document, one.metadata), owner=_bare(one.spec.owner) or None,
-        depends_on=tuple(others), said_ms=at_ms,
+        latency_ms=_latency(document, one.metadata), depends_on=tuple(others), said_ms=at_ms,
     )  # fmt: skip
 
 
@@ -112,15 +112,30 @@ def _kind(one: Described) -> Kind | None:
 
 
 def _tier(document: Document, metadata: Metadata) -> int | None:
+    for part, key, value in _said(metadata, "tier", "criticality"):
+        found = TIER.search(str(value))
+        if found is None:
+            says = f"metadata.{part}.{key}: expected a tier from 1 to 9, got {value!r}"
+            raise document.bad(("metadata", part, key), says)
+        return int(found[0])
+    return None
+
+
+def _latency(document: Document, metadata: Metadata) -> float | None:
+    for part, key, value in _said(metadata, "latency-ms", "latency_ms"):
+        try:
+            return latency_ms(str(value))
+        except ValueError as error:
+            raise document.bad(("metadata", part, key), f"metadata.{part}.{key}: {error}") from None
+    return None
+
+
+def _said(metadata: Metadata, *names: str) -> Iterator[tuple[str, str, Any]]:
+    """What labels and annotations of these names say, whatever their prefix: (part, key, value)."""
     for part, pairs in (("labels", metadata.labels), ("annotations", metadata.annotations)):
         for key, value in pairs.items():
-            if key.rpartition("/")[2].lower() in ("tier", "criticality"):
-                found = TIER.search(str(value))
-                if found is None:
-                    where: Sequence[str | int] = ("metadata", part, key)
-                    raise document.bad(where, f"metadata.{part}.{key}: expected a tier from 1 to 9, got {value!r}")
-                return int(found[0])
-    return None
+            if key.rpartition("/")[2].lower() in names:
+                yield part, key, value
 
 
 def _reference(word: str) -> str:

@@ -12,7 +12,7 @@ import msgspec
 
 from mainstay.domain.errors import BadFile
 from mainstay.files import Document
-from mainstay.normalize.entities.catalog import CatalogItem
+from mainstay.normalize.entities.catalog import CatalogItem, latency_ms
 
 Kind = Literal["service", "host", "pod", "database", "queue", "model"]
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -21,6 +21,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "environment": ("environment", "env", "used_for"),
     "tier": ("tier", "criticality", "business_criticality", "busines_criticality"),
     "owner": ("owner", "team", "support_group", "assignment_group", "owned_by", "managed_by"),
+    "latency_ms": ("latency_ms", "latency_objective_ms", "p95_ms", "slo_latency_ms"),
     "aliases": ("aliases", "alias", "also_known_as"),
     "depends_on": ("depends_on", "dependencies", "dependency", "depends", "upstream"),
 }
@@ -37,7 +38,7 @@ def read_csv(text: str, name: str, at_ms: int) -> tuple[CatalogItem, ...]:
     """The rows of a CSV export; its first line names the columns.
 
     Raises:
-        BadFile: No column for the name; a row without one, or with a tier that is none; with line and field.
+        BadFile: No column for the name; a row without one, or with a tier or latency that is none; with line and field.
     """
     rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
@@ -106,6 +107,7 @@ def _item(row: Mapping[str, str], name: str, line: int, at_ms: int) -> CatalogIt
         environment=row.get("environment", "").strip().lower(),
         tier=_tier(row.get("tier", ""), name, line),
         owner=row.get("owner", "").strip() or None,
+        latency_ms=_latency(row.get("latency_ms", ""), name, line),
         aliases=tuple(_words(row.get("aliases", ""))),
         depends_on=tuple(word for word in _words(row.get("depends_on", "")) if word != called),
         said_ms=at_ms,
@@ -120,6 +122,13 @@ def _tier(text: str, name: str, line: int) -> int | None:
     if found is None:
         raise BadFile(name, line, f"tier: expected a number from 1 to 9, got {text.strip()!r}")
     return int(found[1])
+
+
+def _latency(text: str, name: str, line: int) -> float | None:
+    try:
+        return latency_ms(text)
+    except ValueError as error:
+        raise BadFile(name, line, f"latency_ms: {error}") from None
 
 
 def _column(cell: str) -> str:

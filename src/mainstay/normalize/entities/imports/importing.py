@@ -96,6 +96,7 @@ def _updated(old: CatalogItem, new: CatalogItem) -> CatalogItem:
         old,
         tier=new.tier if new.tier is not None else old.tier,
         owner=new.owner or old.owner,
+        latency_ms=new.latency_ms if new.latency_ms is not None else old.latency_ms,
         aliases=tuple(dict.fromkeys((*old.aliases, *new.aliases))),
         depends_on=new.depends_on or old.depends_on,
         said_ms=new.said_ms,
