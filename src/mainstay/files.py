@@ -74,6 +74,8 @@ class Document:
             steps = _steps_to_fault(value, into, str(error))
             where = ".".join(str(step) for step in steps)
             says = says[0].lower() + says[1:] + (f" (at {where})" if where else "")
+            if "unknown field" in says and (known := _fields(into, steps)):
+                says += f"; it has {', '.join(known)}"
             raise BadFile(self.name, self._above + _line_of(self._root, steps, says), says) from None
 
     def _once(self, node: Any, known: set[int]) -> None:
@@ -150,6 +152,25 @@ def _steps_to_fault(value: Any, into: Any, error: str) -> list[str | int]:
         except (KeyError, IndexError, TypeError):
             break
     return steps
+
+
+def _fields(into: Any, steps: Sequence[str | int]) -> list[str]:
+    """What may be written at a path: the names of the fields of the struct that is wanted there."""
+    here: Any = msgspec.inspect.type_info(into)
+    for step in steps:
+        here = _struct(here)
+        if isinstance(here, msgspec.inspect.StructType):
+            here = next((field.type for field in here.fields if field.encode_name == step), None)
+        else:  # an item of a list or of a mapping
+            here = getattr(here, "item_type", None) or getattr(here, "value_type", None)
+    here = _struct(here)
+    return [field.encode_name for field in here.fields] if isinstance(here, msgspec.inspect.StructType) else []
+
+
+def _struct(kind: Any) -> Any:
+    """The struct of an optional one."""
+    among = kind.types if isinstance(kind, msgspec.inspect.UnionType) else ()
+    return next((one for one in among if not isinstance(one, msgspec.inspect.NoneType)), kind)
 
 
 def _first_failing(value: Any, into: Any, steps: list[str | int], here: Any) -> str | int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Labels, Topology
 from mainstay.domain.errors import NotFound, Overloaded, Refused
 from mainstay.domain.ledger import EntryKind
-from mainstay.domain.models import VersionRef
+from mainstay.domain.models import ModelKind, VersionRef
 from mainstay.domain.outlook import OutlookState
 from mainstay.domain.predictions import InProduction
 from mainstay.domain.records import Command
@@ -51,6 +52,7 @@ from mainstay.domain.watching import BiasReport, InventoryRow, RecallMark, RiskS
 from mainstay.ledger import Head, Verified
 from mainstay.mlops import Keys
 from mainstay.mlops.recall import Recall, recall
+from mainstay.mlops.timing import Meter
 from mainstay.mlops.training.lineage import lineage
 from mainstay.mlops.trust.heads import SignedHead, opened_head, sign_head
 from mainstay.mlops.trust.signing import Envelope
@@ -148,7 +150,7 @@ class FakeWatching:
     def risk(self, ref: VersionRef) -> RiskScore:
         return RiskScore(version=ref, value=0, parts=())
 
-    def bias(self, ref: VersionRef, days: float = 28) -> BiasReport:
+    def bias(self, ref: VersionRef, days: float = 28, *, with_replay: bool = False) -> BiasReport:
         return BiasReport(version=ref, since_ms=0, until_ms=1, status="too_few", rows=(), says="too few")
 
     def card(self, ref: VersionRef) -> str:
@@ -184,7 +186,10 @@ class FakePlatform:
         self.settings = settings or Settings()
         self.ingest_door = FakeDoor()
         self.told: list[Command] = []
-        self.rolls = RolloutDesk(self.control, serving(directory / "serving"), self.command, self.clock)
+        self.watching = FakeWatching(self.control)
+        self.rolls = RolloutDesk(
+            self.control, serving(directory / "serving"), self.command, self.clock, self.watching.bias
+        )
         self.known = [Series(0, BIG_ID, "service:prod/payments", "http.server.request.duration.p95", unit="ms")]
         self.is_ready = True
         self.is_full = False
@@ -192,7 +197,6 @@ class FakePlatform:
         self.ahead = OutlookState()
         self.well: tuple[ServiceHealth, ...] = ()
         self.training = FakeTraining(self.control)
-        self.watching = FakeWatching(self.control)
         self.recorded = FakeRecorded()
         self.own: Any = None
         self.kept: list[tuple[str, bytes]] = []
@@ -257,6 +261,9 @@ class FakePlatform:
 
     def agreement(self) -> Mapping[str, Any]:
         return {"metrics": {"judged": 2**60, "agreed": 7}}
+
+    def meters(self) -> Mapping[VersionRef, tuple[ModelKind, Meter]]:
+        return {VersionRef("metrics", 2): ("metrics", Meter(4, 400, 0.5, deque([0.1, 0.2, 0.1, 0.3])))}
 
     def budget(self) -> BudgetState:
         return self.standing

@@ -110,3 +110,14 @@ def test_the_figures_of_the_budget_are_metrics(viewer: Client, told: FakePlatfor
         "mainstay_learned_held 2",
     ):
         assert line in text
+
+
+def test_what_models_take_is_a_metric_by_version(viewer: Client) -> None:
+    text = viewer.ask("GET", "/metrics").text
+    for line in (
+        'mainstay_model_calls_total{kind="metrics",version="metrics@2"} 4',
+        'mainstay_model_items_total{kind="metrics",version="metrics@2"} 400',
+        'mainstay_model_cpu_seconds_total{kind="metrics",version="metrics@2"} 0.5',
+        'mainstay_model_call_p95_seconds{kind="metrics",version="metrics@2"} 0.3',
+    ):
+        assert line in text

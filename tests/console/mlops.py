@@ -12,7 +12,9 @@ from mainstay.domain.models import VersionRef
 from mainstay.domain.predictions import FeatureDrift, GroupOutcome, InProduction
 from mainstay.domain.rollouts import CoursePoint, Evidence, GatePolicy, GateResult, Rollout
 from mainstay.domain.training import DatasetQuery, DatasetSnapshot, Experiment, FeatureView, QualityReport, Trial
-from mainstay.domain.watching import Finding, Impact, ModelRiskPart, RiskScore, Standing
+from mainstay.domain.watching import Finding, Impact, InventoryRow, ModelRiskPart, RiskScore, Standing
+from mainstay.mlops.governance.served import evenness
+from mainstay.mlops.watching.production import gate
 
 LIVE, CHALLENGER = VersionRef("metrics", 2), VersionRef("metrics", 3)
 CARD = f"---\nlicense: other\n---\n\n# metrics@2\n\n## In plain words\n\nIt stands. {HOSTILE}\n\n- one\n- two\n"
@@ -24,11 +26,14 @@ def listed(now_ms: int, *, is_calm: bool) -> dict[str, Callable[[], Any]]:
         "gate-policy": lambda: {"in_force": GatePolicy(), "edits": []},
         "models-drift": lambda: {"findings": [] if is_calm else [a_finding(now_ms)], "kinds": {}},
         "production-models": lambda: [] if is_calm else [in_production(now_ms)],
+        "models-inventory": lambda: [] if is_calm else [a_row(now_ms)],
     }
 
 
 def about(page: dict[str, Any], rest: list[str], *, world_ms: int) -> Any:
     match rest:
+        case [what] if not page:
+            return of_production(what, world_ms)
         case []:
             return page
         case ["experiments"]:
@@ -105,6 +110,23 @@ def in_production(now_ms: int) -> InProduction:
         loss_now=0.19,
         groups=(GroupOutcome(group="eu", labelled=120, wrong=30, mean_loss=0.2),),
     )
+
+
+def of_production(what: str, now_ms: int) -> Any:
+    made: dict[str, Callable[[], Any]] = {
+        "gate": lambda: gate(in_production(now_ms), predictions=600, labels=100),
+        "bias": lambda: evenness(in_production(now_ms)),
+        "card": lambda: CARD.replace("metrics@2", "fraud@7"),
+    }
+    return made[what]()
+
+
+def a_row(now_ms: int) -> InventoryRow:
+    return InventoryRow(
+        model="fraud", kind="production", live="fraud@7", versions=1, owner=HOSTILE, purpose="stops stolen cards",
+        materiality="high", validator="bob", validated_ms=now_ms - 90 * MINUTE, next_review_ms=now_ms - MINUTE,
+        is_overdue=True, open_findings=("features: not what it was",), risk=55,
+    )  # fmt: skip
 
 
 def _snapshot(now_ms: int) -> DatasetSnapshot:

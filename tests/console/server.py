@@ -60,8 +60,9 @@ class Answers:
                 return ahead.one(page, name, world.changes, world.now_ms, is_calm=not world.deployments)
             case ["traces", trace]:
                 return self.world.traces[trace]
-            case ["models", name, *rest]:
-                return mlops.about(self.model(name), rest, world_ms=self.world.now_ms)
+            case ["models" | "production-models" as whose, name, *rest]:
+                page = self.model(name) if whose == "models" else {}
+                return mlops.about(page, rest, world_ms=self.world.now_ms)
             case [kind, name]:
                 one = {"incidents": self.incident, "entities": self.entity, "ledger": self.entry,
                        "alerts": self.alert, "rollouts": lambda _: mlops.a_rollout(self.world.now_ms)}  # fmt: skip

@@ -17,9 +17,10 @@ def opened(page: Page, now_ms: int) -> Any:
         yield answers
 
 
-def press(page: Page, words: str) -> None:
-    page.until(f"[...document.querySelectorAll('button')].some(b => b.textContent.includes('{words}'))")
-    page.js(f"[...document.querySelectorAll('button')].find(b => b.textContent.includes('{words}')).click()")
+def press(page: Page, words: str, what: str = "button") -> None:
+    """Press the first button (or link) that says so, as soon as it is there: looked for and pressed in one step."""
+    found = f"[...document.querySelectorAll('{what}')].find(b => b.textContent.includes('{words}'))"
+    page.until(f"(b => b && (b.click(), true))({found})")
 
 
 def test_champion_and_challenger_lie_on_one_chart(page: Page, opened: Answers) -> None:
@@ -55,6 +56,18 @@ def test_where_there_is_no_way_back_none_is_shown(page: Page, now_ms: int) -> No
         page.open(f"{url}#/models/planner", "planner@1")
         page.shows("lineage")
         assert not page.js("[...document.querySelectorAll('button')].some(b => b.textContent.includes('Roll back'))")
+
+
+def test_a_model_in_production_has_a_page_with_its_drift_groups_gate_and_card(page: Page, now_ms: int) -> None:
+    with serving(fixture.small_world(now_ms)) as (url, _):
+        page.open(f"{url}#/models", "your models in production")
+        press(page, "fraud@7", "a")
+        for says in ("not what it was in features", "0.190", "psi", "there are no two groups to compare", "overdue"):
+            page.shows(says)
+        page.js("document.querySelector('details.card').open = true")
+        page.shows("in plain words")
+        assert page.js("document.querySelector('nav a[aria-current=page]').innerText.trim().toLowerCase()") == "models"
+        assert page.problems == []
 
 
 def test_another_version_has_its_own_lineage_and_card(page: Page, opened: Answers) -> None:

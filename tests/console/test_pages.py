@@ -23,6 +23,8 @@ PAGES = {
     "models": "which metrics are strange",
     "models/metrics": "0.72–0.94",
     "models/correlator": "no version is on its way",
+    "production/fraud": "stops stolen cards",
+    "production/nobody": "nobody has sent a prediction of a model of this name",
     "runbooks": "restart a service",
     "ledger": "verify the chain",
     "ledger/e6": "decide again",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 
@@ -204,3 +205,39 @@ def test_the_shipped_policy_under_a_name_of_its_own_is_one(tmp_path):
     file = tmp_path / "gates.yaml"
     file.write_text(SHIPPED.read_text().replace("name: shipped", "name: ours"))
     assert "policy ours" in offline(models, "policy", "check", str(file)).output
+
+
+def test_a_version_that_somebody_brought_says_whom_it_stands_beside(running):
+    line = running.platform.line
+    mine = line.registry.register("edges", "edge-shift", {"calm_windows": 3}, model="far", by="ada", why="ours, tuned")
+    assert running.run(models, "deploy", str(mine.ref), "--role", "shadow", "--why", "to see").exit_code == 0
+    running.settle()
+    row = next(one for one in running.run(models, "list").output.splitlines() if one.startswith("far"))
+    assert row.split()[:4] == ["far", "*", "edges@1", "far@1"]
+    page = json.loads(running.run(models, "show", "far", "--json").output)
+    assert (page["deployment"], page["back"], len(page["deployments"])) == (None, {}, 1)
+    assert "Serves: shadow in * since" in running.run(models, "card", str(mine.ref)).output
+    assert "shadow" in running.run(models, "show", str(mine.ref), "--lineage").output
+    with pytest.raises(Refused, match="far does not decide in \\*: there is nothing to roll back"):
+        running.run(models, "rollback", "far")
+
+
+def test_a_policy_that_asks_for_evenness_holds_a_version_until_there_is_enough_to_say(running, tmp_path):
+    """Two people put it into force; what is measured beside the pipeline comes through the inbox."""
+    policy, bob = tmp_path / "even.yaml", running.person("bob", "admin")
+    policy.write_text("name: even\nshadow: {windows: 1, cases: 0, even: true}\n")
+    assert running.run(models, "policy", "propose", str(policy)).exit_code == 0
+    running.settle()
+    edit = next(one.id for one in running.platform.rolls.policy()[1] if one.policy.name == "even")
+    assert running.run(models, "policy", "agree", edit, token=bob).exit_code == 0
+    one = vary(running, "logs", "rate_p=1e-9")
+    assert running.run(models, "rollout", one).exit_code == 0
+    running.settle()
+    asyncio.run(running.platform.rolls.measure_once({}))
+    running.settle()
+    state = running.platform.line.serving.rollouts.state
+    name = next(rollout.id for rollout in state.rollouts.values() if str(rollout.challenger) == one)
+    assert state.seen[name].even == "too_few"
+    report = running.run(models, "bias", one, "--replayed")
+    assert report.exit_code == 3
+    assert "too few cases" in report.output

@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.mlops.rolled import TOPOLOGY, WINDOW_MS, World
-from tests.mlops.test_rollout import ROLLOUT, blind, canary
+from tests.mlops.test_gates import ROLLOUT
+from tests.mlops.test_rollout import blind, canary
 from tests.models.simulated import Fault
 
 from mainstay.correlate.stage import Correlate

@@ -14,9 +14,10 @@ from mainstay.domain.entities import Entity
 from mainstay.domain.models import VersionRef
 from mainstay.domain.records import Command
 from mainstay.domain.signals import MetricBatch, Normal, Series
+from mainstay.domain.watching import BiasCase
 from mainstay.lab.shop import read_shop
 from mainstay.mlops import Serving
-from mainstay.mlops.governance.bias import Case, report
+from mainstay.mlops.governance.bias import report
 from mainstay.mlops.training.knobs import turned
 from mainstay.models.catalogue import defaults_of
 
@@ -46,7 +47,7 @@ def _is_faulty(step: int, place: int) -> bool:
     return step >= 2 * PERIOD and (step + 5 * place) % PERIOD < LASTS
 
 
-def served(tmp_path: Any, deaf_tier: int | None) -> tuple[VersionRef, list[Case]]:
+def served(tmp_path: Any, deaf_tier: int | None) -> tuple[VersionRef, list[BiasCase]]:
     """Every fault as a case of the version that serves: found, and how late, or missed."""
     parameters = defaults_of("robust-season")
     if deaf_tier is not None:
@@ -63,7 +64,7 @@ def served(tmp_path: Any, deaf_tier: int | None) -> tuple[VersionRef, list[Case]
         Series(i, 100 + i, name, "http.server.request.duration.p95", (), "ms", "up") for i, name in enumerate(NAMES)
     )
     firing: set[str] = set()
-    cases: list[Case] = []
+    cases: list[BiasCase] = []
     found_at: dict[int, int] = {}
     for step, value in samples():
         at_ns = (1_800_000_000 + 5 * step) * 10**9
@@ -77,9 +78,9 @@ def served(tmp_path: Any, deaf_tier: int | None) -> tuple[VersionRef, list[Case]
             if _is_faulty(step - 1, place) and not _is_faulty(step, place):
                 at = found_at.pop(place, None)
                 if at is None:
-                    cases.append(Case(entity=name, is_missed=True))
+                    cases.append(BiasCase(entity=name, is_missed=True))
                 else:
-                    cases.append(Case(entity=name, is_true=True, delay_s=5.0 * (at - step + LASTS)))
+                    cases.append(BiasCase(entity=name, is_true=True, delay_s=5.0 * (at - step + LASTS)))
     return ref, cases
 
 

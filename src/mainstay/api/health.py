@@ -14,8 +14,10 @@ from mainstay.api.parameters import Platform
 from mainstay.api.platform import PlatformApi
 from mainstay.domain.budget import BudgetState
 from mainstay.domain.errors import BadInput
+from mainstay.domain.models import ModelKind, VersionRef
 from mainstay.domain.views import Status
 from mainstay.ledger import Head
+from mainstay.mlops.timing import Meter, p95_ms
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -111,7 +113,17 @@ def _lines(platform: PlatformApi) -> Iterable[str]:
     yield from _metric("incidents", "gauge", "Incidents by status.", [({"status": s}, n) for s, n in counts.items()])
     yield from _metric("alerts_24h", "gauge", "Alerts of the last 24 hours.", [({}, status.funnel.alerts)])
     yield from _budget(platform.budget())
+    yield from _models(platform.meters())
     yield from _metric("console_streams", "gauge", "Clients listening live.", [({}, len(platform.control.feed))])
+
+
+def _models(meters: Mapping[VersionRef, tuple[ModelKind, Meter]]) -> Iterable[str]:
+    rows = [({"kind": str(kind), "version": str(ref)}, meter) for ref, (kind, meter) in meters.items() if meter.calls]
+    for name, says in (("calls", "Calls of a live model."), ("items", "What it looked at.")):
+        yield from _metric(f"model_{name}_total", "counter", says, [(n, getattr(one, name)) for n, one in rows])
+    cpu, p95 = [(n, one.cpu_s) for n, one in rows], [(n, p95_ms(list(one.walls_s)) / 1e3) for n, one in rows]
+    yield from _metric("model_cpu_seconds_total", "counter", "Processor time of a live model.", cpu)
+    yield from _metric("model_call_p95_seconds", "gauge", "Of its last 512 calls, 95 of 100 took no longer.", p95)
 
 
 def _budget(state: BudgetState) -> Iterable[str]:

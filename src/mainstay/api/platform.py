@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from mainstay.domain.budget import BudgetState
 from mainstay.domain.entities import Labels
 from mainstay.domain.ledger import EntryKind
-from mainstay.domain.models import ModelVersion, VersionRef
+from mainstay.domain.models import ModelKind, ModelVersion, VersionRef
 from mainstay.domain.outlook import OutlookState
 from mainstay.domain.predictions import InProduction
 from mainstay.domain.protocols import Clock
@@ -31,6 +31,7 @@ from mainstay.domain.verdicts import Verdict
 from mainstay.domain.views import Audited, Explained, LogLine, Reperformed, SpanLine, Status
 from mainstay.ledger import Head, Verified
 from mainstay.mlops.recall import Recall
+from mainstay.mlops.timing import Meter
 from mainstay.mlops.trust.heads import SignedHead
 from mainstay.mlops.trust.signing import Envelope
 from mainstay.settings import Settings
@@ -159,6 +160,10 @@ class PlatformApi(Protocol):
 
     def agreement(self) -> Mapping[str, Any]:
         """Per model kind: live and shadow version and how often they agreed (`Serving.describe()`); JSON-able."""
+        ...
+
+    def meters(self) -> Mapping[VersionRef, tuple[ModelKind, Meter]]:
+        """What each model that decides has taken for what it was asked, since it serves."""
         ...
 
     def in_production(self) -> Sequence[InProduction]:

@@ -26,7 +26,7 @@ from mainstay.domain.effects import Effects
 from mainstay.domain.entities import Labels
 from mainstay.domain.errors import NotFound, Refused
 from mainstay.domain.ledger import EntryKind
-from mainstay.domain.models import ModelVersion, VersionRef
+from mainstay.domain.models import ModelKind, ModelVersion, VersionRef
 from mainstay.domain.outlook import OutlookState
 from mainstay.domain.predictions import InProduction
 from mainstay.domain.protocols import Clock
@@ -46,6 +46,7 @@ from mainstay.ingest.webhooks.signature import Secrets
 from mainstay.ledger import Head, Verified, canonical
 from mainstay.mlops.own.registering import OwnModels
 from mainstay.mlops.recall import Recall, recall
+from mainstay.mlops.timing import Meter
 from mainstay.mlops.trust.heads import SignedHead, opened_head, sign_head
 from mainstay.mlops.trust.signing import Envelope
 from mainstay.outbox import Outbox, notification
@@ -117,9 +118,9 @@ class Platform:
         )
         durable = self.executor.durable
         self.training = Training(self.line, settings, self.clock, durable, self.command, data)
-        self.rolls = RolloutDesk(self.control, self.line.serving, self.command, self.clock)
-        self.outbox = Outbox(self.control, settings.receiver, self.clock)
         self.watching = Watching(self.line, self.clock)
+        self.rolls = RolloutDesk(self.control, self.line.serving, self.command, self.clock, self.watching.bias)
+        self.outbox = Outbox(self.control, settings.receiver, self.clock)
         self.recorded = Recorded(self.line.telemetry, self.control)
         self.own = OwnModels(self.line.registry)
         self.changes = ChangeDesk(self.control, self._keep, self.command, self._until_decided, self.clock)
@@ -234,6 +235,10 @@ class Platform:
     def runbooks(self) -> Sequence[Runbook]:
         """What is loaded."""
         return list(self.line.catalogue)
+
+    def meters(self) -> Mapping[VersionRef, tuple[ModelKind, Meter]]:
+        """What each model that decides has taken since it serves."""
+        return self.line.serving.meters()
 
     def agreement(self) -> Mapping[str, Any]:
         """Live and shadow versions, and how often they agreed."""

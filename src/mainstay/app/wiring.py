@@ -167,11 +167,14 @@ def _in_turn(*learners: Callable[[Effects], None]) -> Callable[[Effects], None]:
 def _taken(
     commands: Commands, watch: Watch, past: Past, changes: ChangeWatch, topology: Callable[[], Topology]
 ) -> Callable[[Command, Effects], None]:
-    """Commands to where they belong; what concerns who answers for a model, and rollbacks, to the watch."""
+    """Commands to where they belong; who answers for a model, how long it takes and who was rolled back concern the
+    watch."""  # noqa: D205, D209
 
     def taken(command: Command, effects: Effects) -> None:
         if command.kind == "govern":
             watch.govern(command, effects)
+        elif command.kind == "runtime":
+            watch.ran(command)
         elif command.kind == "assess-change":
             changes.assess(command, topology(), effects)
         elif command.kind == "remember":

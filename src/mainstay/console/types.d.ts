@@ -86,7 +86,7 @@ export interface StepResult {
 }
 export interface Entity {
   id: string; kind: string; name: string; environment: string; tenant: string; tier: number | null;
-  owner: string | null; objective: number | null; attributes: Record<string, string>;
+  owner: string | null; objective: number | null; latency_ms: number | null; attributes: Record<string, string>;
 }
 export interface Edge { caller: string; callee: string; seen_ms: number }
 export interface ModelVersion {

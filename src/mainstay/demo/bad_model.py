@@ -29,6 +29,10 @@ WORSE: dict[str, dict[str, float]] = {
 """By variant: what is set by hand; each run prints what it measured of it. Deafness is floors that nothing reaches;
 to be trigger-happy is a band of less than three standard deviations. Noisy is lower floors and no patience: by
 the findings of nine calm minutes of three recorded runs it would open 3, 4 and 5 incidents, the champion none."""
+NOISIER, FALSE_LEAST = (1.0, 10.0, 30.0, 100.0), 5
+"""What noise alone does depends on how busy the machine is. A noisy version is one that tells so often for nothing in
+the calm minutes that its training held back: its knobs are turned on until one does. Of one recorded run they told 1,
+6, 8 and 11 times for nothing, the champion never."""
 LOUD = ("trigger-happy", "noisy")
 """Where these run, every trouble is critical, for champion and challenger: no page budget holds back what is critical,
 so only the canary can."""
@@ -149,14 +153,8 @@ class BadModel:
 
     def _train(self, report: BadModelReport) -> str:
         """The version is made by a training like any other, but for what was set by hand."""
-        asked = {"knobs": WORSE[report.variant], "seed": report.seed, "why": f"scenario: {report.variant}"}
-        run = self._admin.post(f"models/{MODEL}/train", asked)
-
-        def in_shadow() -> dict[str, Any] | None:
-            now = self._admin.get(f"training/{run['id']}")
-            return now if now["rollout"] or now["status"] != "running" else None
-
-        run = wait_for(TRAIN_S, "the training", in_shadow)
+        knobs = self._noisy(report) if report.variant == "noisy" else WORSE[report.variant]
+        run = self._trained(report, knobs)
         if not run["rollout"]:
             raise Refused(f"the training ended as {run['status']}: {run['says']}")
         report.challenger = f"{run['version']['model']}@{run['version']['version']}"
@@ -167,6 +165,31 @@ class BadModel:
         self._say(f"{report.challenger} is trained and in shadow, validated by grace: {found['id']}")
         name: str = found["id"]
         return name
+
+    def _trained(self, report: BadModelReport, knobs: dict[str, float], *, rollout: bool = True) -> dict[str, Any]:
+        """A training that has come to its rollout, or to its end."""
+        asked = {"knobs": knobs, "seed": report.seed, "why": f"scenario: {report.variant}", "rollout": rollout}
+        run = self._admin.post(f"models/{MODEL}/train", asked)
+
+        def in_shadow() -> dict[str, Any] | None:
+            now: dict[str, Any] = self._admin.get(f"training/{run['id']}")
+            return now if now["rollout"] or now["status"] != "running" else None
+
+        return wait_for(TRAIN_S, "the training", in_shadow)
+
+    def _noisy(self, report: BadModelReport) -> dict[str, float]:
+        """Knobs by which a version tells for nothing what nobody told before, as its training measures it."""
+        knobs = WORSE[report.variant]
+        for times in NOISIER:
+            knobs = turned_on(WORSE[report.variant], times)
+            run = self._trained(report, knobs, rollout=False)
+            tried = next(e for e in self._admin.get(f"models/{MODEL}/experiments") if e["id"] == run["experiment"])
+            told = {name: one["false_alarms"] for name, one in tried["validation"].items()}
+            false, before = told["challenger"], told["champion"]
+            self._say(f"{times:g} times as noisy: {false:.0f} told for nothing in the calm, the champion {before:.0f}")
+            if false - before >= FALSE_LEAST:
+                break
+        return knobs
 
     def _all_is_critical(self) -> None:
         """A team that wants to be called for every trouble: what serves, and all that is trained from it, does so."""
@@ -269,6 +292,15 @@ class BadModel:
         report.plans_from_canary, report.plans_that_ask = len(plans), sum(bool(plan["asks"]) for plan in plans)
         verified = self._admin.post("ledger/verify")
         report.ledger_verified = verified["first_bad"] is None and verified["count"] > 0
+
+
+def turned_on(knobs: dict[str, float], times: float) -> dict[str, float]:
+    """What is rarer, what is smaller and what is nearer to the usual is told as well: one without the others is little.
+
+    >>> {name: round(value, 2) for name, value in turned_on({"p_fire": 10.0, "rel": 0.2, "tau_s": 0.5}, 10.0).items()}
+    {'p_fire': 100.0, 'rel': 0.05, 'tau_s': 0.5, 'z_least': 0.5}
+    """
+    return {**knobs, "p_fire": knobs["p_fire"] * times, "rel": knobs["rel"] / times**0.6, "z_least": times**-0.3}
 
 
 def _canary_since(rollout: dict[str, Any]) -> int:

@@ -90,6 +90,16 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     shadow_until_ms: int = 0
     live_since_ms: int = 0
 
+    def role_of(self, ref: VersionRef) -> str:
+        """What a version does there: live, canary, shadow, or nothing.
+
+        >>> Deployment(kind="edges", live=VersionRef("edges", 2), shadow=VersionRef("mine", 1)).role_of(
+        ...     VersionRef("mine", 1))
+        'shadow'
+        """
+        roles = (("live", self.live), ("canary", self.canary), ("shadow", self.shadow))
+        return next((role for role, one in roles if one == ref), "")
+
     @property
     def name(self) -> str:
         """Under which it is kept.

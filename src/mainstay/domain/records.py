@@ -38,7 +38,8 @@ class Record:
 
 CommandKind = Literal[
     "acknowledge", "resolve", "merge", "split", "verdict", "deploy", "rollback", "plan-outcome", "suppress",
-    "remember", "request-plan", "govern", "rollout", "assess-change", "silence", "maintenance", "suppression",
+    "remember", "request-plan", "govern", "rollout", "runtime", "assess-change", "silence", "maintenance",
+    "suppression",
 ]  # fmt: skip
 
 
@@ -57,6 +58,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
             · `silence`, `maintenance`: put, whole, as JSON; or ends_ms (extended, or ended by now)
             · `suppression`: mode, why; the subject is the team
             · `rollout`: challenger, scope, why, change (standard, normal), evidence as JSON.
+            · `runtime`: by kind of model the `Pace` of the last minute, as JSON.
     """
 
     kind: CommandKind

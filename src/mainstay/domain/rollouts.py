@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from mainstay.domain.models import ModelKind, VersionRef
+from mainstay.domain.watching import BiasStatus
 
 RolloutStage = Literal["shadow", "canary", "live", "rolled_back", "refused"]
 UNDER_WAY: frozenset[str] = frozenset({"shadow", "canary"})
@@ -34,6 +35,10 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         delay_s: How much later, on average, it may find what both find.
         agreement: Of judges: share of equal decisions.
         cost_ratio: CPU of the challenger to the champion's for the same items; measured beside the pipeline.
+        latency_ratio: The same of the wall time that ninety-five of a hundred calls keep within; up to 5 ms any will
+            do.
+        even: Nobody may be served worse: precision, recall, delay and pages by tier, team, environment, region and
+            traffic. Asked of detectors; too few cases to say is not enough.
     """
 
     windows: Count = 10
@@ -48,6 +53,8 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     delay_s: Annotated[float, msgspec.Meta(ge=0)] = 60.0
     agreement: Share = 0.9
     cost_ratio: Positive = 2.0
+    latency_ratio: Positive = 3.0
+    even: bool = False
 
 
 class GatePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -108,6 +115,8 @@ class Evidence(msgspec.Struct, kw_only=True):
         faults, champion_faults, challenger_faults: Labelled faults replayed, and who found how many.
         champion_extra, challenger_extra: False findings in the replay.
         champion_cpu_s, challenger_cpu_s: Processor seconds for the same items, when they were measured.
+        champion_p95_ms, challenger_p95_ms: Wall time that ninety-five of a hundred calls kept within, likewise.
+        even: How evenly the challenger serves, as last looked at, when the policy asks; even_says: who fares worse.
     """
 
     both: int = 0
@@ -131,6 +140,10 @@ class Evidence(msgspec.Struct, kw_only=True):
     challenger_extra: int = 0
     champion_cpu_s: float = 0.0
     challenger_cpu_s: float = 0.0
+    champion_p95_ms: float = 0.0
+    challenger_p95_ms: float = 0.0
+    even: BiasStatus | None = None
+    even_says: str = ""
     errors: int = 0
     pages: int = 0
     extra_pages: int = 0

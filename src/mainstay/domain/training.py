@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from mainstay.domain.models import ModelKind, VersionRef
+from mainstay.domain.watching import BiasCase
 
 Trigger = Literal["manual", "schedule", "drift", "verdicts", "age"]
 RunStage = Literal["requested", "prepared", "trained", "validated", "shadow", "canary", "live", "ended"]
@@ -131,6 +132,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
         trials: Ranked, the best first.
         best: Number of the best trial; `version` is what was registered of it.
         validation: Champion and challenger on the part of the data that no trial saw, with faults of its own.
+        replayed: What the challenger found, missed and told for nothing there, entity by entity.
     """
 
     id: str
@@ -145,6 +147,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     parent: VersionRef | None = None
     version: VersionRef | None = None
     validation: dict[str, dict[str, float]] = {}
+    replayed: tuple[BiasCase, ...] = ()
     labels: dict[str, int] = {}
     seed: int = 0
     by: str = ""

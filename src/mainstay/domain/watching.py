@@ -92,6 +92,16 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         return "open" if self.ended_ms is None else "over"
 
 
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How long a model took for what it was asked: processor time an item and a call, and the wall time that
+    ninety-five of a hundred calls kept within."""  # noqa: D205, D209
+
+    calls: int
+    us_per_item: float
+    ms_per_call: float
+    p95_ms: float
+
+
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Whether what a version says may move anything without a person, and if not, why not."""
 
@@ -157,6 +167,21 @@ class InventoryRow(msgspec.Struct, frozen=True, kw_only=True):
     is_overdue: bool
     open_findings: tuple[str, ...]
     risk: int
+
+
+class BiasCase(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a version did or missed, on one entity.
+
+    Attributes:
+        is_true: What was said of it; None: nothing. is_missed: It should have told of something and did not.
+        delay_s: From the begin of the trouble until it was told; None where that says nothing.
+    """
+
+    entity: str
+    is_true: bool | None = None
+    is_missed: bool = False
+    is_page: bool = False
+    delay_s: float | None = None
 
 
 class BiasFigure(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from mainstay.domain.entities import Entity
 from mainstay.domain.errors import BadInput
+from mainstay.domain.protocols import JudgeKind, StreamKind
 from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import MetricBatch, Normal
 
@@ -131,10 +132,39 @@ def chosen(batch: MetricBatch, slots: npt.NDArray[np.bool_]) -> MetricBatch:
     return MetricBatch(room[0][:found], room[1][:found], room[2][:found])
 
 
-def items(normal: Normal) -> int:
-    """How much there is to look at in a record."""
-    samples = len(normal.metrics) if normal.metrics is not None else 0
-    return samples + len(normal.edges) + len(normal.operations) + len(normal.templates)
+def items(kind: StreamKind, normal: Normal) -> int:
+    """How much there is for a kind of model to look at in a record.
+
+    >>> items("edges", Normal())
+    0
+    """
+    if kind == "edges":
+        return len(normal.edges) + len(normal.operations)
+    if kind == "logs":
+        return len(normal.templates)
+    if kind == "predictions":
+        return sum(len(one.score) for one in normal.predictions)
+    return len(normal.metrics) if normal.metrics is not None else 0
+
+
+def about(kind: JudgeKind, inputs: Mapping[str, Any]) -> tuple[str, ...]:
+    """Entities that a judge is asked about: their scope says which version decides.
+
+    >>> about("correlator", {"alert": {"entity": "service:prod/a"}})
+    ('service:prod/a',)
+    >>> about("planner", {"suspects": [{"entity": "service:prod/b"}, {"entity": "service:prod/c"}]})
+    ('service:prod/b',)
+    """
+    match kind:
+        case "correlator":
+            return (inputs["alert"]["entity"],)
+        case "diagnoser" | "suppressor":
+            return tuple(dict.fromkeys(one["entity"] for one in inputs.get("alerts", ())))
+        case "planner":
+            return tuple(one["entity"] for one in inputs["suspects"][:1])
+        case "change-risk":
+            return (inputs["entity"],)
+    return ()
 
 
 def unit_of(inputs: Mapping[str, Any]) -> str:

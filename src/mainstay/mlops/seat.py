@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -16,10 +16,10 @@ from mainstay.mlops.agreement import Agreement
 from mainstay.mlops.registry import Registry
 from mainstay.mlops.rollouts.canary import Voices
 from mainstay.mlops.scopes import EVERYWHERE, Places, draws, scope_for
+from mainstay.mlops.timing import Meter, Race
 from mainstay.models.checks import Pure, Streaming
 
 Model = Streaming | Pure
-WORTH_MEASURING_S = 0.002  # a call costs some tenths of a millisecond however little it is given
 
 
 @dataclass(slots=True)
@@ -34,12 +34,7 @@ class Second:
     voices: Voices = field(default_factory=Voices)
     members: dict[str, bool] = field(default_factory=dict)
     slots: npt.NDArray[np.bool_] | None = None
-    cpu_s: list[float] = field(default_factory=lambda: [0.0, 0.0])
-
-    def took(self, live_s: float, own_s: float, *, is_all: bool) -> None:
-        """Processor seconds of both for the same items; of a few items one would compare calls, not detectors."""
-        if is_all or live_s >= WORTH_MEASURING_S:
-            self.cpu_s = [self.cpu_s[0] + live_s, self.cpu_s[1] + own_s]
+    race: Race = field(default_factory=Race)
 
     def drop(self, error: Exception) -> None:
         """One that fails leaves; the live version has not noticed."""
@@ -63,6 +58,7 @@ class Seat:
         seconds: Shadows and canaries, by scope.
         orphans: Conditions that a cold live version does not know of.
         scope_memo: Which scope decides about an entity; it does not change while the deployments do not.
+        meter: What its calls have taken since this version serves; no part of the state.
     """
 
     kind: ModelKind
@@ -74,6 +70,7 @@ class Seat:
     scope_memo: dict[str, str] = field(default_factory=dict)
     topology: Callable[[], Topology] = Topology
     is_together: bool = False
+    meter: Meter = field(default_factory=Meter)
 
     @property
     def models(self) -> dict[str, Streaming]:
@@ -102,6 +99,13 @@ class Seat:
         if known is None:
             known = self.scope_memo[entity] = scope_for(entity, self.topology().entities, self.deployments)
         return known
+
+    def shared(self, entities: Iterable[str]) -> str:
+        """The scope that decides about all of these together: the one that they have in common, or everywhere."""
+        if len(self.deployments) == 1:
+            return EVERYWHERE
+        scopes = {self.scope(entity) for entity in entities}
+        return scopes.pop() if len(scopes) == 1 else EVERYWHERE
 
     def ref(self, entity: str) -> VersionRef:
         """The version that decides about an entity."""
@@ -179,6 +183,7 @@ def swapped(old: Seat, wanted: Deployment, registry: Registry) -> Seat:
     is_new_scope = wanted.scope not in old.deployments
     if wanted.live == before.live and not is_new_scope:
         new.others, new.is_together, new.scope_memo = old.others, old.is_together, old.scope_memo
+        new.meter = old.meter
     else:
         _relive(old, new, wanted, registry)
     asked = second_of(wanted)

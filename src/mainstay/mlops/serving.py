@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
@@ -17,17 +16,18 @@ from mainstay.domain.models import Decision, Deployment, ModelKind, ModelVersion
 from mainstay.domain.predictions import InProduction
 from mainstay.domain.protocols import JudgeKind, Scored, Served, StreamKind, Transition
 from mainstay.domain.records import Command
-from mainstay.domain.rollouts import GatePolicy
+from mainstay.domain.rollouts import Rollout
 from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import Normal
 from mainstay.domain.state import Part, joined, pack, parted, pieces_of, unpack
 from mainstay.mlops.agreement import Agreement, heard
 from mainstay.mlops.registry import KINDS, Registry, deployed
 from mainstay.mlops.rollouts.canary import Voices
-from mainstay.mlops.rollouts.rolling import SHARED_KINDS, promoted
+from mainstay.mlops.rollouts.rolling import deployment_of
 from mainstay.mlops.rollouts.rollout import ONLY_EVERYWHERE, Rollouts, State
-from mainstay.mlops.scopes import EVERYWHERE, NO_SLOTS, Places, checked, draws, items, part, unit_of
+from mainstay.mlops.scopes import EVERYWHERE, NO_SLOTS, Places, about, checked, draws, items, part, unit_of
 from mainstay.mlops.seat import Seat, Second, seat_of, since, swapped
+from mainstay.mlops.timing import Meter, Stopwatch, Took
 from mainstay.mlops.voicing import voiced
 from mainstay.models.checks import Pure, Streaming
 
@@ -83,27 +83,35 @@ class Serving:
         self._now_ms = max(self._now_ms, normal.at_ns // 1_000_000)
         if kind == "metrics" and len(normal.new_series):
             self._hear(SeriesColumns.of(normal.new_series))
-        began = time.thread_time()
+        watch = Stopwatch()
         scored = voiced(seat, normal, self.places)
-        took_s = time.thread_time() - began
+        took = watch.took()
+        seat.meter.add(took, items(kind, normal))
         if seat.orphans:
             at_ns = max((t.at_ns for t in scored.transitions), default=normal.at_ns)
             ends = tuple(_orphaned(s, c, at_ns, seat.deployment) for s, c in seat.orphans)
             scored, seat.orphans = dataclasses.replace(scored, transitions=(*ends, *scored.transitions)), []
         shadow = None
         for scope in seat.seconds:
-            scored, shadow = self._seconded(seat, scope, normal, (scored, took_s)) or (scored, shadow)
+            scored, shadow = self._seconded(seat, scope, normal, (scored, took)) or (scored, shadow)
         return Served(seat.deployment.live, scored, seat.deployment.shadow if shadow else None, shadow)
 
     def decide(self, kind: JudgeKind, inputs: Mapping[str, Any]) -> Decision:
-        """Decide with the live version; a shadow decides too, and whether it agrees is counted. A canary's word holds
-        for its share of incidents."""  # noqa: D205, D209
+        """Decide with the version that is live where the question lies; a shadow there decides too, and whether it
+        agrees is counted. A canary's word holds for its share of incidents."""  # noqa: D205, D209
         seat = self._seats[kind]
-        output, by = seat.live.decide(inputs), seat.deployment.live
-        second = seat.seconds.get(EVERYWHERE)
+        scope = seat.shared(about(kind, inputs)) if len(seat.deployments) > 1 else EVERYWHERE
+        by = seat.deployments[scope].live
+        watch = Stopwatch()
+        output = seat.others.get(by, seat.live).decide(inputs)
+        took = watch.took()
+        seat.meter.add(took, 1)
+        second = seat.seconds.get(scope)
         if second is not None and second.model is not None:
             try:
+                watch = Stopwatch()
                 other = second.model.decide(inputs)
+                second.race.ran(took, watch.took(), is_all=True)
                 second.agreement.decided(same=_bytes(heard(kind, other)) == _bytes(heard(kind, output)))
             except SECOND_FAILS as error:
                 second.drop(error)
@@ -150,7 +158,7 @@ class Serving:
             raise BadInput(f"versions for {kind} are deployed everywhere at once: scope *")
         seat = self._seats[kind]
         now = seat.deployments.get(scope) or Deployment(kind=kind, scope=scope, live=seat.deployment.live)
-        wanted, why = _wanted(command, now, self.rollouts.state.policy)
+        wanted, why = deployment_of(command, now, self.rollouts.state.policy)
         if scope not in seat.deployments and wanted.shadow == now.live:  # nothing was replaced: it serves elsewhere
             wanted = msgspec.structs.replace(wanted, shadow=None, shadow_until_ms=0)
         for ref in (wanted.live, wanted.shadow):
@@ -204,15 +212,15 @@ class Serving:
         """Per kind: live, shadow, previous version, since when, and how far the shadow agrees; JSON-able."""
         return {kind: seat.told() for kind, seat in self._seats.items()}
 
-    def costs(self) -> dict[str, tuple[float, float]]:
-        """Processor seconds of champion and challenger for the same share of items, by rollout; not part of the state:
-        they enter the order of things by a command."""  # noqa: D205, D209
-        found = {}
-        for rollout in list(self.rollouts.state.rollouts.values()):
-            second = self._seats[rollout.kind].seconds.get(rollout.scope)
-            if second is not None and second.cpu_s[0] > 0:
-                found[rollout.id] = (second.cpu_s[0], second.cpu_s[1])
-        return found
+    def costs(self, rollout: Rollout) -> dict[str, float]:
+        """What champion and challenger took for the same items, by the names that `Evidence` has; not part of the
+        state: it enters the order of things by a command."""  # noqa: D205, D209
+        second = self._seats[rollout.kind].seconds.get(rollout.scope)
+        return second.race.figures() if second is not None else {}
+
+    def meters(self) -> dict[VersionRef, tuple[ModelKind, Meter]]:
+        """What each model that decides has taken since it serves."""
+        return {seat.deployment.live: (kind, seat.meter) for kind, seat in list(self._seats.items())}
 
     def in_production(self) -> tuple[InProduction, ...]:
         """How the models stand that a user runs, by the version of ours that watches them."""
@@ -291,17 +299,17 @@ class Serving:
                 second.slots = None
 
     def _seconded(
-        self, seat: Seat, scope: str, normal: Normal, live: tuple[Scored, float]
+        self, seat: Seat, scope: str, normal: Normal, live: tuple[Scored, Took]
     ) -> tuple[Scored, Scored] | None:
         """What is told with the second of a scope beside, and what that one said; None when it said nothing."""
-        second, (scored, took_s) = seat.seconds[scope], live
+        second, (scored, took) = seat.seconds[scope], live
         if second.model is None:
             return None
         try:
             theirs, share = self._share_of(seat, scope, normal)
-            began = time.thread_time()
+            watch = Stopwatch()
             other = cast("Streaming", second.model).score(theirs)
-            second.took(took_s * share, time.thread_time() - began, is_all=theirs is normal)
+            second.race.ran(took.part(share), watch.took(), is_all=theirs is normal)
         except SECOND_FAILS as error:
             second.drop(error)
             return None
@@ -323,7 +331,8 @@ class Serving:
             return normal, 1.0
         slots = seat.slots(scope, self.places) if seat.kind in KINDS_OF_SERIES else NO_SLOTS
         theirs = part(normal, lambda entity: seat.sees(scope, entity), slots)
-        return theirs, items(theirs) / max(items(normal), 1)
+        kind = cast("StreamKind", seat.kind)
+        return theirs, items(kind, theirs) / max(items(kind, normal), 1)
 
 
 def _restored(second: Second, saved: _Second) -> None:
@@ -341,35 +350,6 @@ def _take_up(model: Streaming | None, state: bytes, *, is_same: bool) -> None:
     except Corrupt:
         if is_same:
             raise
-
-
-def _wanted(command: Command, now: Deployment, policy: GatePolicy) -> tuple[Deployment, str]:
-    """The deployment that a command asks for, and its reason."""
-    given = command.arguments
-    why = given.get("why", "")
-    if command.kind == "rollback":
-        if now.previous is None:
-            raise BadInput(f"{now.kind} has only ever served {now.live}: there is nothing to go back to")
-        says = f"rollback from {now.live}" + (f": {why}" if why else "")
-        return promoted(now, now.previous, policy, command.at_ms), says
-    if command.kind != "deploy" or not (given.get("live") or given.get("shadow")):
-        raise BadInput(f"a deploy of {now.kind} names live or shadow as NAME@NUMBER; got {command.kind} {given}")
-    live = _ref(given["live"]) if given.get("live") else now.live
-    wanted = promoted(now, live, policy, command.at_ms) if live != now.live else now
-    if given.get("shadow"):
-        shadow = None if given["shadow"] == "none" else _ref(given["shadow"])
-        share = float(given.get("share") or (policy.shadow_share if now.kind in SHARED_KINDS else 1.0))
-        wanted = msgspec.structs.replace(
-            wanted, shadow=None if shadow == live else shadow, canary=None, share=share, shadow_until_ms=0
-        )
-    return msgspec.structs.replace(wanted, since_ms=command.at_ms), why or "deploy"
-
-
-def _ref(text: str) -> VersionRef:
-    try:
-        return VersionRef.parse(text)
-    except ValueError as error:
-        raise BadInput(str(error)) from None
 
 
 def _bytes(output: dict[str, Any]) -> bytes:

@@ -5,7 +5,8 @@ import pytest
 
 from mainstay.domain.entities import Entity
 from mainstay.domain.models import VersionRef
-from mainstay.mlops.governance.bias import Case, gate, report
+from mainstay.domain.watching import BiasCase
+from mainstay.mlops.governance.bias import gate, report
 
 REF = VersionRef("metrics", 3)
 TEAMS = ("ada", "bob", "eve")
@@ -27,12 +28,12 @@ def cases(seed=0, per_entity=20, **worse):
         bad = worse if entity.tier == 2 else {}
         for _ in range(per_entity):
             if lots.uniform() < bad.get("missed", 0.1):
-                found.append(Case(entity=entity.id, is_missed=True))
+                found.append(BiasCase(entity=entity.id, is_missed=True))
                 continue
             is_true = bool(lots.uniform() < bad.get("precision", 0.8))
             delay = float(lots.lognormal(4, 0.3) * bad.get("slower", 1))
-            found.append(Case(entity=entity.id, is_true=is_true, is_page=True, delay_s=delay))
-        found += [Case(entity=entity.id, is_page=True) for _ in range(lots.poisson(bad.get("pages", 1.0)))]
+            found.append(BiasCase(entity=entity.id, is_true=is_true, is_page=True, delay_s=delay))
+        found += [BiasCase(entity=entity.id, is_page=True) for _ in range(lots.poisson(bad.get("pages", 1.0)))]
     return found
 
 
@@ -77,8 +78,10 @@ def test_each_figure_has_its_interval_and_its_count():
 
 def test_more_faults_are_no_bias():
     """Pages that people called right are what a version is for."""
-    given = [Case(entity=name, is_true=True, is_page=True) for name in ENTITIES for _ in range(5)]
-    given += [Case(entity=n, is_true=True, is_page=True) for n, e in ENTITIES.items() if e.tier == 2 for _ in range(50)]
+    given = [BiasCase(entity=name, is_true=True, is_page=True) for name in ENTITIES for _ in range(5)]
+    given += [
+        BiasCase(entity=n, is_true=True, is_page=True) for n, e in ENTITIES.items() if e.tier == 2 for _ in range(50)
+    ]
     assert row(of(given)).worse == ()
 
 

@@ -33,7 +33,7 @@ class ModelPage(msgspec.Struct, frozen=True, kw_only=True):
     """One model.
 
     Attributes:
-        deployment: Of the scope `*`; `deployments` holds those of all scopes.
+        deployment: Of the scope `*`, when it is live there; `deployments` holds all in which it has a part.
         agreement: How live and shadow agreed, as serving tells it; null without a word from it.
         scorecard: What verdicts and outcomes say of each version.
         back: Per scope, the version that decides after a rollback; a scope that is missing has nothing to go back to.
@@ -74,20 +74,30 @@ def _pages(platform: PlatformApi) -> list[ModelPage]:
     for name in dict.fromkeys(version.ref.model for version in versions):
         mine = [version for version in versions if version.ref.model == name]
         kind = mine[0].kind
-        serving = [one for one in deployments if one.kind == kind and one.live.model == name]
+        serving = [one for one in deployments if one.kind == kind and _serves(one, name)]
         pages.append(
             ModelPage(
                 name=name,
                 kind=kind,
-                deployment=next((one for one in serving if one.scope == "*"), None),
+                deployment=next((one for one in serving if one.scope == "*" and one.live.model == name), None),
                 deployments=serving,
                 versions=mine,
                 agreement=agreement.get(kind) or agreement.get(name),
                 scorecard=[score for score in scores if _is_about(score, name)],
-                back={one.scope: str(ref) for one in serving if (ref := _back(platform, one))},
+                back={one.scope: str(ref) for one in serving if _decides(one, name) and (ref := _back(platform, one))},
             )
         )
     return pages
+
+
+def _decides(one: Deployment, name: str) -> bool:
+    """Whether what this model says is heard there."""
+    return name in (one.live.model, one.canary.model if one.canary else "")
+
+
+def _serves(one: Deployment, name: str) -> bool:
+    """Whether this model has a part there, be it only as a shadow."""
+    return _decides(one, name) or (one.shadow is not None and one.shadow.model == name)
 
 
 def _back(platform: PlatformApi, now: Deployment) -> VersionRef | None:
@@ -159,7 +169,7 @@ async def roll_back(
 def _leaving(platform: PlatformApi, name: str, kind: ModelKind, where: str) -> VersionRef:
     """The version that a rollback would send back, when there is something to go back to."""
     now = next((one for one in platform.control.deployments(kind) if one.scope == where), None)
-    if now is None or name not in (now.live.model, now.canary.model if now.canary else ""):
+    if now is None or not _decides(now, name):
         raise Refused(f"{name} does not decide in {where[:80]}: there is nothing to roll back")
     if now.canary is None and now.previous is None:
         raise Refused(f"{name} has had no other live version: there is nothing to go back to")

@@ -23,6 +23,7 @@ from mainstay.mlops.trust.heads import SignedHead
 
 Holds = Annotated[Literal["open", "over"] | None, QueryParameter(description="Only those that hold, or are over.")]
 Scope = Annotated[str, QueryParameter(max_length=200, description="`*`, service=NAME, tier=N, environment=NAME.")]
+Replayed = Annotated[bool, QueryParameter(description="Count the faults that were replayed to it, as its gate does.")]
 Days = Annotated[float, QueryParameter(gt=0, le=400, description="How far to look back.")]
 
 
@@ -42,7 +43,7 @@ class Watches(Protocol):
     def standing(self, ref: VersionRef, scope: str = "*") -> Standing: ...
     def was_taken_back(self, ref: VersionRef, scope: str) -> bool: ...
     def risk(self, ref: VersionRef) -> RiskScore: ...
-    def bias(self, ref: VersionRef, days: float = 28) -> BiasReport: ...
+    def bias(self, ref: VersionRef, days: float = 28, *, with_replay: bool = False) -> BiasReport: ...
     def card(self, ref: VersionRef) -> str: ...
     def inventory(self) -> list[InventoryRow]: ...
     def mark(self, ref: VersionRef, by: str, why: str) -> dict[str, int]: ...
@@ -157,9 +158,11 @@ def risk(platform: Platform, name: FromPath[str], number: FromPath[int]) -> Risk
 
 
 @get("/models/{name:str}/versions/{number:int}/bias", role="viewer", sync_to_thread=True)
-def bias(platform: Platform, name: FromPath[str], number: FromPath[int], days: Days = 28) -> dict[str, Any]:
+def bias(
+    platform: Platform, name: FromPath[str], number: FromPath[int], days: Days = 28, *, replayed: Replayed = False
+) -> dict[str, Any]:
     """Precision, recall, delay and pages per entity by tier, team, environment, region and traffic size."""
-    answer: dict[str, Any] = readable(watches(platform).bias(_ref(platform, name, number), days))
+    answer: dict[str, Any] = readable(watches(platform).bias(_ref(platform, name, number), days, with_replay=replayed))
     return answer
 
 

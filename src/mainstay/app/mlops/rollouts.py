@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Protocol
+
+import msgspec
 
 from mainstay.domain.errors import MainstayError, NotFound, Refused
 from mainstay.domain.models import ModelKind, VersionRef
 from mainstay.domain.protocols import Clock
 from mainstay.domain.records import Command
 from mainstay.domain.rollouts import UNDER_WAY, GatePolicy, GatePolicyRecord, Rollout
+from mainstay.domain.watching import BiasReport
 from mainstay.mlops import Serving
-from mainstay.mlops.rollouts.gates import read_edit
+from mainstay.mlops.rollouts.gates import DETECTORS, read_edit
 from mainstay.mlops.scopes import checked
+from mainstay.mlops.timing import Meter
 from mainstay.store.control import Control
 from mainstay.store.mlops import ModelStore
 
@@ -22,13 +26,25 @@ log = logging.getLogger(__name__)
 MEASURED_EVERY_S = 60.0
 
 
+class Biased(Protocol):
+    """Whom a version serves worse, by what was said of it and, if wanted, by the faults that were replayed to it."""
+
+    def __call__(self, ref: VersionRef, *, with_replay: bool) -> BiasReport: ...
+
+
 class RolloutDesk:
     """Reads rollouts from the store; everything that changes one goes through the inbox."""
 
     def __init__(
-        self, control: Control, serving: Serving, submit: Callable[[Command], Awaitable[int]], clock: Clock
+        self,
+        control: Control,
+        serving: Serving,
+        submit: Callable[[Command], Awaitable[int]],
+        clock: Clock,
+        bias: Biased,
     ) -> None:
         self._control, self._serving, self._submit, self._clock = control, serving, submit, clock
+        self._bias = bias
         self._store = ModelStore(control.database, control.tenant, control.feed)
 
     def rollouts(self, stage: str | None = None, limit: int = 100) -> list[Rollout]:
@@ -87,15 +103,38 @@ class RolloutDesk:
         return await self._say("edges", by, {"do": "agree", "id": name})
 
     async def measure(self) -> None:
-        """Until cancelled: what challengers cost enters the order of things like all evidence."""
+        """Until cancelled: what challengers cost and whom they serve worse, and how long each model takes, enters the
+        order of things like all evidence."""  # noqa: D205, D209
+        before: dict[VersionRef, Meter] = {}
         while True:
             await asyncio.sleep(MEASURED_EVERY_S)
-            for name, (old_s, new_s) in self._serving.costs().items():
-                figures = {"champion_cpu_s": f"{old_s:.6f}", "challenger_cpu_s": f"{new_s:.6f}"}
-                try:
-                    await self._say("edges", "mainstay", {"do": "measured", "id": name, **figures})
-                except MainstayError as error:
-                    log.warning("the cost of %s could not be recorded: %s", name, error)
+            try:
+                before = await self.measure_once(before)
+            except MainstayError as error:
+                log.warning("what was measured of models could not be recorded: %s", error)
+
+    async def measure_once(self, before: Mapping[VersionRef, Meter]) -> dict[VersionRef, Meter]:
+        for rollout in list(self._serving.rollouts.state.rollouts.values()):
+            figures = {name: f"{value:.6f}" for name, value in self._serving.costs(rollout).items()}
+            figures |= await asyncio.to_thread(self._evenness, rollout)
+            if figures:
+                await self._say(rollout.kind, "mainstay", {"do": "measured", "id": rollout.id, **figures})
+        meters = self._serving.meters()
+        paces = {kind: meter.since(before.get(ref, Meter())) for ref, (kind, meter) in meters.items()}
+        said = {str(kind): msgspec.json.encode(pace).decode() for kind, pace in paces.items() if pace is not None}
+        if said:
+            at_ms = self._clock.now_ns() // 1_000_000
+            await self._submit(Command(kind="runtime", by="mainstay", at_ms=at_ms, subject="models", arguments=said))
+        return {ref: meter.now() for ref, (_, meter) in meters.items()}
+
+    def _evenness(self, rollout: Rollout) -> dict[str, str]:
+        """Whom a challenger serves worse, when its gate wants to know."""
+        policy = self._serving.rollouts.state.policy
+        gate = policy.shadow if rollout.stage == "shadow" else policy.canary
+        if not gate.even or rollout.kind not in DETECTORS:
+            return {}
+        found = self._bias(rollout.challenger, with_replay=policy.replayed_faults_count)
+        return {"even": found.status, "even_says": found.says}
 
     def _may_begin(self, ref: VersionRef, kind: ModelKind, scope: str) -> None:
         """Told at the door; who comes at the same moment is refused by the pipeline, and the rollout says so."""

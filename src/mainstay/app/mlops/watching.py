@@ -19,11 +19,12 @@ from mainstay.domain.models import ModelVersion, VersionRef
 from mainstay.domain.protocols import Clock
 from mainstay.domain.training import Experiment
 from mainstay.domain.verdicts import Label
-from mainstay.domain.watching import BiasReport, Finding, InventoryRow, RecallMark, RiskScore, Standing
+from mainstay.domain.watching import BiasCase, BiasReport, Finding, InventoryRow, RecallMark, RiskScore, Standing
 from mainstay.mlops.governance import cards, inventory, recalling
-from mainstay.mlops.governance.bias import Case, report
+from mainstay.mlops.governance.bias import report
 from mainstay.mlops.governance.evidence import write_evidence
 from mainstay.mlops.governance.risk import risk
+from mainstay.mlops.own.building import is_brought
 from mainstay.mlops.recall import recall
 from mainstay.mlops.trust.heads import SignedHead
 from mainstay.mlops.watching.judgements import Judgements
@@ -69,15 +70,22 @@ class Watching:
         health = self._line.watch.health
         governance = health.governance.get(ref.model)
         findings = [one for one in self._line.watch.findings if one.version == ref]
-        return risk(version, self.standing(ref), findings, governance, judged.precision, found)
+        return risk(
+            version, self.standing(ref), findings, governance, judged.precision, found,
+            is_brought=is_brought(version.algorithm),
+        )  # fmt: skip
 
-    def bias(self, ref: VersionRef, days: float = LOOKED_BACK_DAYS) -> BiasReport:
-        """Whom a version serves worse, over the last days."""
-        self._version(ref)
+    def bias(self, ref: VersionRef, days: float = LOOKED_BACK_DAYS, *, with_replay: bool = False) -> BiasReport:
+        """Whom a version serves worse, over the last days; `with_replay` counts what it found, missed and told for
+        nothing on the data that was held back from its training, too."""  # noqa: D205, D209
+        version = self._version(ref)
         until_ms = self._now_ms()
         since_ms = until_ms - int(days * DAY_MS)
         entities = {entity.id: entity for entity in self._control.entities()}
         cases = list(self._cases(ref, since_ms))
+        if with_replay and version.experiment:
+            experiment = self._store.one(Experiment, version.experiment)
+            cases += experiment.replayed if experiment else ()
         return report(ref, cases, entities, (since_ms, until_ms), self._line.watch.traffic)
 
     def card(self, ref: VersionRef) -> str:
@@ -93,7 +101,7 @@ class Watching:
                 precision=judged.precision,
                 recall=judged.recall,
                 governance=self._line.watch.health.governance.get(ref.model),
-                deployments=[one for one in self._control.deployments(version.kind) if one.live == ref],
+                deployments=[one for one in self._control.deployments(version.kind) if one.role_of(ref)],
                 findings=[one for one in self._store.find(Finding, limit=1000) if one.version == ref],
                 approvals=self._approvals(ref),
                 bias=self.bias(ref),
@@ -201,7 +209,7 @@ class Watching:
         told = {entry.seq: entry for entry in found if entry.kind in TOLD_OF}
         return [told[seq] for seq in sorted(told)]
 
-    def _cases(self, ref: VersionRef, since_ms: int) -> Iterator[Case]:
+    def _cases(self, ref: VersionRef, since_ms: int) -> Iterator[BiasCase]:
         """What a version did, and what it missed, as far as its evenness is judged by it."""
         words: dict[str, Label] = {}
         for label in sorted(self._labels(ref), key=lambda one: (one.by != "outcome", one.at_ms)):
@@ -210,13 +218,13 @@ class Watching:
         alerts = {one.id: one for one in self._control.alerts_by_id([w.subject for w in words.values()])}
         for label in words.values():
             if label.kind == "missed":
-                yield Case(entity=label.subject, is_missed=True)
+                yield BiasCase(entity=label.subject, is_missed=True)
             elif label.subject in alerts:
-                yield Case(entity=alerts[label.subject].about, is_true=label.is_true)
+                yield BiasCase(entity=alerts[label.subject].about, is_true=label.is_true)
         right = {label.subject for label in words.values() if label.is_true}
         yield from self._incident_cases(ref, since_ms, right)
 
-    def _incident_cases(self, ref: VersionRef, since_ms: int, right: set[str]) -> Iterator[Case]:
+    def _incident_cases(self, ref: VersionRef, since_ms: int, right: set[str]) -> Iterator[BiasCase]:
         incidents = [one for one in self._control.incidents(limit=MOST_INCIDENTS) if one.opened_ms >= since_ms]
         ids = [grouping.alert for incident in incidents for grouping in incident.groupings]
         alerts = {alert.id: alert for alert in self._control.alerts_by_id(ids) if alert.decided_by == ref}
@@ -226,7 +234,7 @@ class Watching:
                 is_right = any(alert.id in right for alert in mine)
                 is_page = not is_right and bool(self._control.pages(incident.id))
                 delay_s = (incident.opened_ms - incident.since_ms) / 1000
-                yield Case(entity=mine[0].about, is_page=is_page, delay_s=delay_s)
+                yield BiasCase(entity=mine[0].about, is_page=is_page, delay_s=delay_s)
 
     def _attestations(self, versions: Iterable[ModelVersion]) -> Iterator[tuple[str, bytes]]:
         for version in versions:

@@ -129,6 +129,9 @@ def verify(client: Client, as_json: bool) -> None:
     """Check every version's signature, record and artefact; exit 1 when one of them could not be served."""
     found = client.get("models-audit")
     show(found, {"VERSION": "version", "SERVED": "is_served", "SAYS": "says"}, as_json, "there is no version")
+    for one in found:
+        if not one["is_served"] and not as_json:
+            click.echo(f"\n{one['version']} is not served: {one['says']}")
     sys.exit(0 if all(one["is_served"] for one in found) else 1)
 
 

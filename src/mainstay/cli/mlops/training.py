@@ -124,6 +124,8 @@ def _told(found: dict[str, Any], version: str) -> list[str]:
     if data:
         where = f"{data['query']['scope']}, {len(data['blocks'])} sealed blocks"
         lines.append(f"data        {data['digest'][:12]}  {data['row_count']:,} rows of {where}")
+    elif made["is_brought"]:
+        lines.append("data        not known here: somebody brought it")
     if experiment:
         trials = len(experiment["trials"])
         lines.append(f"experiment  {experiment['id']}  {trials} trials, best {experiment['best']}, seed {made['seed']}")

@@ -89,15 +89,17 @@ def inventory(client: Client, model: str | None, csv_file: Path | None, as_json:
 @click.command("bias")
 @click.argument("version", metavar="NAME@VERSION")
 @click.option("--days", default=28.0, show_default=True)
+@click.option("--replayed", is_flag=True, help="Count the faults that were replayed to it, as its gate does.")
 @as_json
 @with_client
-def bias(client: Client, version: str, days: float, as_json: bool) -> None:
+def bias(client: Client, version: str, days: float, replayed: bool, as_json: bool) -> None:
     """Whom it serves worse; exit 1 when somebody, 3 when there is too little evidence to say.
 
-    Of a model that you run, by the `group` of its predictions (--days does not count there).
+    Of a model that you run, by the `group` of its predictions (--days and --replayed do not count there).
     """
     where = place(client, version)
-    found = client.get(f"{where}/bias", days=days) if where.startswith("models/") else client.get(f"{where}/bias")
+    is_ours = where.startswith("models/")
+    found = client.get(f"{where}/bias", **({"days": days, "replayed": replayed} if is_ours else {}))
     if as_json:
         dump(found)
     else:

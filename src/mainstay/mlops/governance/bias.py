@@ -22,7 +22,7 @@ import msgspec
 from mainstay.domain.entities import Entity
 from mainstay.domain.models import VersionRef
 from mainstay.domain.shares import share, two_shares
-from mainstay.domain.watching import BiasFigure, BiasReport, BiasRow, BiasStatus
+from mainstay.domain.watching import BiasCase, BiasFigure, BiasReport, BiasRow, BiasStatus
 
 LEAST = 20
 SURE = 0.05
@@ -32,31 +32,16 @@ REGION = ("cloud.region", "region", "topology.kubernetes.io/region")
 Measure = Literal["precision", "recall", "delay", "pages"]
 
 
-class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that a version did or missed, on one entity.
-
-    Attributes:
-        is_true: What was said of it; None: nothing. is_missed: It should have told of something and did not.
-        delay_s: From the begin of the trouble until it was told; None where that says nothing.
-    """
-
-    entity: str
-    is_true: bool | None = None
-    is_missed: bool = False
-    is_page: bool = False
-    delay_s: float | None = None
-
-
 class _Side(msgspec.Struct):
     """The cases of a group, or of all others."""
 
-    cases: list[Case]
+    cases: list[BiasCase]
     entities: int
 
 
 def report(
     version: VersionRef,
-    cases: Sequence[Case],
+    cases: Sequence[BiasCase],
     entities: Mapping[str, Entity],
     span_ms: tuple[int, int],
     traffic: Mapping[str, float] | None = None,
@@ -107,7 +92,7 @@ def _groups(entities: Mapping[str, Entity], group_of: Callable[[Entity], str]) -
     return dict(sorted(found.items()))
 
 
-def _row(by: str, groups: Mapping[str, set[str]], cases: Sequence[Case], looks: int) -> BiasRow:
+def _row(by: str, groups: Mapping[str, set[str]], cases: Sequence[BiasCase], looks: int) -> BiasRow:
     placed = {
         name: _Side([case for case in cases if case.entity in group], len(group)) for name, group in groups.items()
     }
@@ -148,8 +133,8 @@ def _figure(measure: str, group: str, mine: _Side, rest: _Side, looks: int) -> B
 Figures = tuple[float | None, float, float, int, float | None, float]
 
 
-def _shares(measure: str, mine: Iterable[Case], rest: Iterable[Case]) -> Figures:
-    def counted(cases: Iterable[Case]) -> tuple[int, int]:
+def _shares(measure: str, mine: Iterable[BiasCase], rest: Iterable[BiasCase]) -> Figures:
+    def counted(cases: Iterable[BiasCase]) -> tuple[int, int]:
         known = list(cases)
         right = sum(case.is_true is True for case in known)
         if measure == "precision":
@@ -161,7 +146,7 @@ def _shares(measure: str, mine: Iterable[Case], rest: Iterable[Case]) -> Figures
     return one.value, one.low, one.high, n, other.value, two_shares(hits, n, other_hits, other_n)
 
 
-def _delays(mine: Iterable[Case], rest: Iterable[Case]) -> Figures:
+def _delays(mine: Iterable[BiasCase], rest: Iterable[BiasCase]) -> Figures:
     ours = sorted(case.delay_s for case in mine if case.delay_s is not None)
     others = sorted(case.delay_s for case in rest if case.delay_s is not None)
     low, high = _median_interval(ours)

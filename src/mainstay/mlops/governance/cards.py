@@ -18,6 +18,7 @@ from mainstay.domain.models import Deployment, ModelKind, ModelVersion
 from mainstay.domain.shares import told
 from mainstay.domain.watching import BiasReport, Finding, Governance, RiskScore, Share, Standing
 from mainstay.mlops.governance.inventory import purpose_of
+from mainstay.mlops.own.building import is_brought
 
 LIMITS: Mapping[str, tuple[str, ...]] = {
     "metrics": (
@@ -139,7 +140,9 @@ def _uses(facts: Facts) -> tuple[str, str]:
     governance, kind = facts.governance, facts.version.kind
     purpose = (governance.purpose if governance else "") or purpose_of(kind)
     owner = governance.owner if governance and governance.owner else "nobody yet"
-    scopes = ", ".join(f"{one.scope} since {moment(one.since_ms)}" for one in facts.deployments) or "nothing at present"
+    roles = ((one, one.role_of(facts.version.ref)) for one in facts.deployments)
+    served = (f"{role} in {one.scope} since {moment(one.since_ms)}" for one, role in roles if role)
+    scopes = ", ".join(served) or "nothing at present"
     return "Intended use", _lines(
         f"It {purpose}." if not purpose.endswith(".") else purpose,
         f"Owner: {owner}. Materiality: {governance.materiality if governance else 'medium'}.",
@@ -150,6 +153,8 @@ def _uses(facts: Facts) -> tuple[str, str]:
 
 def _data(facts: Facts) -> tuple[str, str]:
     version = facts.version
+    if not version.dataset and is_brought(version.algorithm):
+        return "Data", f"It was brought from outside ({version.why}): what it learned from is not known here."
     if not version.dataset:
         return "Data", "Its parameters were set by hand; it learns what is usual from the stream itself."
     found = facts.experiment.get("snapshot") or {}

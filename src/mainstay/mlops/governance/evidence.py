@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import msgspec
@@ -23,7 +24,7 @@ from mainstay.written import write_whole
 
 LINES_AT_ONCE = 5_000
 PARTS: Mapping[str, frozenset[str]] = {
-    "approvals.jsonl": frozenset({"approval"}),
+    "approvals.jsonl": frozenset({"approval", "policy"}),
     "deployments.jsonl": frozenset({"deployment"}),
     "versions.jsonl": frozenset({"version"}),
     "gates.jsonl": frozenset({"gate", "rollout", "experiment", "policy"}),
@@ -42,8 +43,10 @@ Written at {at} by Mainstay {version}, from its own records. Nothing here needs 
 | `cards/NAME@N.md` | a card per version: use, data, metrics with intervals, limits, drift, approvals, lineage |
 | `lineage.json` | every version's record: parameters, data set, parent, who made it and why |
 | `attestations/NAME@N.json` | the signed in-toto statement that binds a version to its artefact (DSSE envelope) |
-| `gates.jsonl`, `approvals.jsonl`, `deployments.jsonl`, `rollbacks.jsonl` | who let what serve, when, by which gate |
-| `drift.jsonl`, `recalls.jsonl`, `verdicts.jsonl`, `inventory-changes.jsonl` | what was found, and what people said |
+| `gates.jsonl`, `deployments.jsonl`, `rollbacks.jsonl` | what served when, by which gate, and what was taken back |
+| `approvals.jsonl` | what people allowed: versions (in a rollout, or in the inventory), edits of the policy, plans |
+| `drift.jsonl` | what was found of our versions, and what ours found of the models that users run in production |
+| `recalls.jsonl`, `verdicts.jsonl`, `inventory-changes.jsonl` | what was taken up again, and what people said |
 | `ledger.jsonl` | every decision, in its order: `{{"hash": …, "entry": "…"}}` |
 | `head.json`, `head.signed`, `head.signature`, `keys/*.pem` | the signed end of the ledger, and the keys |
 
@@ -88,7 +91,8 @@ def write_evidence(
     for part in ("cards", "attestations", "keys"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     head, keys = signed
-    counts = _ledger(folder, ledger, head.seq)
+    judges = frozenset(str(version.ref) for version in versions if version.kind == "predictions")
+    counts = _ledger(folder, takewhile(lambda one: one.seq <= head.seq, ledger), judges)
     for name, text in cards.items():
         write_whole(folder / "cards" / f"{_name(name)}.md", text.encode())
     for name, body in attestations.items():
@@ -102,16 +106,14 @@ def write_evidence(
     return {**counts, "cards": len(cards), "attestations": len(attestations)}
 
 
-def _ledger(folder: Path, ledger: Iterable[LedgerEntry], until: int) -> dict[str, int]:
-    """The chain, and beside it what of it a reviewer asks for first."""
+def _ledger(folder: Path, ledger: Iterable[LedgerEntry], judges: Collection[str]) -> dict[str, int]:
+    """The chain, and beside it what of it a reviewer asks for first; `judges`: versions that watch users' models."""
     counts = dict.fromkeys(("ledger.jsonl", "rollbacks.jsonl", *PARTS), 0)
     waiting: dict[str, list[bytes]] = {name: [] for name in counts}
     for name in counts:
         (folder / name).touch(mode=0o600)
     for entry in ledger:
-        if entry.seq > until:
-            break
-        for name, line in _lines(entry):
+        for name, line in _lines(entry, judges):
             counts[name] += 1
             waiting[name].append(line)
             if len(waiting[name]) >= LINES_AT_ONCE:
@@ -121,15 +123,25 @@ def _ledger(folder: Path, ledger: Iterable[LedgerEntry], until: int) -> dict[str
     return counts
 
 
-def _lines(entry: LedgerEntry) -> Iterable[tuple[str, bytes]]:
+def _lines(entry: LedgerEntry, judges: Collection[str]) -> Iterable[tuple[str, bytes]]:
     fields = {name: getattr(entry, name) for name in entry.__struct_fields__ if name != "hash"}
     yield "ledger.jsonl", msgspec.json.encode({"hash": entry.hash, "entry": canonical(fields).decode()}) + b"\n"
     readable = msgspec.json.encode(entry) + b"\n"
     for name, kinds in PARTS.items():
-        if entry.kind in kinds:
+        if entry.kind in kinds or name in _also(entry, judges):
             yield name, readable
     if str(entry.output.get("why", "")).startswith("rollback from ") or entry.output.get("stage") == "rolled_back":
         yield "rollbacks.jsonl", readable
+
+
+def _also(entry: LedgerEntry, judges: Collection[str]) -> Iterable[str]:
+    """Parts that an entry belongs to by what it says."""
+    if (entry.kind == "rollout" and ":validated:" in entry.id) or (
+        entry.kind == "inventory" and entry.output.get("validated_ms") == entry.at_ms
+    ):
+        yield "approvals.jsonl"
+    if entry.kind in ("alert", "alert-resolved") and entry.actor in judges:
+        yield "drift.jsonl"
 
 
 def _append(path: Path, lines: list[bytes]) -> None:

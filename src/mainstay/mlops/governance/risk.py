@@ -31,10 +31,12 @@ def risk(
     governance: Governance | None,
     precision: Share | None,
     bias: BiasReport | None = None,
+    *,
+    is_brought: bool = False,
 ) -> RiskScore:
-    """The score of one version, as it is known now."""
+    """The score of one version, as it is known now; `is_brought`: a user's own."""
     parts = [_materiality(governance), *_findings(findings), *_reasons(standing), *_people(governance)]
-    parts += _evidence(version, precision)
+    parts += _evidence(version, precision, is_brought=is_brought)
     if bias is not None and bias.status == "worse":
         parts.append(_part("bias", 15, f"it serves some worse: {bias.says}"))
     parts = [part for part in parts if part.points]
@@ -71,14 +73,16 @@ def _people(governance: Governance | None) -> list[ModelRiskPart]:
     return [_part("open findings", min(15, 5 * open_), says)]
 
 
-def _evidence(version: ModelVersion, precision: Share | None) -> Sequence[ModelRiskPart]:
+def _evidence(version: ModelVersion, precision: Share | None, *, is_brought: bool) -> Sequence[ModelRiskPart]:
     parts = []
     if precision is None or precision.value is None:
         parts.append(_part("evidence", 10, "too few of its decisions were judged to know how often it is right"))
     else:
         parts.append(_part("precision", round(20 * (1 - precision.value)), f"precision {told(precision)}"))
     if not version.dataset:
-        parts.append(_part("priors", 5, "its parameters were set by hand, not learned here"))
+        says = "somebody brought it: what it learned from is not known here"
+        by_hand = "its parameters were set by hand, not learned here"
+        parts.append(_part("priors", 5, says if is_brought else by_hand))
     return parts
 
 

@@ -10,7 +10,7 @@ from mainstay.mlops.artefacts import Artefacts
 from mainstay.mlops.own.decomposed import mstl
 from mainstay.mlops.own.onnx import scoring_of
 from mainstay.mlops.own.windows import WindowScores
-from mainstay.models.catalogue import build, source_of, state_of
+from mainstay.models.catalogue import DETECTORS, JUDGES, build, source_of, state_of
 from mainstay.models.checks import Pure, Streaming
 from mainstay.models.forecast import Forecaster
 
@@ -32,6 +32,15 @@ def built(algorithm: str, parameters: Mapping[str, Any], artefacts: Artefacts) -
     if not isinstance(parameters.get("file"), str):
         raise Corrupt(f"{ONNX} needs `file`, the digest of an ONNX model; `mainstay models import onnx` makes one")
     return WindowScores(parameters, scoring_of(artefacts.read(parameters["file"])))
+
+
+def is_brought(algorithm: str) -> bool:
+    """Whether a user brought it: what it learned from is not known here.
+
+    >>> is_brought("onnx-windows"), is_brought("robust-season")
+    (True, False)
+    """
+    return algorithm not in {*DETECTORS, *JUDGES}
 
 
 def state_named(algorithm: str) -> str:

@@ -13,6 +13,10 @@ from mainstay.mlops.rollouts.sequential import is_above, is_beyond, is_too_often
 
 SHIPPED = Path(__file__).parent / "gates.yaml"
 WEEK_S = 604_800.0
+LATE_MS = 5.0
+"""A call that takes less delays nothing, however long the champion's is."""
+DETECTORS = frozenset({"metrics", "edges", "logs", "entities"})
+"""Kinds whose findings are about one entity each: whom they serve worse can be said."""
 
 
 def read_policy(text: str, name: str) -> GatePolicy:
@@ -60,8 +64,11 @@ def judge(rollout: Rollout, evidence: Evidence, policy: GatePolicy) -> GateResul
     wrong = _broken(evidence, figures, gate, policy.alpha)
     if wrong:
         return GateResult(verdict="failed", reasons=tuple(wrong), figures=figures)
-    lacking = _lacking(rollout.windows, figures, gate)
+    asks_even = gate.even and rollout.kind in DETECTORS
+    lacking = _lacking(rollout.windows, figures, gate) + (_not_known_even(evidence) if asks_even else [])
     outside = [] if lacking else _outside(evidence, figures, gate)
+    if asks_even and not lacking and evidence.even == "worse":
+        outside.append(f"it serves some worse: {evidence.even_says}")
     if outside and figures["cases"] >= 4 * gate.cases:  # as sure as it gets by waiting
         return GateResult(verdict="failed", reasons=tuple(outside), figures=figures)
     if lacking or outside:
@@ -121,6 +128,9 @@ def figures_of(evidence: Evidence, policy: GatePolicy) -> dict[str, float]:
         "pages_challenger": float(evidence.challenger_would_page),
         "page_ratio": told / (found + gained) if found + gained else float(told > 0),
         "delay_s": evidence.delay_ms / evidence.both / 1000 if evidence.both else 0.0,
+        "cost_ratio": evidence.challenger_cpu_s / evidence.champion_cpu_s if evidence.champion_cpu_s else 0.0,
+        "latency_p95_ms": evidence.challenger_p95_ms,
+        "latency_p95_champion_ms": evidence.champion_p95_ms,
         "decisions": float(evidence.decisions),
         "agreement": evidence.same / evidence.decisions if evidence.decisions else 1.0,
     }
@@ -186,6 +196,13 @@ def _lacking(windows: int, figures: dict[str, float], gate: Gate) -> list[str]:
     return found
 
 
+def _not_known_even(evidence: Evidence) -> list[str]:
+    """What keeps one from saying whether it serves everybody alike."""
+    if evidence.even is None:
+        return ["whom it serves worse was not looked at yet"]
+    return [f"whether it serves everybody alike: {evidence.even_says}"] if evidence.even == "too_few" else []
+
+
 def _outside(evidence: Evidence, figures: dict[str, float], gate: Gate) -> list[str]:
     """Limits that it does not keep as far as one sees."""
     found, told = figures["found"], figures["told"]
@@ -217,8 +234,14 @@ def _judged(evidence: Evidence, gate: Gate) -> list[str]:
 def _cost(evidence: Evidence, gate: Gate) -> list[str]:
     if not evidence.champion_cpu_s:
         return []
-    ratio = evidence.challenger_cpu_s / evidence.champion_cpu_s
-    return [f"it costs {ratio:.1f} times the champion, at most {gate.cost_ratio:g}"] if ratio > gate.cost_ratio else []
+    wrong, ratio = [], evidence.challenger_cpu_s / evidence.champion_cpu_s
+    if ratio > gate.cost_ratio:
+        wrong.append(f"it costs {ratio:.1f} times the champion, at most {gate.cost_ratio:g}")
+    mine, before = evidence.challenger_p95_ms, evidence.champion_p95_ms
+    if mine > LATE_MS and mine > gate.latency_ratio * before:
+        most = f"at most {gate.latency_ratio:g} times as long"
+        wrong.append(f"score latency p95 is {mine:.1f} ms, the champion's {before:.1f} ms; {most}")
+    return wrong
 
 
 def _kept(figures: dict[str, float], evidence: Evidence) -> tuple[str, ...]:
@@ -229,4 +252,6 @@ def _kept(figures: dict[str, float], evidence: Evidence) -> tuple[str, ...]:
         said.append(f"{evidence.same} of {evidence.decisions} decisions equal")
     if not evidence.champion_cpu_s:
         said.append("its cost was not measured")
+    if evidence.even == "none":
+        said.append(evidence.even_says)
     return tuple(said)

@@ -46,6 +46,35 @@ def promoted(now: Deployment, live: VersionRef, policy: GatePolicy, at_ms: int) 
     )
 
 
+def deployment_of(command: Command, now: Deployment, policy: GatePolicy) -> tuple[Deployment, str]:
+    """The deployment that a deploy or a rollback asks for, and its reason."""
+    given = command.arguments
+    why = given.get("why", "")
+    if command.kind == "rollback":
+        if now.previous is None:
+            raise BadInput(f"{now.kind} has only ever served {now.live}: there is nothing to go back to")
+        says = f"rollback from {now.live}" + (f": {why}" if why else "")
+        return promoted(now, now.previous, policy, command.at_ms), says
+    if command.kind != "deploy" or not (given.get("live") or given.get("shadow")):
+        raise BadInput(f"a deploy of {now.kind} names live or shadow as NAME@NUMBER; got {command.kind} {given}")
+    live = _ref(given["live"]) if given.get("live") else now.live
+    wanted = promoted(now, live, policy, command.at_ms) if live != now.live else now
+    if given.get("shadow"):
+        shadow = None if given["shadow"] == "none" else _ref(given["shadow"])
+        share = float(given.get("share") or (policy.shadow_share if now.kind in SHARED_KINDS else 1.0))
+        wanted = msgspec.structs.replace(
+            wanted, shadow=None if shadow == live else shadow, canary=None, share=share, shadow_until_ms=0
+        )
+    return msgspec.structs.replace(wanted, since_ms=command.at_ms), why or "deploy"
+
+
+def _ref(text: str) -> VersionRef:
+    try:
+        return VersionRef.parse(text)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
+
+
 def asked(command: Command, serving: Serves) -> Rollout:
     """The rollout that a command asks for.
 

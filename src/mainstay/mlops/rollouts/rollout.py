@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Any, get_args
 
 import msgspec
 
@@ -12,6 +13,7 @@ from mainstay.domain.errors import BadInput, MainstayError, Refused
 from mainstay.domain.models import Deployment, ModelKind, VersionRef
 from mainstay.domain.records import Command
 from mainstay.domain.rollouts import UNDER_WAY, Evidence, GatePolicy, GatePolicyRecord, GateResult, Rollout
+from mainstay.domain.watching import BiasStatus
 from mainstay.mlops.rollouts.corroboration import Corroboration
 from mainstay.mlops.rollouts.gates import judge, read_policy, shipped_policy
 from mainstay.mlops.rollouts.rolling import (
@@ -35,13 +37,9 @@ from mainstay.mlops.seat import Second
 log = logging.getLogger(__name__)
 MOST = 2_000
 """Pages, and findings that are one's alone, which a stage remembers."""
-ONLY_EVERYWHERE = frozenset(
-    {
-        "predictions", "correlator", "suppressor", "diagnoser", "planner", "forecaster", "entities", "impact",
-        "change-risk", "predictor", "similarity",
-    }
-)  # fmt: skip
-"""Kinds whose versions are deployed for everything at once."""
+MEASURED = ("champion_cpu_s", "challenger_cpu_s", "champion_p95_ms", "challenger_p95_ms")
+ONLY_EVERYWHERE = frozenset({"predictions", "forecaster", "entities", "impact", "predictor", "similarity"})
+"""Kinds whose versions are deployed for everything at once: they compare entities with each other."""
 
 
 class State(msgspec.Struct):
@@ -138,11 +136,12 @@ class Rollouts:
         self.leave(rollout, f"{command.by}: {why}", effects, at_ms=command.at_ms, by=f"user:{command.by}")
 
     def _measured(self, command: Command, _: Effects) -> None:
-        """Processor seconds, measured beside the pipeline: they have their place in the one order like all evidence."""
-        rollout = self._under_way(command)
-        seen = self.state.seen[rollout.id]
-        seen.champion_cpu_s = float(command.arguments["champion_cpu_s"])
-        seen.challenger_cpu_s = float(command.arguments["challenger_cpu_s"])
+        """What was measured beside the pipeline: it has its place in the one order like all evidence."""
+        rollout, given = self._under_way(command), command.arguments
+        measured: dict[str, Any] = {name: float(given[name]) for name in MEASURED if name in given}
+        if given.get("even") in get_args(BiasStatus):
+            measured |= {"even": given["even"], "even_says": given.get("even_says", "")}
+        self.state.seen[rollout.id] = msgspec.structs.replace(self.state.seen[rollout.id], **measured)
 
     def _propose(self, command: Command, effects: Effects) -> None:
         text = command.arguments.get("policy", "")

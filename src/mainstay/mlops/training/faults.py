@@ -39,6 +39,15 @@ class Fault:
         return self.entity == entity or self.entity in _ends(subject)
 
 
+def entity_of(fault: Fault, material: Material) -> str:
+    """Whose trouble it is; of a call the callee's, of a series its entity's."""
+    if not fault.subject:
+        return fault.entity
+    if fault.subject.startswith("metric:"):
+        return next((one.entity for one in material.series if f"metric:{one.id}" == fault.subject), "")
+    return _ends(fault.subject.removeprefix("entity:"))[-1]
+
+
 def confirmed(spans: Sequence[Span]) -> list[Fault]:
     """What verdicts and outcomes confirmed."""
     return [Fault("verdict", s.since_ms * 1_000_000, s.until_ms * 1_000_000, entity=s.entity) for s in spans]

@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
 from mainstay.domain.errors import BadInput
 from mainstay.domain.models import ModelKind
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +85,24 @@ _SHARES = frozenset(
 _CHANCES = frozenset({"p_fire", "latency_p", "errors_p", "rate_p"})
 
 
-def drawn(kind: ModelKind, rng: np.random.Generator) -> dict[str, float]:
-    """A setting of every knob, uniform in its logarithm, three digits.
+def searched(kind: ModelKind) -> dict[str, BaseDistribution]:
+    """What a search may draw: every knob that has a range, uniform in its logarithm.
 
-    >>> sorted(drawn("edges", np.random.default_rng(1)))
+    >>> sorted(searched("edges"))
     ['error_share', 'errors_p', 'latency_p', 'least_ms', 'ratio']
     """
-    return {knob.name: _digits(math.exp(rng.uniform(math.log(knob.low), math.log(knob.high)))) for knob in KNOBS[kind]}
+    from optuna.distributions import FloatDistribution
+
+    return {knob.name: FloatDistribution(knob.low, knob.high, log=True) for knob in KNOBS[kind] if knob.low < knob.high}
+
+
+def drawn(factors: Mapping[str, float]) -> dict[str, float]:
+    """A setting as it is tried and written down: three digits.
+
+    >>> drawn({"ratio": 0.91234})
+    {'ratio': 0.912}
+    """
+    return {name: _digits(factor) for name, factor in factors.items()}
 
 
 def turned(kind: ModelKind, parameters: Mapping[str, Any], knobs: Mapping[str, float]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import msgspec
 from mainstay.domain.ledger import LedgerEntry
 from mainstay.domain.models import ModelVersion, VersionRef
 from mainstay.domain.training import Experiment, Lineage
+from mainstay.mlops.own.building import is_brought
 from mainstay.mlops.recall import recall
 
 MOST_GENERATIONS = 100
@@ -36,7 +37,8 @@ def lineage(
         children=tuple(sorted(one.ref for one in versions if one.parent == version.ref)),
         registered={
             "artefact": version.artefact, "attestation": version.attestation, "code_version": version.code_version,
-            "algorithm": version.algorithm, "seed": version.seed, "metrics": version.metrics,
+            "algorithm": version.algorithm, "is_brought": is_brought(version.algorithm),
+            "seed": version.seed, "metrics": version.metrics,
             "dataset": version.dataset, "by": version.created_by, "why": version.why, "at_ms": version.created_ms,
         },
         deployments=tuple(_deployments(ledger(), str(version.ref))),

@@ -241,6 +241,7 @@ class Runs:
             best=result.best,
             parent=run.champion,
             validation=result.validation,
+            replayed=result.replayed,
             labels=result.labels,
             seed=request.seed,
             by=request.by,

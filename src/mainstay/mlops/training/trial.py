@@ -1,9 +1,11 @@
-"""Trials: how they are drawn, and what one is worth.
+"""Trials: which are made, for how long, and what one is worth.
 
-The search is random with successive halving: all candidates see a little of the data, the better half of them more of
-it (Jamieson and Talwalkar, "Non-stochastic best arm identification and hyperparameter optimization", AISTATS 2016).
-Trial 0 is the version that serves now and is never dropped, so a search cannot end with something worse by its own
-measure. In a trial a detector walks through the data set, and what it says is held against the truth.
+Settings are proposed by Optuna's tree-structured Parzen estimator (Bergstra et al., "Algorithms for hyper-parameter
+optimization", NeurIPS 2011), one after another, each in the light of those before it. All see a little of the data;
+who is not among the better half of what has come so far is dropped there (Li et al., "A system for massively parallel
+hyperparameter tuning", MLSys 2020). Trial 0 is the version that serves now and is never dropped, so a search cannot
+end with something worse by its own measure. In a trial a detector walks through the data set, and what it says is held
+against the truth.
 
 The loss is what on-call would feel: faults that were missed, false alarms beyond what the page budget allows, and how
 long a fault went on unseen. A missed fault weighs most; a false alarm within the budget weighs little.
@@ -14,18 +16,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 import numpy as np
 
 from mainstay.domain.models import ModelKind
 from mainstay.domain.training import Trial
+from mainstay.domain.watching import BiasCase
 from mainstay.mlops.training.faults import Fault
-from mainstay.mlops.training.knobs import drawn
+from mainstay.mlops.training.knobs import drawn, searched
 from mainstay.mlops.training.material import Material
 from mainstay.models.catalogue import build
 from mainstay.models.checks import Streaming
+
+if TYPE_CHECKING:
+    import optuna
 
 WEEK_NS = 7 * 86_400_000_000_000
 GRACE_NS = 60_000_000_000
@@ -37,7 +43,7 @@ OF_FALSE, OF_BUDGET, OF_DELAY = 0.25, 0.02, 0.05
 
 RUNGS = (0.25, 0.5, 1.0)
 """Shares of the subjects (series, calls, entities) that the trials of a rung are tried on."""
-
+HALF = 2
 Measure = Callable[[dict[str, float], float], dict[str, float]]
 """(knobs, share of the data) → metrics, `loss` among them; smaller is better."""
 
@@ -45,24 +51,42 @@ Measure = Callable[[dict[str, float], float], dict[str, float]]
 def search(kind: ModelKind, trials: int, seed: int, measure: Measure) -> list[Trial]:
     """Every trial, the best first. Those of a higher rung rank before those that were dropped earlier.
 
-    `trials` settings are tried beside the one that serves; `measure` is called once per trial and rung.
+    `trials` settings are tried beside the one that serves; `measure` is called once per trial and rung. The same seed
+    and measure give the same search.
     """
-    rng = np.random.default_rng(seed)
-    candidates = [Trial(number=0), *(Trial(number=n, knobs=drawn(kind, rng)) for n in range(1, trials + 1))]
-    dropped: list[Trial] = []
+    study, space = _study(seed), searched(kind)
+    study.enqueue_trial(dict.fromkeys(space, 1.0))
+    found = []
+    for number in range(trials + 1):
+        asked = study.ask(space)
+        knobs = drawn(asked.params) if number else {}
+        found.append(_tried(study, asked, Trial(number=number, knobs=knobs), measure))
+    found.sort(key=lambda one: (-one.rung, one.metrics["loss"], one.number))  # of equals the earlier: what serves stays
+    return [msgspec.structs.replace(one, rank=place) for place, one in enumerate(found, start=1)]
+
+
+def _study(seed: int) -> optuna.Study:
+    import optuna  # a quarter of a second: only where a training runs
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(
+        sampler=optuna.samplers.TPESampler(seed=seed),
+        pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=HALF),
+    )
+
+
+def _tried(study: optuna.Study, asked: optuna.Trial, trial: Trial, measure: Measure) -> Trial:
+    """As far as it is worth it."""
+    from optuna.trial import TrialState
+
     for rung, share in enumerate(RUNGS):
-        measured = [msgspec.structs.replace(one, rung=rung, metrics=measure(one.knobs, share)) for one in candidates]
-        measured.sort(key=_order)
-        kept = len(measured) if share >= 1 else max(1, (len(measured) + 1) // 2)
-        ahead = [one for place, one in enumerate(measured) if place < kept or one.number == 0]
-        dropped = [*(one for one in measured if one not in ahead), *dropped]
-        candidates = ahead
-    return [msgspec.structs.replace(one, rank=place) for place, one in enumerate([*candidates, *dropped], start=1)]
-
-
-def _order(trial: Trial) -> tuple[float, int]:
-    """Equal losses: the earlier trial, so that what serves stays when nothing is better."""
-    return trial.metrics["loss"], trial.number
+        trial = msgspec.structs.replace(trial, rung=rung, metrics=measure(trial.knobs, share))
+        asked.report(trial.metrics["loss"], HALF**rung)
+        if trial.number and rung + 1 < len(RUNGS) and asked.should_prune():
+            study.tell(asked, state=TrialState.PRUNED)
+            return trial
+    study.tell(asked, trial.metrics["loss"])
+    return trial
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +129,26 @@ def heard(
     then = [one for one in told if since_ns <= one.at_ns <= until_ns]
     delays = [delay / 1e9 for fault in mine if (delay := _delay(fault, then)) is not None]
     trouble = [*faults, *unknown]
-    false = _bursts([one for one in then if not one.is_note and not _is_about_any(one, trouble)])
-    return Heard(len(mine), tuple(delays), false)
+    false = _first_of_bursts([one for one in then if not one.is_note and not _is_about_any(one, trouble)])
+    return Heard(len(mine), tuple(delays), len(false))
+
+
+def cases_of(
+    told: Sequence[Start], faults: Sequence[tuple[Fault, str]], extent: tuple[int, int], unknown: Sequence[Fault] = ()
+) -> list[BiasCase]:
+    """The same entity by entity: every fault (and whose it is) found or missed, and what was told for nothing."""
+    since_ns, until_ns = extent
+    then, found = [one for one in told if since_ns <= one.at_ns <= until_ns], []
+    for fault, entity in faults:
+        if since_ns <= fault.since_ns <= until_ns:
+            delay = _delay(fault, then)
+            if delay is None:
+                found.append(BiasCase(entity=entity, is_missed=True))
+            else:
+                found.append(BiasCase(entity=entity, is_true=True, delay_s=delay / 1e9))
+    trouble = [*(fault for fault, _ in faults), *unknown]
+    false = [one for one in then if not one.is_note and not _is_about_any(one, trouble)]
+    return [*found, *(BiasCase(entity=one.entity, is_true=False) for one in _first_of_bursts(false))]
 
 
 def pooled(rounds: Sequence[Heard]) -> Heard:
@@ -154,12 +196,12 @@ def _is_about(one: Start, fault: Fault) -> bool:
     return is_then and fault.concerns(one.subject, one.entity)
 
 
-def _bursts(false: Sequence[Start]) -> int:
+def _first_of_bursts(false: Sequence[Start]) -> list[Start]:
     last: dict[str, int] = {}
-    count = 0
+    first = []
     for one in sorted(false, key=lambda one: one.at_ns):
         key = one.entity or one.subject
         if one.at_ns - last.get(key, -BURST_NS) >= BURST_NS:
-            count += 1
+            first.append(one)
         last[key] = one.at_ns
-    return count
+    return first

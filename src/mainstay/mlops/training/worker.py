@@ -16,18 +16,19 @@ import pyarrow as pa
 
 from mainstay.domain.models import ModelKind, VersionRef
 from mainstay.domain.training import DatasetSnapshot, QualityReport, Span, Trial
+from mainstay.domain.watching import BiasCase
 from mainstay.mlops.artefacts import canonical
 from mainstay.mlops.training import cases as judged_cases
 from mainstay.mlops.training.cases import Case, accuracy
 from mainstay.mlops.training.dataset import read_rows
-from mainstay.mlops.training.faults import Fault, confirmed, injected, put_in
+from mainstay.mlops.training.faults import Fault, confirmed, entity_of, injected, put_in
 from mainstay.mlops.training.features import features_of
 from mainstay.mlops.training.foretelling.judging import foretold
 from mainstay.mlops.training.foretelling.learning import FITTED
 from mainstay.mlops.training.knobs import turned
 from mainstay.mlops.training.material import TABLES, Material, material_of
 from mainstay.mlops.training.quality import report
-from mainstay.mlops.training.trial import RUNGS, Measure, heard, pooled, search, starts, worth
+from mainstay.mlops.training.trial import RUNGS, Measure, cases_of, heard, pooled, search, starts, worth
 from mainstay.written import write_whole
 
 JOB, ROWS, RESULT = "job.json", "rows.parquet", "result.json"
@@ -35,8 +36,10 @@ SETTLE, SPLIT = 0.3, 0.7
 """Detectors learn on the first part undisturbed; the search sees faults until the split, validation those after it."""
 LEAST_SUBJECTS = 40
 """A rung of the search looks at no fewer: too few faults would be among them to tell trials apart."""
-VALIDATED, MOST_ROUNDS = 40, 10
-"""So many injected faults are wanted for a validation: a gate asks for twenty cases, and a share of eight is little."""
+SEARCHED, VALIDATED, MOST_ROUNDS = 24, 40, 10
+"""So many injected faults are wanted: three tell no trial from another; a gate asks for twenty cases."""
+ANOTHER = 7_919
+"""From one round's seed to the next one's: a search and its validation draw from different ones."""
 NICE = 10
 
 
@@ -74,6 +77,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     best: int = 0
     parameters: dict[str, Any] = {}
     validation: dict[str, dict[str, float]] = {}
+    replayed: tuple[BiasCase, ...] = ()
     labels: dict[str, int] = {}
 
 
@@ -108,53 +112,68 @@ def _detector(job: Job, rows: pa.Table) -> Result:
     first, last = material.extent
     settled, split = first + int(SETTLE * (last - first)), first + int(SPLIT * (last - first))
     past = material.before(split)
-    to_find = [*known, *injected(past, job.seed, settled, split, [*known, *unknown])]
+    to_find = _rounds(past, job.seed, (settled, split), [*known, *unknown], SEARCHED)
     subjects = past.subjects
-    seen = put_in(past, to_find)
+    seen = [put_in(past, faults) for faults in to_find]
 
     def measure(knobs: dict[str, float], share: float) -> dict[str, float]:
-        part = seen.share(max(share, LEAST_SUBJECTS / max(len(subjects), 1)))
-        told = starts(job.algorithm, turned(job.kind, job.parameters, knobs), part)
-        found = heard(told, _in(to_find, part), (first, split), unknown)
-        return worth(found, (first, split), job.pages_per_week)
+        given, found = turned(job.kind, job.parameters, knobs), []
+        for number, faults in enumerate(to_find):
+            part = seen[number].share(max(share, LEAST_SUBJECTS / max(len(subjects), 1)))
+            mine, other = _sides(number, faults, known, unknown)
+            found.append(heard(starts(job.algorithm, given, part), _in(mine, part), (first, split), other))
+        return worth(pooled(found), (first, split), job.pages_per_week)
 
     trials = _trials(job, measure)
     parameters = turned(job.kind, job.parameters, trials[0].knobs)
-    rounds = _rounds(job, material, (split, last), [*known, *unknown])
-    validation = {
+    rounds = _rounds(material, job.seed + 1, (split, last), [*known, *unknown], VALIDATED)
+    both = {
         name: _validated(job, given, material, rounds, (split, last), known, unknown)
         for name, given in (("champion", job.parameters), ("challenger", parameters))
     }
-    used = [*to_find, *(fault for one in rounds for fault in one)]
+    used = [*known, *(fault for one in (*to_find, *rounds) for fault in one)]
     return Result(
         quality=quality,
         trials=tuple(trials),
         best=trials[0].number,
         parameters=parameters,
-        validation=validation,
+        validation={name: figures for name, (figures, _) in both.items()},
+        replayed=tuple(both["challenger"][1]),
         labels={source: sum(f.source == source for f in used) for source in ("verdict", "injected")},
     )
 
 
-def _rounds(job: Job, material: Material, extent: tuple[int, int], trouble: list[Fault]) -> list[list[Fault]]:
-    """Faults that no trial saw, one at each of some subjects; where there are few subjects, several times over."""
-    rounds = [injected(material, job.seed + 1, *extent, trouble)]
-    while rounds[0] and len(rounds) < MOST_ROUNDS and sum(map(len, rounds)) < VALIDATED:
-        rounds.append(injected(material, job.seed + 1 + len(rounds), *extent, trouble))
+def _rounds(
+    material: Material, seed: int, extent: tuple[int, int], trouble: list[Fault], wanted: int
+) -> list[list[Fault]]:
+    """Faults at some subjects, one at each; where there are few subjects, several times over."""
+    rounds = [injected(material, seed, *extent, trouble)]
+    while rounds[0] and len(rounds) < MOST_ROUNDS and sum(map(len, rounds)) < wanted:
+        rounds.append(injected(material, seed + ANOTHER * len(rounds), *extent, trouble))
     return rounds
+
+
+def _sides(
+    number: int, faults: list[Fault], known: list[Fault], unknown: list[Fault]
+) -> tuple[list[Fault], list[Fault]]:
+    """What is to be found in a round, and the trouble of which nothing counts: what people confirmed counts once."""
+    return ([*known, *faults], unknown) if not number else (faults, [*known, *unknown])
 
 
 def _validated(
     job: Job, parameters: dict[str, Any], material: Material, rounds: list[list[Fault]], extent: tuple[int, int],
     known: list[Fault], unknown: list[Fault],
-) -> dict[str, float]:  # fmt: skip
-    """What parameters are worth on data that no trial saw. What people confirmed counts in the first round."""
-    found = []
+) -> tuple[dict[str, float], list[BiasCase]]:  # fmt: skip
+    """What parameters are worth on data that no trial saw, and case by case. What people confirmed counts in the first
+    round, and so does what is told for nothing."""  # noqa: D205, D209
+    found, cases = [], list[BiasCase]()
     for number, faults in enumerate(rounds):
         told = starts(job.algorithm, parameters, put_in(material, faults))
-        mine, other = ([*known, *faults], unknown) if not number else (faults, [*known, *unknown])
+        mine, other = _sides(number, faults, known, unknown)
         found.append(heard(told, mine, extent, other))
-    return worth(pooled(found), extent, job.pages_per_week)
+        seen = cases_of(told, [(fault, entity_of(fault, material)) for fault in mine], extent, other)
+        cases += seen if not number else [one for one in seen if one.is_true is not False]
+    return worth(pooled(found), extent, job.pages_per_week), cases
 
 
 def _trials(job: Job, measure: Measure) -> list[Trial]:

@@ -20,6 +20,7 @@ from mainstay.mlops.watching.impact import Raised, impact
 from mainstay.mlops.watching.judgements import HALF, Judgements
 from mainstay.mlops.watching.monitors import Cut
 from mainstay.mlops.watching.promises import Promises
+from mainstay.mlops.watching.runtime import SLOWER, Runtime
 from mainstay.mlops.watching.surprise import WORST, Surprise
 from mainstay.models.drift import DRIFTED, SIGNIFICANT
 
@@ -70,6 +71,22 @@ def scores(book: Book, surprise: Surprise, which: Which, moment: Moment) -> None
         says = f"the scores of {version} are spread otherwise than at first: PSI {far[0]:.2f}, KS {far[1]:.2f}"
         found = [_seen("score_drift", about, (far[0], DRIFTED, "PSI"), says, Impact(scopes=("*",), asks="look"))]
     book.look("score_drift", kind, found, at_ms, effects)
+
+
+def runtime(book: Book, known: Runtime, which: Which, moment: Moment) -> None:
+    """Runtime: it takes more than twice as long as when it began to serve."""
+    version, kind = which
+    at_ms, effects = moment
+    before, now, found = known.before, known.now, []
+    if before is not None and now is not None and known.slower >= SLOWER:
+        about = {"kind": kind, "version": version, "scope": "*"}
+        says = (
+            f"{version} became slow: {now.ms_per_call:.1f} ms a call, {before.ms_per_call:.1f} when it began to serve; "
+            f"{now.us_per_item:.1f} µs an item, {before.us_per_item:.1f} then (processor time)"
+        )
+        value = (known.slower, SLOWER, "times as long as when it began to serve")
+        found = [_seen("runtime", about, value, says, Impact(scopes=("*",), asks="look"))]
+    book.look("runtime", kind, found, at_ms, effects)
 
 
 def calibration(book: Book, promises: Promises, live: Mapping[ModelKind, VersionRef], moment: Moment) -> None:
@@ -175,6 +192,12 @@ def told(
         "precision": msgspec.to_builtins(known.precision) if known else None,
         "recall": msgspec.to_builtins(known.recall) if known else None,
     }
+
+
+def paced(known: Runtime | None) -> dict[str, Any]:
+    """How long one kind takes, and took at first, for people."""
+    usual, now = (known.before, known.now) if known else (None, None)
+    return {"pace": msgspec.to_builtins(now or usual), "pace_at_first": msgspec.to_builtins(usual)}
 
 
 def _seen(measure: Any, about: Mapping[str, Any], value: tuple[float, float, str], says: str, impact: Impact) -> Seen:

@@ -23,7 +23,7 @@ from mainstay.domain.records import Command
 from mainstay.domain.series import SeriesColumns
 from mainstay.domain.signals import U64, EdgeWindow, Normal
 from mainstay.domain.state import pack, unpack
-from mainstay.domain.watching import Finding, WatchPolicy
+from mainstay.domain.watching import Finding, Pace, WatchPolicy
 from mainstay.mlops.watching import looks
 from mainstay.mlops.watching.book import Book
 from mainstay.mlops.watching.characters import Characters, Saved, Source, Then
@@ -31,6 +31,7 @@ from mainstay.mlops.watching.health import Health, governed
 from mainstay.mlops.watching.impact import Raised
 from mainstay.mlops.watching.judgements import Judgements, judged
 from mainstay.mlops.watching.promises import Promises
+from mainstay.mlops.watching.runtime import Runtime
 from mainstay.mlops.watching.surprise import Surprise
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,7 @@ class State(msgspec.Struct):
     troubled: dict[str, int] = {}
     past: dict[ModelKind, tuple[VersionRef, list[tuple[str, Then | None]]]] = {}
     surprise: dict[ModelKind, Surprise] = {}
+    runtime: dict[ModelKind, Runtime] = {}
     judgements: dict[str, Judgements] = {}
     promises: Promises = msgspec.field(default_factory=Promises)
     book: Book = msgspec.field(default_factory=Book)
@@ -140,6 +142,13 @@ class Watch:
             governed(command, known, effects)
         except BadInput as error:
             log.warning("%s of %s by %s has no effect: %s", command.kind, command.subject, command.by, error)
+
+    def ran(self, command: Command) -> None:
+        """How long the models took for what they were asked in the last minute, as it was measured beside us."""
+        for kind, said in command.arguments.items():
+            if kind in self._state.live:
+                pace = msgspec.json.decode(said, type=Pace)
+                self._state.runtime.setdefault(kind, Runtime()).saw(pace)
 
     def took_back(self, deployments: Iterable[Deployment], why: str) -> None:
         """A person rolled back: what served until then does not stand any more, until it is deployed again."""
@@ -306,6 +315,7 @@ class Watch:
             return
         state.book.chosen(kind, live, state.now_ms, effects)
         state.surprise.pop(kind, None)
+        state.runtime.pop(kind, None)
         characters = self._characters.get(kind)
         if characters is None:
             return
@@ -346,10 +356,13 @@ class Watch:
             state.book.look("data_drift", kind, found, state.now_ms, effects)
         for kind, surprise in state.surprise.items():
             looks.scores(state.book, surprise, (self._ref(kind), kind), (state.now_ms, effects))
+        for kind, runtime in state.runtime.items():
+            looks.runtime(state.book, runtime, (self._ref(kind), kind), (state.now_ms, effects))
         looks.calibration(state.book, state.promises, state.live, (state.now_ms, effects))
         looks.accuracy(state.book, state.judgements, state.live, (state.now_ms, effects))
         self.told = {
             kind: looks.told(state.live.get(kind), seen.get(kind, ()), state.surprise.get(kind), state.judgements)
+            | looks.paced(state.runtime.get(kind))
             for kind in state.live
         }
 

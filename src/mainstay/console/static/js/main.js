@@ -26,6 +26,7 @@ const RUNBOOKS = async () => (await import('../pages/runbooks.js')).Runbooks;
 const OUTLOOK = async () => (await import('../pages/ahead.js')).Outlook;
 const CHANGE = async () => (await import('../pages/ahead.js')).ChangePage;
 const ONE_MODEL = async () => (await import('../pages/models.js')).ModelPage;
+const IN_PRODUCTION = async () => (await import('../pages/production.js')).ProductionPage;
 
 /** A page that is fetched when somebody first opens it. @param {{from: () => Promise<any>, name?: string}} props */
 function Late({ from, name }) {
@@ -44,6 +45,7 @@ const PAGES = {
   changes: (/** @type {string} */ id) => (id ? html`<${Late} key=${id} from=${CHANGE} name=${id} />` : html`<${Changes} />`),
   services: (/** @type {string} */ id) => (id ? html`<${ServicePage} key=${id} id=${id} />` : html`<${Services} />`),
   models: (/** @type {string} */ id) => (id ? html`<${Late} key=${id} from=${ONE_MODEL} name=${id} />` : html`<${Late} key="" from=${MODELS} />`),
+  production: (/** @type {string} */ id) => html`<${Late} key=${id} from=${IN_PRODUCTION} name=${id} />`,
   runbooks: () => html`<${Late} key="runbooks" from=${RUNBOOKS} />`,
   ledger: (/** @type {string} */ id) => (id ? html`<${EntryPage} key=${id} id=${id} />` : html`<${Ledger} />`),
   outlook: () => html`<${Late} key="outlook" from=${OUTLOOK} />`,

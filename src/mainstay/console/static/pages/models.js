@@ -1,13 +1,16 @@
 /** Models: which version decides what, how good it was, what is on its way, and the way back; and users' own. */
-import { useEffect, useState } from 'preact/hooks';
-import { getText, may, send } from '../js/api.js';
+import { useState } from 'preact/hooks';
+import { may, send } from '../js/api.js';
 import { count, percent, plural, versionName } from '../js/format.js';
 import { html } from '../js/html.js';
 import { to } from '../js/router.js';
 import { items, refresh, useData } from '../js/store.js';
+import { Answers, Card } from '../parts/card.js';
 import { Chart } from '../parts/chart.js';
 import { Ask, show } from '../parts/dialog.js';
-import { Ago, At, Empty, EntityLink, PageHead, plain, Shown, Since, State, Text, Version } from '../parts/words.js';
+import { Figure, Share } from '../parts/figures.js';
+import { Production } from './production.js';
+import { Ago, At, Empty, PageHead, plain, Shown, Since, State, Text, Version } from '../parts/words.js';
 
 /** @typedef {import('../../types.d.ts').ModelVersion} ModelVersion */
 /** @typedef {import('../../types.d.ts').Deployment} Deployment */
@@ -19,20 +22,8 @@ const DECIDES = /** @type {Record<string, string>} */ ({
   suppressor: 'whose page is an echo', impact: 'what a change did', 'change-risk': 'what a change may do', predictor: 'who is at risk, in shadow', similarity: 'what was alike',
 });
 
-/** @param {any} props */
-const Figure = ({ what, value, says }) => html`<div><span class="muted">${what}</span><span class="value">${value}</span><span class="small muted">${says}</span></div>`;
-
 /** Where a deployment holds. @param {string} scope */
 const scopeWords = (scope) => (scope === '*' ? 'everywhere' : `in ${plain(scope.slice(0, 80))}`);
-
-/** Never a bare percentage, and none while there are too few. @param {any} props */
-function Share({ what, rate, says = '' }) {
-  if (!rate || rate.value === null || rate.low === null || rate.high === null) return html`<${Figure} what=${what} value="–" says=${rate?.n ? `too few to say: ${rate.hits} of ${rate.n}` : 'no verdicts yet'} />`;
-  const { value, low, high, n } = rate;
-  return html`<div><span class="muted">${what}</span><span class="value">${value.toFixed(2)}</span>
-    <span class="interval" aria-hidden="true"><i style=${{ left: `${low * 100}%`, right: `${100 - high * 100}%` }}></i><b style=${{ left: `${value * 100}%` }}></b></span>
-    <span class="small muted">${low.toFixed(2)}–${high.toFixed(2)} (95 %), n = ${count(n)}${says}</span></div>`;
-}
 
 /** How the shadow compares with the live version. @param {any} told */
 function agreementWords(told) {
@@ -48,7 +39,7 @@ const scoreOf = (scores, ref) => ref && scores.find((score) => versionName(score
 
 /** Who runs beside the live version. @param {any} props */
 function Beside({ of, agreement }) {
-  const part = of.share < 1 ? ` on ${percent(of.share)}` : '';
+  const part = `${of.share < 1 ? ` on ${percent(of.share)}` : ''}${of.scope === '*' ? '' : ` ${scopeWords(of.scope)}`}`;
   return html`${of.canary && html`<div><${Version} of=${of.canary} /> <${State} is="warn" word=${`canary${part}`} /></div>`}
     ${of.shadow && html`<div><${Version} of=${of.shadow} /> <${State} is="shadow" word=${`shadow${of.canary ? '' : part}`} /><div class="small muted">${agreementWords(agreement)}</div></div>`}`;
 }
@@ -56,10 +47,11 @@ function Beside({ of, agreement }) {
 /** @param {any} props */
 function ModelRow({ row }) {
   const deployment = /** @type {Deployment | null} */ (row.deployment);
-  const held = /** @type {Deployment[]} */ (items(row.deployments)), beside = held.filter((d) => d.canary || d.shadow);
+  const all = /** @type {Deployment[]} */ (items(row.deployments)), beside = all.filter((d) => d.canary || d.shadow);
+  const held = all.filter((d) => d.live.model === row.name);
   const score = scoreOf(items(row.scorecard), (deployment ?? held[0])?.live);
   return html`<tr data-row tabindex="-1"><td><a class="open" href=${to('models', row.name)}>${row.name}</a><div class="small muted">${DECIDES[row.kind] ?? row.kind}</div></td>
-    <td data-label="live">${held.length ? held.map((d) => html`<div><${Version} of=${d.live} /> <span class="small muted">${scopeWords(d.scope)} <${Since} ms=${d.live_since_ms || d.since_ms} /></span></div>`) : html`<span class="muted">not serving</span>`}</td>
+    <td data-label="live">${held.length ? held.map((d) => html`<div><${Version} of=${d.live} /> <span class="small muted">${scopeWords(d.scope)} <${Since} ms=${d.live_since_ms || d.since_ms} /></span></div>`) : html`<span class="muted">${beside.length ? `nowhere live; beside ${versionName(beside[0].live)}` : 'not serving'}</span>`}</td>
     <td data-label="challenger">${beside.length ? beside.map((d) => html`<${Beside} of=${d} agreement=${row.agreement} />`) : html`<span class="muted">none</span>`}</td>
     <td data-label="before">${deployment?.previous ? html`<${Version} of=${deployment.previous} />` : html`<span class="muted">–</span>`}</td>
     <td data-label="precision" class="num">${typeof score?.precision.value === 'number' ? html`${score.precision.value.toFixed(2)}<div class="small muted">n = ${count(score.precision.n)}</div>` : html`<span class="muted">${score?.precision.n ? `${score.precision.hits} of ${score.precision.n} right` : 'no verdicts'}</span>`}</td></tr>`;
@@ -69,7 +61,7 @@ export function Models() {
   const held = useData('/models');
   return html`<${Shown} held=${held} what="models">${(/** @type {any} */ data) => {
     const rows = items(data);
-    const all = /** @type {Deployment[]} */ (rows.flatMap((row) => items(row.deployments)));
+    const all = /** @type {Deployment[]} */ (rows.flatMap((row) => items(row.deployments).filter((/** @type {Deployment} */ d) => d.live.model === row.name)));
     const shadows = all.filter((d) => d.shadow).length, canaries = all.filter((d) => d.canary).length;
     return html`<${PageHead} title="Models" sentence=${html`<b>${plural(rows.length, 'model')}</b> decide; <b>${shadows ? plural(shadows, 'shadow') : 'no shadow'}</b> ${shadows === 1 ? 'runs' : 'run'} beside them without a say${canaries ? html`, <b>${plural(canaries, 'canary', 'canaries')}</b> with a share of it` : ''}. Each decision names its version.`} />
       ${rows.length ? html`<div class="table-scroll"><table class="stack"><thead><tr><th>Model</th><th>Live</th><th>Challenger</th><th>Before</th><th class="num">Precision</th></tr></thead><tbody>${rows.map((row) => html`<${ModelRow} key=${row.name} row=${row} />`)}</tbody></table></div>` : html`<div class="panel"><${Empty} title="No model is deployed"><p>The first start deploys the shipped ones; the health page says why it did not.</p><//></div>`}
@@ -139,6 +131,7 @@ function seen(e) {
 function Course({ id }) {
   const rollout = useData(`/rollouts/${encodeURIComponent(id)}`).data, course = items(rollout?.course), last = course.at(-1);
   if (course.length < 2) return null;
+  if (!course.some((c) => c.champion || c.challenger)) return html`<p class="small muted">Neither found anything in ${plural(course.length, 'window')}: there is nothing to draw.</p>`;
   const none = course.map(() => null), turns = course.map((c, i) => i && c.stage !== course[i - 1].stage);
   const of = (/** @type {string} */ key) => course.map((c, i) => (turns[i] ? null : c[key])), isJudge = rollout.evidence.decisions > 0;
   const marks = course.filter((_, i) => turns[i]).map((c) => ({ at_ms: c.at_ms, kind: /** @type {const} */ ('change'), says: c.stage }));
@@ -192,7 +185,7 @@ function Lineage({ path }) {
   return html`<section class="section"><h2>Lineage</h2><${Shown} held=${useData(`${path}/lineage?limit=20`)} what="lineage">${(/** @type {any} */ l) => {
     const caused = Object.entries(l.caused);
     const steps = [
-      ['Data', l.dataset ? html`${plural(l.dataset.row_count, 'row')}<div class="small muted"><code>${l.dataset.digest.slice(0, 12)}</code> <${At} ms=${l.dataset.since_ms} /> to <${At} ms=${l.dataset.until_ms} /></div>` : 'None: priors set by hand'],
+      ['Data', l.dataset ? html`${plural(l.dataset.row_count, 'row')}<div class="small muted"><code>${l.dataset.digest.slice(0, 12)}</code> <${At} ms=${l.dataset.since_ms} /> to <${At} ms=${l.dataset.until_ms} /></div>` : l.registered.is_brought ? 'Not known here: somebody brought it' : 'None: priors set by hand'],
       ['Experiment', l.experiment ? html`${plural(l.experiment.trials.length, 'trial')}<div class="small muted">${l.experiment.id.slice(0, 40)}</div>` : 'None'],
       ['Version', html`<b>${versionName(l.version)}</b><div class="small muted">${l.parents.length ? `from ${l.parents.map(versionName).join(', ')}` : 'has no parent'}${l.children.length ? ` · ${plural(l.children.length, 'child', 'children')}` : ''}</div>`],
       ['Deployed', l.deployments.length ? html`${l.deployments.slice(0, 3).map((/** @type {any} */ d) => html`<div>${d.role || 'served'} ${scopeWords(d.scope ?? '*')} <span class="small muted"><${Ago} ms=${d.at_ms} /></span></div>`)}${l.deployments.length > 3 ? html`<div class="small muted">and ${l.deployments.length - 3} more</div>` : ''}` : 'Never'],
@@ -211,38 +204,16 @@ function Experiments({ name }) {
     : html`<div class="panel"><${Empty} title="Nothing has been tried yet"><p><code>mainstay models train ${name}</code> ranks its trials here.</p><//></div>`)}<//></section>`;
 }
 
-/** The card's Markdown as elements: headings, lists and paragraphs, all of it text. @param {string} text */
-function cardBlocks(text) {
-  const body = text.replace(/^---\n[\s\S]*?\n---\n/, '').trim();
-  return body.split(/\n{2,}/).map((block) => {
-    if (block.startsWith('## ')) return html`<h3>${block.slice(3)}</h3>`;
-    if (block.startsWith('# ')) return null;
-    const lines = block.split('\n');
-    if (lines.every((line) => line.startsWith('- '))) return html`<ul class="reasons">${lines.map((line) => html`<li><${Text} value=${line.slice(2)} max=${600} /></li>`)}</ul>`;
-    return lines.some((line) => line.startsWith('|')) ? html`<pre class="json">${block}</pre>` : html`<p><${Text} value=${block} max=${1200} /></p>`;
-  });
-}
-
-/** @param {any} props */
-function Card({ path }) {
-  const [text, setText] = useState('');
-  useEffect(() => {
-    let here = true;
-    getText(`${path}/card`).then((t) => here && setText(t), (e) => here && setText(String(e.message)));
-    return () => { here = false; };
-  }, [path]);
-  return html`<section class="section"><h2>Model card</h2><details class="panel body card" open=${false}><summary>Data, metrics, evenness, limits, approvals: as recorded</summary>${text ? cardBlocks(text) : html`<p class="loading">Loading the card…</p>`}</details></section>`;
-}
-
 /** @param {any} props */
 export function ModelPage({ name }) {
   const held = useData(`/models/${encodeURIComponent(name)}`);
   return html`<${Shown} held=${held} what=${name}>${(/** @type {any} */ data) => html`<${Body} name=${name} data=${data} />`}<//>`;
 }
 
-/** @param {Deployment | null} one @param {string} kind */
-function sentence(one, kind) {
+/** @param {Deployment | null} one @param {string} kind @param {string} name */
+function sentence(one, kind, name) {
   if (!one) return 'Not deployed.';
+  if (one.live.model !== name) return html`Nowhere live: <b>${versionName(one.canary?.model === name ? one.canary : one.shadow)}</b> is ${one.canary?.model === name ? 'a canary' : 'a shadow'} beside <b>${versionName(one.live)}</b>, which decides ${DECIDES[kind] ?? ''} ${scopeWords(one.scope)}.`;
   return html`<b>${versionName(one.live)}</b> decides ${DECIDES[kind] ?? ''}, <${Since} ms=${one.live_since_ms || one.since_ms} />${one.canary ? html`; <b>${versionName(one.canary)}</b> decides about ${percent(one.share)} of the entities as a canary` : ''}${one.shadow ? html`; <b>${versionName(one.shadow)}</b> is its shadow${one.share < 1 && !one.canary ? ` on ${percent(one.share)} of the entities` : ''}` : '; no shadow runs'}.`;
 }
 
@@ -251,14 +222,15 @@ function Body({ name, data }) {
   const versions = /** @type {ModelVersion[]} */ ([...data.versions]).sort((a, b) => b.ref.version - a.ref.version);
   const everywhere = /** @type {Deployment[]} */ (items(data.deployments));
   const deployment = /** @type {Deployment | null} */ (data.deployment) ?? everywhere[0] ?? null;
-  const scores = items(data.scorecard), live = scoreOf(scores, deployment?.live);
+  const scores = items(data.scorecard), live = scoreOf(scores, deployment?.live.model === name ? deployment.live : null);
   const alerts = items(useData('/alerts?limit=1000').data), week = Date.now() - 7 * 86_400_000;
   const raised = alerts.filter((a) => a.decided_by.model === name && a.since_ms > week);
   const shadow = deployment?.shadow ? agreementWords(data.agreement) : '';
   const [picked, pick] = useState(0);
-  const path = `/models/${encodeURIComponent(name)}/versions/${picked || (deployment?.live ?? versions[0].ref).version}`;
+  const mine = [deployment?.live, deployment?.canary, deployment?.shadow].find((ref) => ref?.model === name) ?? versions[0].ref;
+  const path = `/models/${encodeURIComponent(name)}/versions/${picked || mine.version}`;
   return html`<p><a href=${to('models')}>Models</a></p>
-    <${PageHead} title=${name} sentence=${sentence(deployment, data.kind)}>
+    <${PageHead} title=${name} sentence=${sentence(deployment, data.kind, name)}>
       ${may('responder') && everywhere.filter((one) => data.back?.[one.scope]).map((one) => html`<button class="button danger" onClick=${() => askRollback(name, one, data.back[one.scope])}>Roll back ${one.canary ? `canary ${versionName(one.canary)}` : `to ${data.back[one.scope]}`}${one.scope === '*' ? '' : ` (${one.scope})`}…</button>`)}<//>
     <section class="panel"><div class="figures">
       <${Share} what="Precision" rate=${live?.precision} />
@@ -269,24 +241,5 @@ function Body({ name, data }) {
     <${Rollouts} kind=${data.kind} name=${name} />
     <section class="section"><h2>Versions</h2><div class="table-scroll"><table class="stack"><thead><tr><th>Version</th><th>Role</th><th>Algorithm</th><th>Verdicts</th><th>Artefact</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
       <tbody>${versions.map((v) => html`<${VersionRow} key=${v.ref.version} version=${v} role=${roleOf(v, everywhere)} name=${name} score=${scoreOf(scores, v.ref)} pick=${() => pick(v.ref.version)} />`)}</tbody></table></div></section>
-    <${Lineage} path=${path} /><${Experiments} name=${name} /><${Card} path=${path} />`;
-}
-
-/** @param {number | null} loss */
-const lossWords = (loss) => (loss === null ? 'too few labels' : loss.toPrecision(3));
-
-/** @param {any} props */
-function Line({ one }) {
-  const drift = [...items(one.drift)].sort((a, b) => b.psi - a.psi).slice(0, 8);
-  return html`<tr data-row tabindex="-1"><td><${EntityLink} id=${one.entity} />@<${Text} value=${one.version} max=${40} /><div class="small muted">${plural(one.predictions, 'prediction')}, ${plural(one.labelled, 'label')}; <${Ago} ms=${one.last_ms} /></div></td>
-    <td>${one.firing.length ? html`<${State} is="warn" word=${`changed: ${one.firing.join(', ')}`} />` : one.is_known ? html`<${State} is="ok" word="as usual" />` : html`<span class="muted">learning what is usual</span>`}</td>
-    <td data-label="drift">${drift.length ? html`<ul class="lines">${drift.map((f) => html`<li><${Text} value=${f.feature} max=${40} /> PSI ${f.psi.toFixed(2)}${f.missing > 0 ? `, ${Math.round(f.missing * 100)} % missing` : ''}</li>`)}</ul>` : html`<span class="muted">no window yet</span>`}</td>
-    <td data-label="loss">${one.loss_before === null && one.loss_now === null ? html`<span class="muted">too few labels</span>` : html`${lossWords(one.loss_before)} → <b>${lossWords(one.loss_now)}</b>`}</td>
-    <td data-label="groups">${items(one.groups).length ? html`<ul class="lines">${one.groups.slice(0, 6).map((/** @type {any} */ g) => html`<li><${Text} value=${g.group || 'no group'} max=${40} />: ${count(g.wrong)} of ${count(g.labelled)} wrong</li>`)}</ul>` : html`<span class="muted">none</span>`}</td></tr>`;
-}
-
-function Production() {
-  return html`<section class="section"><h2>Your models in production</h2><${Shown} held=${useData('/production-models')} what="models in production">${(/** @type {any} */ data) => (items(data).length
-    ? html`<div class="table-scroll"><table class="stack"><thead><tr><th>Model</th><th>State</th><th>Drift by feature</th><th>Loss then → now</th><th>Groups</th></tr></thead><tbody>${items(data).map((one) => html`<${Line} key=${`${one.entity}@${one.version}`} one=${one} />`)}</tbody></table></div>`
-    : html`<div class="panel"><${Empty} title="None of your own models has predicted anything"><p>Send predictions, and later their labels: docs/production.md.</p><//></div>`)}<//></section>`;
+    <${Lineage} path=${path} /><${Experiments} name=${name} /><${Answers} name=${name} kind=${data.kind} /><${Card} path=${path} />`;
 }

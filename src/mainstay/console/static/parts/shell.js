@@ -11,6 +11,8 @@ import { close, show } from './dialog.js';
 import { Ago, Icon, Text } from './words.js';
 
 const PAGES = [['incidents', 'Incidents'], ['approvals', 'Approvals'], ['changes', 'Changes'], ['services', 'Services'], ['models', 'Models'], ['runbooks', 'Runbooks'], ['ledger', 'Ledger'], ['settings', 'Settings']];
+/** Pages that belong to another one's room. @type {Record<string, string>} */
+const ROOM = { production: 'models', outlook: 'services' };
 const SHORT = ['incidents', 'approvals', 'services', 'models'];
 
 const KEYS = [['j  k', 'next, previous'], ['Enter', 'open'], ['/', 'search'], ['a', 'approve the plan'], ['r', 'reject the plan'], ['.', 'give a verdict'], ['g i', 'incidents'], ['g a', 'approvals'], ['g c', 'changes'], ['g s', 'services'], ['g m', 'models'], ['g r', 'runbooks'], ['g l', 'ledger'], ['g u', 'settings'], ['g o', 'outlook'], ['g w', 'what holds pages: silences'], ['Esc', 'close'], ['Ctrl Enter', 'send a form'], ['?', 'this help']];
@@ -24,7 +26,7 @@ const More = () => html`<div class="sheet"><h1 id="dialog-title">More</h1>
   <footer><button class="button" onClick=${close}>Close</button></footer></div>`;
 
 /** @param {{page: string, name: string, waiting: number}} props */
-const NavLink = ({ page, name, waiting }) => html`<a href=${to(page)} aria-current=${route.value.page === page ? 'page' : null}>
+const NavLink = ({ page, name, waiting }) => html`<a href=${to(page)} aria-current=${(ROOM[route.value.page] ?? route.value.page) === page ? 'page' : null}>
   <${Icon} name=${page} />${name}${page === 'approvals' && waiting > 0 && html`<span class="count" title="plans wait for a decision">${count(waiting)}<span class="visually-hidden"> waiting</span></span>`}</a>`;
 
 /** How many plans wait for a person. */
