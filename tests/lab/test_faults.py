@@ -128,7 +128,9 @@ def test_a_service_stands_for_its_database():
     assert choose(read_shop("default"), "db-locked", "orders", 1) == "shopdb"
 
 
-@pytest.mark.parametrize("shop", ["default", "library", "ticketing", "clinic", "freight", "garage", "stadium"])
+@pytest.mark.parametrize(
+    "shop", ["default", "library", "ticketing", "clinic", "freight", "garage", "stadium", "airport"]
+)
 def test_every_kind_has_a_place_in_every_shop(shop):
     places = {name for name, kind in KINDS.items() if kind.where(read_shop(shop))}
     assert places == set(KINDS) - {"model-degrades"}, "a shop that serves no model draws what it always drew"

@@ -70,7 +70,9 @@ def test_the_command_exits_with_2(tmp_path, capsys):
     assert "shop.yaml:1:" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("shop", ["default", "library", "ticketing", "clinic", "freight", "garage", "stadium"])
+@pytest.mark.parametrize(
+    "shop", ["default", "library", "ticketing", "clinic", "freight", "garage", "stadium", "airport"]
+)
 def test_the_shops_that_come_with_the_lab(shop):
     read = read_shop(shop)
     assert len(read.services) >= 8
