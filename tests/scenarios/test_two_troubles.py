@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.scenarios.drill import Drill, Fault, failing, metric, slow, storm
+from tests.scenarios.drill import Drill, Fault, deploy, failing, metric, slow, storm
 from tests.scenarios.shops import SHOPS, WIDE, entity
 
 from mainstay.domain.incidents import Incident
@@ -45,6 +45,38 @@ def test_two_faults_below_one_caller_are_two_incidents(shop: str, one: str, othe
 def test_what_begins_in_the_same_window_is_one(shop: str, one: str, other: str) -> None:
     drill = both(shop, Fault(one, extra_ms=400), Fault(other, at_s=121, errors=0.4))
     assert of(drill, one).id == of(drill, other).id
+
+
+def deployed(shop: str, one: str, other: str, *, is_acknowledged: bool = False) -> Drill:
+    """Both are deployed at one moment, and both deploys are bad; what the second breaks is told half a minute later."""
+    faults = [Fault(one, extra_ms=400), Fault(other, at_s=121, errors=0.4)]
+    told = [*storm(SHOPS[shop], faults[0]), *storm(SHOPS[shop], faults[1], errors=True, detect_s=40)]
+    alerts = list({alert.id: (at, alert) for at, alert in told}.values())
+    script = [(118, deploy(one, 118)), (119, deploy(other, 119)), *alerts]
+    drill = Drill(SHOPS[shop])
+    drill.run(until_s=150, faults=faults, script=[line for line in script if line[0] <= 150])
+    if is_acknowledged:
+        drill.say("acknowledge", "INC-1", 150)
+    drill.run(until_s=240, since_s=150, faults=faults, script=[line for line in script if line[0] > 150])
+    return drill
+
+
+@pytest.mark.parametrize(("shop", "one", "other"), [("wide", "rates", "index"), ("deep", "media", "ledger")])
+def test_a_second_cause_leaves_with_what_it_alone_explains(shop: str, one: str, other: str) -> None:
+    drill = deployed(shop, one, other)
+    first, second = of(drill, one), of(drill, other)
+    assert first.suspects[0].entity == entity(one)
+    assert second.suspects[0].entity == entity(other)
+    assert (first.id, second.id) == ("INC-1", "INC-2")
+    assert "(deploy) are two causes: neither depends on the other" in second.groupings[0].why
+    assert any("split off into INC-2 by diagnoser@1" in line.says for line in first.timeline)
+    drill.judges.reperform()
+
+
+def test_what_a_person_took_on_stays_whole() -> None:
+    drill = deployed("wide", "rates", "index", is_acknowledged=True)
+    assert [(incident.id, incident.status) for incident in drill.open] == [("INC-1", "acknowledged")]
+    assert of(drill, "rates").id == of(drill, "index").id
 
 
 def test_a_caller_whose_own_fault_shows_on_all_its_calls_is_one_incident() -> None:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 
 from mainstay.correlate import entries
 from mainstay.correlate.evidence.symptoms import symptom_of
-from mainstay.correlate.grouping import Because, add, merge, worst
+from mainstay.correlate.grouping import Because, merge
+from mainstay.correlate.parting import Reason, part
 from mainstay.correlate.register import Register
 from mainstay.correlate.state import Held
 from mainstay.correlate.together import BY_PERSON
 from mainstay.correlate.views import in_order
 from mainstay.domain.effects import Effects
-from mainstay.domain.incidents import Grouping, Incident, TimelineEntry
+from mainstay.domain.incidents import TimelineEntry
 from mainstay.domain.ledger import Entry
 from mainstay.domain.models import VersionRef
 from mainstay.domain.records import Command
@@ -70,45 +71,11 @@ def _split(held: Held, command: Command, register: Register, effects: Effects) -
     alert = command.arguments.get("alert") or command.arguments.get("target", "")
     if not held.is_open or alert not in held.alerts or len(held.alerts) < 2:
         return f"{alert or 'no alert'} cannot leave {held.incident.id}: it is not in it, or it is all there is"
-    kept = register.leave(held, alert)
-    register.state.together.parted([symptom_of(kept.alert)], held.symptoms, BY_PERSON, command.at_ms)
-    name = f"INC-{register.state.next_number}"
-    register.state.next_number += 1
-    incident = Incident(
-        id=name, status="open", severity=kept.alert.severity, title=kept.alert.summary or kept.alert.name,
-        since_ms=kept.alert.since_ms, opened_ms=command.at_ms, updated_ms=command.at_ms,
-        decided_by=person(command.by), tenant=held.incident.tenant,
-    )  # fmt: skip
-    opened = entries.incident(name, "split", _actor(command), [held.entry, kept.entry], command.at_ms,
-                              effects.decided_seq, of=held.incident.id, alert=alert)  # fmt: skip
-    effects.entries.append(opened)
-    other = Held(incident, entry=opened.id, apart=[held.incident.id])
-    held.apart.append(name)
-    register.know(other)
-    why = f"split from {held.incident.id} by {command.by}"
-    add(
-        register,
-        other,
-        kept,
-        Grouping(alert=alert, at_ms=command.at_ms, why=why, decided_by=person(command.by)),
-        command.at_ms,
-    )
-    other.calm_ms = None if other.firing else command.at_ms
-    _without(held, command.at_ms)
-    _tell(held, command, f"{kept.alert.name} split off into {name} by {command.by}")
-    return f"split into {name}"
-
-
-def _without(held: Held, at_ms: int) -> None:
-    """What the incident is once an alert has left."""
-    left = [kept.alert for kept in held.alerts.values()]
-    held.change(
-        at_ms,
-        severity=worst(a.severity for a in left),
-        since_ms=min(a.since_ms for a in left),
-    )
-    held.is_news, held.diagnosed_ms = True, 0
-    held.calm_ms = None if held.firing else at_ms
+    leaves = held.alerts[alert].alert
+    reason = Reason(_actor(command), person(command.by), f" by {command.by}")
+    other = part(register, held, [alert], effects, command.at_ms, reason)
+    register.state.together.parted([symptom_of(leaves)], held.symptoms, BY_PERSON, command.at_ms)
+    return f"split into {other.incident.id}"
 
 
 def _wrong_cause(held: Held, command: Command, _register: Register, _effects: Effects) -> str:

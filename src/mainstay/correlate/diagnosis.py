@@ -6,6 +6,7 @@ import msgspec
 
 from mainstay.correlate import entries
 from mainstay.correlate.moment import Moment
+from mainstay.correlate.parting import Reason, part
 from mainstay.correlate.state import REOPEN_MS, Held, State
 from mainstay.correlate.views import case, in_order
 from mainstay.domain.alerts import Evidence
@@ -60,7 +61,8 @@ def diagnose(held: Held, moment: Moment) -> None:
     moment.register.touch(held)
     suspects = _suspects(decision)
     evidence = tuple(msgspec.convert(decision.output["evidence"], list[Evidence]))
-    if suspects == held.incident.suspects and evidence == held.incident.evidence:
+    leaving = _leaving(held, decision)
+    if suspects == held.incident.suspects and evidence == held.incident.evidence and not leaving:
         return
     is_news = _is_news(held.incident.suspects, suspects)
     held.change(at_ms, suspects=suspects, evidence=evidence)
@@ -69,7 +71,19 @@ def diagnose(held: Held, moment: Moment) -> None:
         held.tell(_line(decision, suspects, at_ms))
     tell_changes(held, moment.state)
     rests_on = [held.entry, *(kept.entry for kept in in_order(held)), *(s.change for s in suspects if s.change)]
-    moment.write(entries.diagnosis(held.incident.id, decision, rests_on, at_ms, moment.seq))
+    entry = moment.write(entries.diagnosis(held.incident.id, decision, rests_on, at_ms, moment.seq))
+    if leaving:
+        why = f" by {decision.decided_by}: {decision.output['second']['says']}"
+        reason = Reason(str(decision.decided_by), decision.decided_by, why, (entry,))
+        part(moment.register, held, leaving, moment.effects, at_ms, reason)
+
+
+def _leaving(held: Held, decision: Decision) -> list[str]:
+    """The alerts that have another cause; none of an incident that a person has taken on, or judged."""
+    second = decision.output.get("second")
+    if second is None or held.incident.status != "open" or held.proof:
+        return []
+    return [name for name, kept in held.alerts.items() if kept.alert.about in second["leave"]]
 
 
 def _elsewhere(held: Held, moment: Moment) -> set[str]:

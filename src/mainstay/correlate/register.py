@@ -62,24 +62,25 @@ class Register:
 
     def reopened(self, held: Held) -> None:
         """A closed incident is open again; what went elsewhere meanwhile stays there."""
-        for alert in list(held.alerts):
-            if self.holding(alert) not in (None, held):
-                held.drop(alert)
-            else:
-                self.stop_waiting(alert)
+        elsewhere = [alert for alert in held.alerts if self.holding(alert) not in (None, held)]
+        if elsewhere:
+            held.drop(elsewhere)
+        for alert in held.alerts:
+            self.stop_waiting(alert)
         self.know(held)
         self.touch(held)
 
-    def leave(self, held: Held, alert: str) -> Kept:
-        """An alert is in this incident no more."""
+    def leave(self, held: Held, alerts: Sequence[str]) -> list[Kept]:
+        """These alerts are in this incident no more."""
         entities = list(held.members)
-        kept = held.drop(alert)
-        self._of_alert.pop(alert, None)
+        gone = held.drop(alerts)
+        for alert in alerts:
+            self._of_alert.pop(alert, None)
         for entity in entities:
             if entity not in held.members:
                 self._unfile(entity, held.incident.id)
         self.touch(held)
-        return kept
+        return gone
 
     def touch(self, held: Held) -> None:
         """It changed: look whether it is due."""

@@ -161,15 +161,15 @@ class Held(msgspec.Struct):
         is_fading = 2 * self.firing < self.solid
         self.fading_ms = (self.fading_ms or kept.alert.ended_ms or kept.alert.at_ms) if is_fading else None
 
-    def drop(self, alert: str) -> Kept:
-        """Let an alert go; what is known of entities and symptoms is what is left."""
-        kept = self.alerts.pop(alert)
+    def drop(self, alerts: Iterable[str]) -> list[Kept]:
+        """Let alerts go; what is known of entities and symptoms is what is left."""
+        gone = [self.alerts.pop(alert) for alert in alerts]
         left = list(self.alerts.values())
         self.members, self.symptoms, self.prints = {}, {}, {}
         self.solid = self.firing = self.began_ms = 0
         for other in left:
             self._count(other, 1)
-        return kept
+        return gone
 
     def change(self, at_ms: int, **fields: object) -> None:
         """Replace fields of the incident."""

@@ -29,10 +29,10 @@ WORSE: dict[str, dict[str, float]] = {
 """By variant: what is set by hand; each run prints what it measured of it. Deafness is floors that nothing reaches;
 to be trigger-happy is a band of less than three standard deviations. Noisy is lower floors and no patience: by
 the findings of nine calm minutes of three recorded runs it would open 3, 4 and 5 incidents, the champion none."""
-NOISIER, FALSE_LEAST = (1.0, 10.0, 30.0, 100.0), 5
+NOISIER, FALSE_LEAST = (1.0, 3.0, 10.0, 30.0, 100.0), 2
 """What noise alone does depends on how busy the machine is. A noisy version is one that tells so often for nothing in
-the calm minutes that its training held back: its knobs are turned on until one does. Of one recorded run they told 1,
-6, 8 and 11 times for nothing, the champion never."""
+the three calm minutes that its training held back: its knobs are turned on until one does. That is subtle: what tells
+eight times in them is sent back for what it alone tells, before it has made twice the pages."""
 LOUD = ("trigger-happy", "noisy")
 """Where these run, every trouble is critical, for champion and challenger: no page budget holds back what is critical,
 so only the canary can."""
@@ -48,11 +48,10 @@ MOST_WINDOWS = 10
 TRAIN_S = 300.0
 KINDS = ("bad-deploy-errors", "bad-config", "dependency-outage", "bad-deploy-slow")
 LASTS_S = 50.0
-CALM_S = {"deaf": 40.0, "missing": 40.0, "trigger-happy": 130.0, "noisy": 170.0}
-BEFORE_S = {"noisy": 100.0}
-"""How long a fault lasts, and the time after it and before the first: who pages for nothing shows it when nothing is
-wrong. What is told amid trouble falls into its incident and pages nobody, so one that is to make twice the pages needs
-about as much calm between two faults as it makes one page in."""
+CALM_S = {"deaf": 40.0, "missing": 40.0, "trigger-happy": 130.0, "noisy": 260.0}
+"""How long a fault lasts, and the time after it: who pages for nothing shows it when nothing is wrong. What is told
+amid trouble falls into its incident and pages nobody, and trouble that falls into an incident of noise makes a page of
+the champion's of it: so one that is to make twice the pages gets its fault first, and then calm enough for as many."""
 TWICE = (1.5, 3.0)
 """What passes for about twice the pages: they are counted by the handful."""
 PAGES_S = 90.0
@@ -219,8 +218,6 @@ class BadModel:
             if report.stage == "shadow":
                 time.sleep(1.0)
                 continue
-            if not faults:
-                self._pass(report, name, BEFORE_S.get(report.variant, 0.0))
             faults.append(self._one_fault(report, name, len(faults)))
         self._look(report, name)
         report.rolled_back_by = ended_by(self._admin, name)

@@ -16,7 +16,7 @@ from mainstay.mlops.training.cases import Case, accuracy, cases_of, halves, key_
 from mainstay.mlops.training.dataset import digest_of, snapshot_of
 from mainstay.mlops.training.truth import MARGIN_MS, began, spans_of
 from mainstay.mlops.training.worker import Job, train
-from mainstay.models.catalogue import SHIPPED, defaults_of
+from mainstay.models.catalogue import SHIPPED, build, defaults_of
 from mainstay.store.control import Control
 
 AT_MS = 1_767_225_600_000
@@ -116,7 +116,6 @@ def question(n: int) -> dict:
 def judged(control, count, *, is_true):
     """Plans whose decision was judged by their outcome."""
     from mainstay.domain.effects import Effects
-    from mainstay.models.catalogue import build
 
     planner = build(SHIPPED["planner"], defaults_of(SHIPPED["planner"]))
     effects = Effects(decided_seq=control.decided_seq + 1)
@@ -209,6 +208,32 @@ def test_weights_are_found_that_take_fewer_wrong_decisions(control):
     again = accuracy("planner", SHIPPED["planner"], result.parameters, held)
     assert again["accuracy"] == result.validation["challenger"]["accuracy"]
     assert train(*of(cases)) == result
+
+
+def suspected(number: int, *, is_right: bool) -> Case:
+    """A slow service, and perhaps what it calls: the diagnoser leans to one of them and is not sure."""
+    slow = {"id": "A-1", "entity": "service:p/a", "signal": "latency", "severity": "major", "since_ms": AT_MS}
+    calls = [{"caller": "service:p/a", "callee": "service:p/b", "before_ms": 10.0, "now_ms": 30.0 + number}]
+    inputs = {"at_ms": AT_MS + 60_000, "incident": "INC-1", "onset_ms": AT_MS, "alerts": [slow], "calls": calls,
+              "edges": [["service:p/a", "service:p/b"]]}  # fmt: skip
+    key = key_of("diagnoser", build(SHIPPED["diagnoser"], {}).decide(inputs))
+    return Case(id=f"diagnosis:INC-{number}:1", inputs=inputs, key=key, is_right=is_right)
+
+
+@pytest.mark.parametrize(("right", "moves"), [(10, 1), (4, -1)])
+def test_a_diagnoser_learns_to_say_as_much_as_comes_true(right, moves):
+    """Right whenever it was asked, it may be surer; wrong more often than not, it must not be."""
+    cases = [suspected(n, is_right=n % 10 < right) for n in range(80)]
+    rows, query = of(cases)[1], DatasetQuery(kind="diagnoser", since_ms=0, until_ms=AT_MS)
+    algorithm = SHIPPED["diagnoser"]
+    job = Job(kind="diagnoser", champion=VersionRef("diagnoser", 1), algorithm=algorithm, seed=4, trials=12,
+              snapshot=snapshot_of(query, digest_of(rows), len(cases), (), (0, AT_MS)),
+              parameters=defaults_of(algorithm))  # fmt: skip
+    validation = train(job, rows).validation
+    champion, challenger = validation["champion"], validation["challenger"]
+    assert challenger["loss"] < champion["loss"]
+    assert moves * (challenger["said"] - champion["said"]) > 0.05
+    assert abs(challenger["said"] - right / 10) < abs(champion["said"] - right / 10)
 
 
 def test_keys():

@@ -10,7 +10,7 @@ from typing import Any
 
 from mainstay.app.mlops.deployed import Deployed
 from mainstay.domain.errors import BadInput
-from mainstay.evaluate.rca.ranks import figures, rank
+from mainstay.evaluate.rca.ranks import figures, promised, rank
 from mainstay.evaluate.rca.sketches import WINDOW_MS, Sketch
 
 PREFIX = "service:recorded/"
@@ -71,9 +71,11 @@ def reported(answers: Sequence[Answer], suite: str, predictions: Path | None) ->
 
 
 def ranked(answers: Sequence[Answer], prefix: str = "") -> dict[str, Any]:
-    """AC@1, AC@3, Avg@5 and CPU seconds a case, with the plain baselines beside."""
+    """AC@1, AC@3, Avg@5, whether probabilities come true, CPU seconds a case, with the plain baselines beside."""
     out: dict[str, Any] = {f"{prefix}cases": len(answers)}
     out |= {f"{prefix}{name}": v for name, v in figures([rank(a.scores, a.question.truth) for a in answers]).items()}
+    kept = promised([answer.scores for answer in answers], [answer.question.truth for answer in answers])
+    out |= {f"{prefix}{name}": value for name, value in kept.items()}
     for plain in answers[0].question.plain:
         theirs = figures([rank(a.question.plain[plain], a.question.truth) for a in answers])
         out |= {f"{prefix}{plain}_{name}": value for name, value in theirs.items()}

@@ -19,9 +19,10 @@ PROTOCOL = """\
 nezha (IntelligentDDS/Nezha): the deployed diagnoser ranks the services of each case from its metrics, spans and log
 lines, and from what the normal_* files hold of times before the case (nothing after it, no other case). The moment of
 the fault is not given: it begins somewhere in the first of the case's minutes, as an alert would say. ac1, ac3, avg5:
-share of cases whose service is among the first 1, 3, mean of 1 to 5; a tie counts as the worst rank. cpu_s_per_case:
-CPU seconds from the case's columns to its answer, sketching spans and mining log lines included. z_*: the largest
-robust z-score of a service's metrics; traversal_*: of services beyond 3 those that call no such service."""
+share of cases whose service is among the first 1, 3, mean of 1 to 5; a tie counts as the worst rank. said, brier:
+the mean probability of the first and its Brier score; brier_base: of saying each time how often it is right.
+cpu_s_per_case: CPU seconds from the case's columns to its answer, sketching spans and mining log lines included. z_*:
+the largest robust z-score of a service's metrics; traversal_*: of services beyond 3 those that call no such service."""
 
 SYSTEMS = ("TrainTicket", "OnlineBoutique")
 NAMES = {"TrainTicket": "train_ticket", "OnlineBoutique": "online_boutique"}

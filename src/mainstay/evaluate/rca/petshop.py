@@ -22,9 +22,10 @@ PROTOCOL = """\
 petshop (amazon-science/petshop-root-cause-analysis): given the service that complains, its metric, the time and the
 topology, the deployed diagnoser ranks the services of each case from its metrics and those of the scenario's normal
 time. ac1, ac3, avg5: share of cases whose cause is among the first 1, 3, mean of 1 to 5; a tie counts as the worst
-rank. Cases of scenarios without a normal time are apart (no_baseline_*). z_*: the largest robust z-score of a service's
-average of the complaint's metric; traversal_*: from the complaining service along those beyond 3, those that call no
-such service."""
+rank. said, brier: the mean probability of the first and its Brier score; brier_base: of saying each time how often it
+is right. Cases of scenarios without a normal time are apart (no_baseline_*). z_*: the largest robust z-score of a
+service's average of the complaint's metric; traversal_*: from the complaining service along those beyond 3, those that
+call no such service."""
 
 KINDS = {"latency": "latency", "availability": "errors"}
 STEP_MS = 300_000

@@ -24,3 +24,18 @@ def figures(ranks: Sequence[int | None], most: int = 5) -> dict[str, float]:
     """
     at = [sum(r is not None and r <= k for r in ranks) / len(ranks) for k in range(1, most + 1)]
     return {"ac1": round(at[0], 4), "ac3": round(at[2], 4), "avg5": round(sum(at) / most, 4)}
+
+
+def promised(scores: Sequence[Mapping[str, float]], truths: Sequence[str]) -> dict[str, float]:
+    """Whether probabilities come true: the mean that was `said` of the first, its Brier score, and the Brier score of
+    saying of each case how often the first is right (`brier_base`). A tie is no first.
+
+    >>> promised([{"a": 0.6, "b": 0.2}, {"a": 0.3, "b": 0.7}], ["a", "a"])
+    {'said': 0.65, 'brier': 0.325, 'brier_base': 0.25}
+    """  # noqa: D205
+    firsts = [max(one.values(), default=0.0) for one in scores]
+    right = [float(rank(one, truth) == 1) for one, truth in zip(scores, truths, strict=True)]
+    share = sum(right) / len(right)
+    missed = sum((said - came) ** 2 for said, came in zip(firsts, right, strict=True)) / len(right)
+    said = sum(firsts) / len(firsts)
+    return {"said": round(said, 4), "brier": round(missed, 4), "brier_base": round(share * (1 - share), 4)}

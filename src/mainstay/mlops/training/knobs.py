@@ -64,7 +64,7 @@ _DIAGNOSER = tuple(
     Knob(name, 0.5, 2.0, (name,))
     for name in (
         "illness", "covers", "own", "explained", "early", "silence", "change", "memory", "cpu", "disk", "queue",
-        "database", "outage", "log", "not_enough",
+        "database", "outage", "log", "not_enough", "sureness",
     )
 )  # fmt: skip
 _PLANNER = (Knob("min_success", 0.5, 3.0, ("min_success",)), Knob("prior_failed", 0.5, 4.0, ("prior_failed",)))

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import msgspec
+
 from mainstay.models.checks import weights_of
 from mainstay.models.rca.blame import Charge
 from mainstay.models.rca.case import Case, case_of, short
@@ -14,6 +16,7 @@ from mainstay.models.rca.clue import Clue, Exhibits
 from mainstay.models.rca.hypothesis import Hypothesis
 from mainstay.models.rca.picture import ILLNESS, Picture
 from mainstay.models.rca.place import place_clues
+from mainstay.models.rca.second import parted
 from mainstay.models.rca.starvation import starvation_of
 from mainstay.models.rca.surveyed import with_survey
 
@@ -67,8 +70,11 @@ class Diagnoser:
         "model_window_s": 900.0,  # what has drifted for longer than this before the onset did not cause it today
         "log": 1.6,
         # how sure
+        "first_at": 0.5,  # the first suspect is likelier than not …
+        "second_at": 0.6,  # … and another explains what it does not
         "not_enough": 3.6,
         "sharpness": 0.9,
+        "sureness": 1.8,  # how surely it is said whom the evidence names: 1 leaves it as the clues add up
         "confirmed": 8.0,
         "least_probability": 0.02,
         "most_suspects": 5.0,
@@ -122,7 +128,8 @@ class Diagnoser:
 
         Returns:
             `suspects` (entity, cause, probability, change, evidence, says), `unknown` (the rest: not enough
-            evidence), `evidence` (as `domain.Evidence`), `says`.
+            evidence), `evidence` (as `domain.Evidence`), `says`; `second` when there is another cause beside the first
+            (entity, cause, probability, `leave`: the entities whose alerts are no part of this incident, says).
         """
         case = case_of(inputs)
         hypotheses = self._hypotheses(case)
@@ -136,7 +143,28 @@ class Diagnoser:
             "evidence": exhibits.listed(),
             "says": suspects[0]["says"] if suspects else "not enough evidence for a suspect yet",
         }
-        return said if case.survey is None else {**said, "entities": self._by_entity(case, hypotheses)}
+        if case.survey is not None:
+            return {**said, "entities": self._by_entity(case, hypotheses)}
+        second = self._second(case, ranked)
+        return {**said, "second": second} if second else said
+
+    def _second(self, case: Case, ranked: Sequence[tuple[Hypothesis, float]]) -> dict[str, Any] | None:
+        """Another cause in the same incident: what the first suspect does not explain, diagnosed by itself.
+
+        Two faults at one time meet in whoever depends on both, and become one incident. What depends on the second one
+        and not on the first (or the other way round) leaves it: those whose trouble came later.
+        """
+        if not ranked or ranked[0][1] < self._weights["first_at"] or case.confirmed:
+            return None
+        first, picture = ranked[0][0], Picture(case, self._weights)
+        if first.charge.cause == "host":
+            return None  # it harms who does not depend on it by any call
+        rest = tuple(alert for alert in case.alerts if alert.about not in picture.above(first.entity))
+        alone = msgspec.structs.replace(case, alerts=rest, ruled_out=(*case.ruled_out, first.entity))
+        others = self._ranked(alone, self._hypotheses(alone))[0] if rest else []
+        if not others or others[0][1] < self._weights["second_at"]:
+            return None
+        return parted(picture, first, *others[0])
 
     def _by_entity(self, case: Case, hypotheses: Sequence[Hypothesis]) -> dict[str, float]:
         """The probability of every entity, also of those that are no suspects: whatever the cause."""
@@ -147,8 +175,12 @@ class Diagnoser:
         return {entity: round(share, 12) for entity, share in sorted(whole.items())}
 
     def _shares(self, case: Case, hypotheses: Sequence[Hypothesis]) -> list[float]:
+        """A probability for each hypothesis, and what is left for "not enough evidence"."""
         scores = [self._score(h, case) for h in hypotheses]
-        return _softmax([*scores, self._weights["not_enough"]], self._weights["sharpness"])
+        shares = _softmax([*scores, self._weights["not_enough"]], self._weights["sharpness"])
+        said_why = {h.entity for h in hypotheses if h.charge.cause != "unknown" or case.survey is not None}
+        thin = {h.entity for h in hypotheses} - said_why
+        return _tempered(shares, [h.entity for h in hypotheses], thin, self._weights["sureness"])
 
     def _ranked(self, case: Case, hypotheses: Sequence[Hypothesis]) -> tuple[list[tuple[Hypothesis, float]], float]:
         shares = [math.floor(share * 10_000) / 10_000 for share in self._shares(case, hypotheses)]
@@ -186,6 +218,30 @@ def _softmax(scores: Sequence[float], sharpness: float) -> list[float]:
     powers = [math.exp(sharpness * (score - top)) for score in scores]
     whole = sum(powers)
     return [power / whole for power in powers]
+
+
+def _tempered(shares: Sequence[float], entities: Sequence[str], thin: set[str], sureness: float) -> list[float]:
+    """Shares of hypotheses about these entities, and of "not enough evidence": said more surely, or less.
+
+    The order of entities and the proportion of one's causes stay. Who is suspected without a word of why (`thin`) gains
+    nothing: what would be gained counts as not enough evidence.
+
+    Source: temperature scaling (Guo et al., "On calibration of modern neural networks", ICML 2017).
+
+    >>> [round(share, 2) for share in _tempered([0.4, 0.2, 0.3, 0.1], ["a", "a", "b"], set(), 2.0)]
+    [0.48, 0.24, 0.18, 0.1]
+    >>> [round(share, 2) for share in _tempered([0.4, 0.2, 0.3, 0.1], ["a", "a", "b"], {"a"}, 2.0)]
+    [0.4, 0.2, 0.18, 0.22]
+    """
+    whole: dict[str, float] = {}
+    for entity, share in zip(entities, shares[:-1], strict=True):
+        whole[entity] = whole.get(entity, 0.0) + share
+    powers = {entity: share**sureness for entity, share in whole.items()}
+    factor = (1.0 - shares[-1]) / (sum(powers.values()) or 1.0)
+    gains = {entity: factor * powers[entity] / share if share else 1.0 for entity, share in whole.items()}
+    gains |= {entity: min(gains[entity], 1.0) for entity in thin}
+    found = [share * gains[entity] for entity, share in zip(entities, shares[:-1], strict=True)]
+    return [*found, max(0.0, 1.0 - sum(found))]
 
 
 def _suspect(hypothesis: Hypothesis, probability: float, exhibits: Exhibits, case: Case) -> dict[str, Any]:
