@@ -36,6 +36,18 @@ def test_requests_become_series() -> None:
     assert f"{PAY} service.requests.rate" not in values(normalizer, normalizer.tick(T0 + 615 * S))
 
 
+def test_who_is_turned_away_at_the_door_was_not_served() -> None:
+    normalizer = Normalizer()
+    codes = ["200", "429", "404", "429", "200"]
+    them = [Span(PAYMENTS, SERVER, n, trace=n, ms=5.0, attributes={"http.response.status_code": code})
+            for n, code in enumerate(codes, start=1)]  # fmt: skip
+    normalizer.apply(decoded(s=spans(*them)), T0)
+    normal = normalizer.tick(T0 + 5 * S)
+    assert values(normalizer, normal)[f"{PAY} service.error.ratio"] == 0.4
+    [door] = [edge for edge in normalizer.tick(T0 + 30 * S).edges or normal.edges if edge.callee == PAY]
+    assert (door.count, door.errors) == (5, 2)
+
+
 def availability(normalizer: Normalizer, at_s: float) -> float | None:
     """What the tick at this time says; the ticks since the last record or tick come before it."""
     for at_ns in range(normalizer._red._now_ns + 5 * S, T0 + int(at_s * S), 5 * S):

@@ -18,6 +18,9 @@ from mainstay.normalize.spans.peers import Peers, address_of
 from mainstay.normalize.spans.red import Red
 
 ERROR = 2
+TURNED_AWAY = frozenset({("http.response.status_code", "429"), ("http.status_code", "429")})
+"""Too many requests. By the conventions that is no error of the server's span, but whoever asked was not served, and
+at the door there is no client span that would say so."""
 MAX_NAME = 256
 MAX_NAMES = 20_000
 
@@ -71,10 +74,11 @@ class Spans:
             peer = self.peers.stated(attributes, environment)
         name = self._name(raw.name[at])
         operation = name if kind in (SERVER, CONSUMER) else ""
+        is_turned_away = kind == SERVER and not TURNED_AWAY.isdisjoint(raw.attributes[at])
+        is_error = bool(raw.status[at] == ERROR) or is_turned_away
         return Seen(
-            raw.trace_id[at], raw.span_id[at], parent, entity, environment, kind, bool(raw.status[at] == ERROR),
-            int(raw.start_ns[at]), int(raw.end_ns[at]), received_ns, peer, address, operation=operation,
-            name=name,
+            raw.trace_id[at], raw.span_id[at], parent, entity, environment, kind, is_error,
+            int(raw.start_ns[at]), int(raw.end_ns[at]), received_ns, peer, address, operation=operation, name=name,
         )  # fmt: skip
 
     def _batch(self, seen: list[Seen]) -> SpanBatch:
