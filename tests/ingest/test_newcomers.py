@@ -271,6 +271,7 @@ def test_numbers_are_those_that_were_added(batches: list[list[int]]) -> None:
         assert numbers.has(wanted).tolist() == [number in seen for number in batch]
         numbers.add(wanted)
         seen |= set(batch)
+        assert len(numbers) == len(seen), "each is kept once, however often it came"
 
 
 def test_numbers_are_merged_and_bounded() -> None:

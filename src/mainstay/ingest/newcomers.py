@@ -53,9 +53,21 @@ class Numbers:
         """See these. Few are put among few; only now and then all are sorted."""
         if len(self) + len(numbers) > self._most:
             self.clear()
-        self._new = np.union1d(self._new, numbers)
+        self._new = _merged(self._new, np.sort(numbers))
         if len(self._new) > LEAST_MERGED + len(self._old) // 8:
-            self._old, self._new = np.union1d(self._old, self._new), np.zeros(0, np.uint64)
+            self._old, self._new = _merged(self._old, self._new), np.zeros(0, np.uint64)
+
+
+def _merged(some: U64, more: U64) -> U64:
+    """Both sorted, each number once. What stands in order is moved along, not sorted again and again."""
+    fresh = more[~_within(some, more)]
+    fresh = fresh[np.flatnonzero(np.diff(fresh, prepend=~fresh[:1]))]
+    both = np.empty(len(some) + len(fresh), np.uint64)
+    is_moved = np.ones(len(both), np.bool_)
+    at = np.searchsorted(some, fresh) + np.arange(len(fresh))
+    is_moved[at] = False
+    both[at], both[is_moved] = fresh, some
+    return both
 
 
 def _within(some: U64, wanted: U64) -> Flags:
