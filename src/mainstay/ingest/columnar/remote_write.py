@@ -12,6 +12,7 @@ import numba as nb
 import numpy as np
 
 from mainstay.ingest.columnar.wire import BYTES, MOST_PROBES, field, fixed64, is_ascii, is_text, same, sealed, varint
+from mainstay.lending import lent
 
 MOST_LABELS, MOST_NAME, MOST_VALUE = 256, 1024, 65_536  # as `limits.py`; there in characters, here in bytes
 LABELS_TAG, SAMPLES_TAG, EXEMPLARS_TAG = 0x0A, 0x12, 0x1A
@@ -27,6 +28,7 @@ def read(data: Any, key: Any, earliest_ms: Any, latest_ms: Any, most: Any) -> An
 
     `data` is u8[n], the body; more than `most` samples or series are odd (an empty series takes two bytes to send).
     """
+    data = lent(data)
     end = len(data)
     series = _count(data, end, most)
     is_good = series <= most
@@ -78,6 +80,7 @@ def read(data: Any, key: Any, earliest_ms: Any, latest_ms: Any, most: Any) -> An
 @nb.njit(cache=True, nogil=True)
 def words(data: Any, start: Any, end: Any) -> Any:
     """(first, place), as `domain.signals.Words` has them, of label sets that `read` found to be usual."""
+    data, start, end = lent(data), lent(start), lent(end)
     first = np.zeros(len(start) + 1, np.int64)
     for one in range(len(start)):
         first[one + 1] = first[one] + _labels_in(data, start[one], end[one])

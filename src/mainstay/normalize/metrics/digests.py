@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mainstay.domain.signals import I64, U64
+from mainstay.lending import lent
 
 LEAST = 1024
 
@@ -104,12 +105,14 @@ def _place(digests: Any, one: Any, known: Any, table: Any) -> Any:
 
 @nb.njit(cache=True, nogil=True)
 def _find(digests: Any, known: Any, table: Any, out: Any) -> None:
+    digests, known, table = lent(digests), lent(known), lent(table)
     for one in range(len(digests)):
         out[one] = table[_place(digests, one, known, table)]
 
 
 @nb.njit(cache=True, nogil=True)
 def _add(digests: Any, known: Any, table: Any, count: Any, out: Any) -> Any:
+    digests, known, table, out = lent(digests), lent(known), lent(table), lent(out)
     for one in range(len(digests)):
         place = _place(digests, one, known, table)
         if table[place] < 0:

@@ -8,6 +8,7 @@ import numba as nb
 import numpy as np
 
 from mainstay.domain.signals import I64, StreamKeys
+from mainstay.lending import lent
 
 UNSEEN, NO_ROOM = -2, -1
 MOST_BYTES = 192 << 20  # five million label sets
@@ -104,7 +105,7 @@ def _find(hashes: Any, seals: Any, columns: Any, out: Any) -> None:
 
 @nb.njit(cache=True, nogil=True)
 def _put(hashes: Any, seals: Any, numbers: Any, count: Any, columns: Any) -> Any:
-    table, known, seal, number = columns
+    table, known, seal, number = lent(columns[0]), lent(columns[1]), lent(columns[2]), lent(columns[3])
     for one in range(len(hashes)):
         known[count], seal[count], number[count] = hashes[one], seals[one], numbers[one]
         if not _place(hashes[one], count, table):

@@ -77,7 +77,8 @@ class Streams:
         """As `_of`, from where the words of labels stand; None when each stream has to be read by itself."""
         if keys.words is None:
             return None
-        digests = self._census.digests(keys.words(keys.data, keys.start[which], keys.end[which]), DIGEST)
+        words = keys.words(keys.data, keys.start[which], keys.end[which])
+        digests = self._census.digests(words, DIGEST)
         numbers = self._known.find(digests)
         new = np.flatnonzero(numbers < 0)
         if not len(new):
@@ -89,7 +90,9 @@ class Streams:
         def read(at: int) -> Stream:
             return streams[int(places[at])]
 
-        met = self._census.of(keys.words(keys.data, keys.start[places], keys.end[places]), read)
+        if len(new) < len(which):
+            words = keys.words(keys.data, keys.start[places], keys.end[places])
+        met = self._census.of(words, read)
         if met is None:
             return None
         numbers[new] = self._take_in(read, met, digests[new])

@@ -11,6 +11,8 @@ from typing import Any
 import numba as nb
 import numpy as np
 
+from mainstay.lending import lent
+
 READS, COPY, LE, METRIC = 1, 2, 4, 8
 """What a label's name means: the mapping reads it; it names a copy; a bucket's bound; the metric's name."""
 PLAIN, UNSAID, TELLING = 0, 1, 2
@@ -28,6 +30,7 @@ def interned(data: Any, place: Any, column: Any, salt: Any, wanted: Any) -> Any:
 
     Numbers rise in the order in which words come. No numbers at all when hashes crowd one place of the table.
     """
+    data, place, salt, wanted = lent(data), lent(place), lent(salt), lent(wanted)
     count: Any = 0
     for label in range(len(place)):
         count += np.int64(wanted[label])
@@ -85,6 +88,7 @@ def _same(data: Any, start: Any, end: Any, other: Any, other_end: Any) -> Any:
 @nb.njit(cache=True, nogil=True)
 def looks(data: Any, place: Any, means: Any) -> Any:
     """What each label is (u8); `means` is what its name means (u8)."""
+    data, place, means = lent(data), lent(place), lent(means)
     out = np.empty(len(place), np.uint8)
     for label in range(len(place)):
         start, end = place[label, 2], place[label, 3]
@@ -116,6 +120,7 @@ def grouped(first: Any, means: Any, word: Any) -> Any:
 
     `word` is what `interned` numbered; groups are numbered as they come. Nothing when hashes crowd.
     """
+    first, means, word = lent(first), lent(means), lent(word)
     sets = len(first) - 1
     places = 16
     while places < 2 * sets:
@@ -239,11 +244,13 @@ def _is(data: Any, start: Any, end: Any, word: Any) -> Any:
 @nb.njit(cache=True, nogil=True)
 def keys(data: Any, first: Any, place: Any, metric: Any, tail: Any) -> Any:
     """(bytes, ends): each set as a stream is written down: name, labels, and the same `tail` behind all."""
+    data, first, place, metric, tail = lent(data), lent(first), lent(place), lent(metric), lent(tail)
     sets = len(first) - 1
     size = sets * (LARGEST_PIECE + len(tail))
     for label in range(len(place)):
         size += place[label, 1] - place[label, 0] + place[label, 3] - place[label, 2] + LARGEST_PIECE
-    out, ends = np.empty(size, np.uint8), np.empty(sets, np.int64)
+    whole, ends = np.empty(size, np.uint8), np.empty(sets, np.int64)
+    out = lent(whole)
     at = 0
     for one in range(sets):
         count: Any = 0
@@ -262,7 +269,7 @@ def keys(data: Any, first: Any, place: Any, metric: Any, tail: Any) -> Any:
         out[at : at + len(tail)] = tail
         at += len(tail)
         ends[one] = at
-    return out[:at], ends
+    return whole[:at], ends
 
 
 @nb.njit(cache=True, nogil=True)
@@ -275,7 +282,10 @@ def told(words: Any, names: Any, pieces: Any, spent: Any) -> Any:
         pieces: (bytes, starts, ends, is volatile) of each word: the label without secrets, as it is written.
         spent: (number for each set, bool[numbers, names]): which names are in the entity's id already.
     """
-    data, first, place = words
+    data, first, place = lent(words[0]), lent(words[1]), lent(words[2])
+    names = lent(names[0]), lent(names[1]), lent(names[2]), lent(names[3])
+    pieces = lent(pieces[0]), lent(pieces[1]), lent(pieces[2]), lent(pieces[3])
+    spent = lent(spent[0]), lent(spent[1])
     look, word = names[2], names[3]
     piece, begins, ends, _ = pieces
     size = 3 * (len(first) - 1)
@@ -283,7 +293,8 @@ def told(words: Any, names: Any, pieces: Any, spent: Any) -> Any:
         size += place[label, 1] - place[label, 0] + place[label, 3] - place[label, 2] + LARGEST_PIECE
         if word[label] >= 0:
             size += ends[word[label]] - begins[word[label]]
-    out, behind = np.empty(size, np.uint8), np.empty(len(first) - 1, np.int64)
+    whole, behind = np.empty(size, np.uint8), np.empty(len(first) - 1, np.int64)
+    out = lent(whole)
     is_kept = np.zeros(len(place), np.bool_)
     at = 0
     for one in range(len(first) - 1):
@@ -298,7 +309,7 @@ def told(words: Any, names: Any, pieces: Any, spent: Any) -> Any:
                 out[at : at + length] = piece[begins[word[label]] : ends[word[label]]]
                 at += length
         behind[one] = at
-    return out[:at], behind
+    return whole[:at], behind
 
 
 @nb.njit(cache=True, nogil=True)
