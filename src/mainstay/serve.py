@@ -15,6 +15,7 @@ import uvicorn
 from sqlalchemy.exc import SQLAlchemyError
 
 from mainstay.api import create_app
+from mainstay.app.kernels import load_meanwhile
 from mainstay.app.platform import Platform
 from mainstay.client import ADDRESS_FILE, TOKEN_FILE
 from mainstay.domain.errors import BadInput
@@ -45,6 +46,7 @@ def _run(data: Path, settings: Settings, listener: socket.socket, url: str) -> N
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     platform = Platform(data, settings)
     READY.readers()  # they load meanwhile: without them the first bodies would be read message by message
+    load_meanwhile()
     try:
         platform.start()
         print(f"Mainstay is up: {url}\n  sign in with the token in {data / TOKEN_FILE}", flush=True)
