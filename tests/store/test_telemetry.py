@@ -117,6 +117,16 @@ def test_what_was_applied_is_not_written_twice(store: Telemetry) -> None:
     assert whole(store) == before
 
 
+def test_a_series_that_is_told_again_is_listed_once(store: Telemetry) -> None:
+    told = SeriesColumns.of([series(0), series(1)])
+    for seq, new in enumerate([told, [series(1), series(2)], told], start=1):
+        store.write(Normal(new_series=new), seq)
+        if seq == 2:
+            store.commit(seq)
+    store.commit(3)
+    assert [one.id for one in store.catalogue.find()] == [series(slot).id for slot in range(3)]
+
+
 def test_uncommitted_rows_are_gone_after_a_restart_and_can_come_again(tmp_path: Path) -> None:
     first = Telemetry(tmp_path, retention_s=600)
     fill(first, 3)

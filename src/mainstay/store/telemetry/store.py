@@ -259,15 +259,15 @@ class Telemetry(Reads):
             self._add(name, pa.concat_tables(parts))
         if self._series:
             unknown = "WHERE id NOT IN (SELECT id FROM series)"
-            self._add("series", pa.concat_tables(self._series), unknown, "DISTINCT ON (id) *")
+            self._add("series", tables.once(pa.concat_tables(self._series)), unknown)
         if self._templates:
             rows = list(self._templates.values())
             columns = {"id": pa.array([t.id for t in rows], pa.uint32()), "text": pa.array([t.text for t in rows])}
             self._add("templates", pa.table(columns), "ON CONFLICT DO UPDATE SET text = excluded.text")
 
-    def _add(self, name: str, rows: pa.Table, condition: str = "", what: str = "*") -> None:
+    def _add(self, name: str, rows: pa.Table, condition: str = "") -> None:
         self._connection.register("arriving", rows)
-        self._connection.execute(f"INSERT INTO {name} SELECT {what} FROM arriving {condition}")  # noqa: S608
+        self._connection.execute(f"INSERT INTO {name} SELECT * FROM arriving {condition}")  # noqa: S608
         self._connection.unregister("arriving")
 
     def _checkpoint(self) -> None:
