@@ -1,4 +1,4 @@
-"""Kernels that are there before the first sample comes: else it waits until they are read, and all that came with it."""
+"""Kernels that are there before the first sample comes: else it waits until they are read, and its batch with it."""
 
 from __future__ import annotations
 

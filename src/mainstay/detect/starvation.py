@@ -44,8 +44,7 @@ class Starved(msgspec.Struct):
 
     def learn(self, series: SeriesColumns) -> None:
         """Watch those of new series that tell of it; after a restart all are told again."""
-        names = [said for said in np.unique(series.said).tolist() if _one(series.names[said].metric)]
-        for at in np.flatnonzero(np.isin(series.said, names)).tolist() if names else ():
+        for at in series.where(lambda said: _one(said.metric) > 0).tolist():
             one = series[at]
             before = self.witnesses.get(one.slot)
             if kind_of_series(one) != "delay":

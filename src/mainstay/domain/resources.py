@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from mainstay.domain.signals import Series
 
@@ -20,6 +21,7 @@ _KINDS: tuple[tuple[str, str], ...] = (
 _MODES = ("mode", "state", "cpu.mode")
 
 
+@lru_cache(maxsize=8192)
 def kind_of(metric: str) -> str:
     """Which resource a metric is about; "" for none.
 

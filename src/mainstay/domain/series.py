@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, overload
 
@@ -80,6 +80,19 @@ class SeriesColumns(Sequence[Series]):
 
     def __len__(self) -> int:
         return len(self.slot)
+
+    def where(self, is_wanted: Callable[[Said], bool]) -> I64:
+        """Places of the series whose name is wanted; each name that they have is looked at once.
+
+        >>> SeriesColumns.of([Series(0, 7, "host:a/b", "up"), Series(1, 8, "host:a/b", "load1")]).where(
+        ...     lambda said: said.metric == "load1"
+        ... ).tolist()
+        [1]
+        """
+        wanted = np.zeros(len(self.names), np.bool_)
+        for one in np.flatnonzero(np.bincount(self.said)).tolist():
+            wanted[one] = is_wanted(self.names[one])
+        return np.flatnonzero(wanted[self.said])
 
     @overload
     def __getitem__(self, at: int) -> Series: ...

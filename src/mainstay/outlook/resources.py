@@ -91,10 +91,7 @@ class Resources:
         if not len(series):
             return
         columns = SeriesColumns.of(series)
-        which = [at for at, said in enumerate(columns.names) if self._may_be(said.metric)]
-        if not which:
-            return
-        for at in np.flatnonzero(np.isin(columns.said, which)).tolist():
+        for at in columns.where(lambda said: self._may_be(said.metric)).tolist():
             one = columns[at]
             if one.slot not in self._slots:
                 self._follow(one, now_ms)

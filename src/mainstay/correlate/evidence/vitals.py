@@ -43,9 +43,7 @@ class Vitals(msgspec.Struct):
         if not len(series):
             return
         columns = SeriesColumns.of(series)
-        names = np.unique(columns.said).tolist()
-        about = [said for said in names if may_be_about(columns.names[said].metric)]
-        for at in np.flatnonzero(np.isin(columns.said, about)).tolist():
+        for at in columns.where(lambda said: may_be_about(said.metric)).tolist():
             one = columns[at]
             kind = kind_of_series(one)
             if kind and one.slot not in self.by_slot and len(self.by_slot) < MOST_SERIES:

@@ -80,10 +80,7 @@ class Rings:
     def learn(self, series: Sequence[Series]) -> None:
         """Take note of those of new series that tell of a service's health."""
         columns = SeriesColumns.of(series)
-        said = [at for at, name in enumerate(columns.names) if _may_tell(name.metric)]
-        if not said:
-            return
-        for at in np.flatnonzero(np.isin(columns.said, said)).tolist():
+        for at in columns.where(lambda said: _may_tell(said.metric)).tolist():
             one = columns[at]
             signal = signal_of(one)
             row = self._row(one.entity) if signal and one.entity.startswith("service:") else -1

@@ -40,22 +40,21 @@ class Members:
         if not len(series):
             return
         self._make_room(int(series.slot.max()))
-        names = np.unique(series.said).tolist()
-        ignored = [said for said in names if self._ignored.search(series.names[said].metric)]
-        wanted = np.flatnonzero(~np.isin(series.said, ignored))
+        wanted = series.where(lambda said: not self._ignored.search(said.metric))
         different, first, which = np.unique(series.entity[wanted], return_index=True, return_inverse=True)
         for one in np.argsort(first).tolist():
-            self._join(series.entities[different[one]], series, wanted[which == one].tolist())
+            self._join(series.entities[different[one]], series, wanted[which == one])
 
-    def _join(self, entity: str, series: SeriesColumns, theirs: list[int]) -> None:
+    def _join(self, entity: str, series: SeriesColumns, theirs: I64) -> None:
         """Series of one entity, in their order, until it takes no more; the others are only counted."""
         number = self._numbers.get(entity)
         known = set() if number is None else {column.slot for column in self.entities[number].columns}
         new: list[Column] = []
-        for place, at in enumerate(theirs):
+        for place, at in enumerate(theirs.tolist()):
             number = self._number(entity) if number is None else number
             if number is None or self._is_full(number, len(new)):
-                self.unwatched += sum(int(series.slot[one]) not in known for one in theirs[place:])
+                others = series.slot[theirs[place:]]
+                self.unwatched += int(np.count_nonzero(~np.isin(others, list(known)))) if known else len(others)
                 break
             one = series[at]
             column = Column(one.slot, one.metric, one.labels, one.unit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import Literal
@@ -82,23 +83,26 @@ class _Ready:
     when: tuple[tuple[str, re.Pattern[str]], ...]
     unless: tuple[tuple[str, re.Pattern[str]], ...]
 
-    def try_(self, labels: Mapping[str, str]) -> tuple[str, str]:
-        """(name, "") when the rule fits, else ("", why not)."""
-        known = dict(labels)
+    spent: frozenset[str]
+
+    def try_(self, labels: Mapping[str, str]) -> tuple[str, Callable[[], str] | None]:
+        """(name, None) when the rule fits, else ("", what says why not): nearly always nobody asks."""
+        known = labels
         for label, pattern in self.when:
             value = labels.get(label, "")
-            found = pattern.fullmatch(value)
-            if not value or not found:
-                return "", f"{label} is {value!r}, which is not {pattern.pattern}" if value else f"no {label}"
-            known |= {k: v for k, v in found.groupdict().items() if v}
+            found = pattern.fullmatch(value) if value else None
+            if not found:
+                return "", partial(_unlike, label, value, pattern)
+            if pattern.groupindex:
+                known = {**known, **{k: v for k, v in found.groupdict().items() if v}}
         for label, pattern in self.unless:
             if pattern.fullmatch(labels.get(label, "")):
-                return "", f"{label} is {labels[label]!r}, which the rule leaves out"
-        missing = next((label for label, _ in self.parts if not known.get(label)), None)
-        if missing is not None:
-            return "", f"no {missing}"
+                return "", partial("{} is {!r}, which the rule leaves out".format, label, labels[label])
+        for label, _ in self.parts:
+            if not known.get(label):
+                return "", partial("no {}".format, label)
         name = _PLACE.sub(lambda m: FILTERS.get(m["filter"] or "", str)(known[m["label"]]), self.rule.entity)
-        return (name, "") if name else ("", "the name came out empty")
+        return (name, None) if name else ("", lambda: "the name came out empty")
 
 
 class EntityMapping:
@@ -142,20 +146,23 @@ class EntityMapping:
 
     def place(self, labels: Mapping[str, str]) -> Place | None:
         """The first rule that fits; None when none does."""
-        return self.trace(labels)[0]
+        return self._tried(labels, lambda _, __: None)
 
     def trace(self, labels: Mapping[str, str]) -> tuple[Place | None, list[str]]:
         """The place, and why each rule before it did not fit."""
         says: list[str] = []
-        environment, said_by = self.environment(labels)
+        place = self._tried(labels, lambda rule, why_not: says.append(f"{rule}: {why_not()}"))
+        return place, says
+
+    def _tried(self, labels: Mapping[str, str], tell: Callable[[str, Callable[[], str]], None]) -> Place | None:
         for ready in self._rules:
             name, why_not = ready.try_(labels)
-            if why_not:
-                says.append(f"{ready.rule.name}: {why_not}")
-                continue
-            spent = {label for label, filter_ in ready.parts if not filter_} | ({said_by} if said_by else set())
-            return Place(ready.rule.kind, environment, name, ready.rule.name, frozenset(spent)), says
-        return None, says
+            if why_not is None:
+                environment, said_by = self.environment(labels)
+                spent = ready.spent | {said_by} if said_by else ready.spent
+                return Place(ready.rule.kind, environment, name, ready.rule.name, spent)
+            tell(ready.rule.name, why_not)
+        return None
 
 
 def _ready(document: Document, at: int, rule: Rule) -> _Ready:
@@ -167,7 +174,11 @@ def _ready(document: Document, at: int, rule: Rule) -> _Ready:
         if filter_ and filter_ not in FILTERS:
             raise document.bad(where, f"expected one of the filters {', '.join(FILTERS)}, got {filter_!r}")
     when, unless = _compiled(document, at, "when", rule.when), _compiled(document, at, "unless", rule.unless)
-    return _Ready(rule, parts, when, unless)
+    return _Ready(rule, parts, when, unless, frozenset(label for label, filter_ in parts if not filter_))
+
+
+def _unlike(label: str, value: str, pattern: re.Pattern[str]) -> str:
+    return f"{label} is {value!r}, which is not {pattern.pattern}" if value else f"no {label}"
 
 
 def _compiled(
