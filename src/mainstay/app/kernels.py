@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 
+from numba.core.errors import NumbaError
+
 from mainstay.ingest import decode
 from mainstay.ingest.columnar.ready import READY
 from mainstay.ingest.wire import varint_of, written
@@ -36,5 +38,5 @@ def load_meanwhile() -> threading.Thread:
 def _try() -> None:
     try:
         load()
-    except Exception:  # whatever compiling may raise: who needs a kernel tries again, and tells
+    except (OSError, RuntimeError, MemoryError, NumbaError):  # who needs a kernel tries again, and tells
         log.exception("kernels could not be loaded ahead: they are when the first sample comes")
