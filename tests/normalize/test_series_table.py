@@ -10,6 +10,7 @@ from mainstay.domain.series import SeriesColumns, encoded
 from mainstay.domain.signals import Series
 from mainstay.normalize.metrics.digests import Digests, digests_of
 from mainstay.normalize.metrics.series import NO_SLOT, SeriesTable, series_id
+from mainstay.normalize.metrics.texts import Texts
 
 
 @given(st.lists(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2**64 - 1)), max_size=30), max_size=8))
@@ -56,7 +57,8 @@ def test_slots_are_the_same_together_and_one_by_one(rows, most):
     together, apart = SeriesTable("t", most), SeriesTable("t", most)
     entity = [together.entity(one) for one, _, _ in rows]
     said = [together.said(metric, "") for _, metric, _ in rows]
-    slots = together.slots(entity, said, [encoded(labels) for _, _, labels in rows]).tolist()
+    labels = Texts.of([encoded(labels) for _, _, labels in rows])
+    slots = together.slots(np.array(entity, np.int64), np.array(said, np.int64), labels).tolist()
     assert slots == [apart.slot(*row) for row in rows]
     assert list(together.all) == list(apart.all)
     assert together.refused == apart.refused == slots.count(NO_SLOT)

@@ -8,8 +8,6 @@ mapping reads it, when it names a copy, or when its value could hide a secret.
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import blake2b
-from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -19,9 +17,10 @@ from mainstay.domain.entities import Labels
 from mainstay.domain.signals import I64, U64, Stream, Words
 from mainstay.normalize.entities.directory import Directory
 from mainstay.normalize.metrics import written
-from mainstay.normalize.metrics.digests import digests_of
+from mainstay.normalize.metrics.blake import digests
 from mainstay.normalize.metrics.identity import Identity, Met
 from mainstay.normalize.metrics.naming import Said
+from mainstay.normalize.metrics.texts import Texts
 
 _ENCODER = msgspec.msgpack.Encoder()
 METRIC_NAME = np.frombuffer(b"__name__", np.uint8)
@@ -42,9 +41,8 @@ class Census:
     def digests(self, words: Words, size: int) -> U64:
         """The digest of each stream, of `size` bytes: as of the `Stream` that its words make."""
         raw, ends = written.keys(_bytes(words), words.first, words.place, METRIC_NAME, _TAIL)
-        texts = memoryview(raw)
-        joined = b"".join([blake2b(texts[a:b], digest_size=size).digest() for a, b in pairwise([0, *ends.tolist()])])
-        return digests_of(joined, size // 8)
+        found: U64 = digests(raw, ends, size // 8)
+        return found
 
     def of(self, words: Words, read: Read) -> Met | None:
         """What the streams are; None when their words are odd and each has to be read by itself."""
@@ -71,10 +69,8 @@ class Census:
             self._pieces(words, told.tolist()),
             (np.array([numbers[one] for one in spent])[group], is_spent),
         )
-        text = raw.tobytes()
         named, kind = self._named(words, told, written.kinds(words.first, means, look, word))
-        labels = [text[a:b] for a, b in pairwise([0, *ends.tolist()])]
-        return Met(entities, group, named, kind, labels)
+        return Met(entities, group, named, kind, Texts(raw, ends))
 
     def _meaning(self, name: str) -> int:
         """What a label's name means, as `written` says it."""

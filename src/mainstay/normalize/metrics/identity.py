@@ -16,6 +16,7 @@ from mainstay.normalize.entities.directory import Directory
 from mainstay.normalize.masking import mask_to
 from mainstay.normalize.memo import Memo
 from mainstay.normalize.metrics.naming import Named, Said, named_by
+from mainstay.normalize.metrics.texts import Texts
 
 MAX_LABEL = 256
 MAX_LABELS = 64
@@ -65,7 +66,7 @@ class Met:
     entity: I64
     names: Sequence[Named]
     named: I64
-    labels: Sequence[bytes]
+    labels: Texts
 
     @classmethod
     def of(cls, found: Sequence[Identified]) -> Met:
@@ -75,7 +76,7 @@ class Met:
         return cls(
             entity=np.array([entities.setdefault(one.entity, len(entities)) for one in found], np.int64),
             named=np.array([names.setdefault(one.named, len(names)) for one in found], np.int64),
-            labels=[encoded(one.labels) for one in found],
+            labels=Texts.of([encoded(one.labels) for one in found]),
             entities=list(entities),
             names=list(names),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
@@ -14,8 +14,11 @@ import numpy.typing as npt
 
 from mainstay.domain.entities import Labels
 from mainstay.domain.series import Said, SeriesColumns, encoded
-from mainstay.domain.signals import U32, U64, Direction
+from mainstay.domain.signals import I64, U8, U32, U64, Direction
+from mainstay.normalize.metrics.blake import digests
 from mainstay.normalize.metrics.digests import Digests
+from mainstay.normalize.metrics.texts import Texts
+from mainstay.normalize.metrics.written import lined_up
 
 NO_SLOT = 0xFFFFFFFF
 MAX_SERIES = 1_000_000
@@ -119,9 +122,9 @@ class SeriesTable:
     ) -> int:
         """The slot of a series, new if need be; `NO_SLOT` when there is no room (or another series has its id)."""
         said = self.said(metric, unit, direction)
-        return int(self.slots([self.entity(entity)], [said], [encoded(labels)])[0])
+        return int(self.slots(np.array([self.entity(entity)]), np.array([said]), Texts.of([encoded(labels)]))[0])
 
-    def slots(self, entity: Sequence[int], said: Sequence[int], labels: Sequence[bytes]) -> U32:
+    def slots(self, entity: I64, said: I64, labels: Texts) -> U32:
         """As `slot`, of many: by the numbers of entities and names, and encoded labels."""
         ids, before = self._identities(entity, said, labels), len(self._ids)
         slots = self._ids.find(ids)
@@ -129,11 +132,16 @@ class SeriesTable:
         if len(unknown):
             fits = self._fits(ids[unknown, 0])
             slots[unknown[fits]] = self._ids.add(ids[unknown[fits]])
+        if np.array_equal(
+            slots, np.arange(before, before + len(slots))
+        ):  # all of them new and different: nearly always
+            self._append(before, entity, said, labels)
+            return slots.astype(np.uint32)
         new, first = np.unique(slots, return_index=True)
         first = first[new >= before]
-        self._append(before, [entity[at] for at in first], [said[at] for at in first], [labels[at] for at in first])
+        self._append(before, entity[first], said[first], labels.take(first))
         for at in set(range(len(slots))).difference(first.tolist()) if len(first) < len(slots) else ():
-            if slots[at] >= 0 and not self._is(int(slots[at]), entity[at], said[at], labels[at]):
+            if slots[at] >= 0 and not self._is(int(slots[at]), int(entity[at]), int(said[at]), labels[at]):
                 slots[at] = -1
         self.refused += int(np.count_nonzero(slots < 0))
         return np.where(slots < 0, NO_SLOT, slots).astype(np.uint32)
@@ -143,13 +151,14 @@ class SeriesTable:
         new, self._told = self._columns(self._told), len(self._ids)
         return new
 
-    def _identities(self, entity: Sequence[int], said: Sequence[int], labels: Sequence[bytes]) -> U64:
+    def _identities(self, entity: I64, said: I64, labels: Texts) -> U64:
         """As `series_id`: what its parts are encoded to is what the parts are encoded to."""
-        heads = {one: b"\x94" + _packed(self.tenant) + _packed(self.entities[one]) for one in set(entity)}
-        words = {one: _packed(self.names[one].metric) for one in set(said)}
-        keys = (heads[e] + words[s] + piece for e, s, piece in zip(entity, said, labels, strict=True))
-        joined = b"".join([blake2b(key, digest_size=8).digest() for key in keys])
-        return np.frombuffer(joined, ">u8").astype(np.uint64).reshape(-1, 1)
+        start = b"\x94" + _packed(self.tenant)
+        heads = _used(entity, lambda one: start + _packed(self.entities[one]))
+        words = _used(said, lambda one: _packed(self.names[one].metric))
+        keys, ends = lined_up(heads, words, labels.data, labels.end)
+        found: U64 = digests(keys, ends, 1)
+        return found.byteswap()
 
     def _fits(self, ids: U64) -> npt.NDArray[np.bool_]:
         """Those for which there is room: the first ones."""
@@ -162,16 +171,16 @@ class SeriesTable:
         fits: npt.NDArray[np.bool_] = rank[back] < room
         return fits
 
-    def _append(self, at: int, entity: list[int], said: list[int], labels: list[bytes]) -> None:
-        if not labels:
+    def _append(self, at: int, entity: I64, said: I64, labels: Texts) -> None:
+        if not len(labels):
             return
         until, start = at + len(labels), len(self._labels)
         if until > len(self._end):
             room = max(until, len(self._end) * 5 // 4)
             self._entity, self._said, self._end = (_longer(c, room) for c in (self._entity, self._said, self._end))
         self._entity[at:until], self._said[at:until] = entity, said
-        self._end[at:until] = start + np.cumsum([len(piece) for piece in labels])
-        self._labels += b"".join(labels)
+        self._end[at:until] = start + labels.end
+        self._labels += labels.data.tobytes()
 
     def _is(self, slot: int, entity: int, said: int, labels: bytes) -> bool:
         """Whether a series is the one that its id says; its unit and direction are what was said first."""
@@ -215,6 +224,15 @@ class SeriesTable:
         self._entity_at = {entity: at for at, entity in enumerate(self.entities)}
         self._name_at = {name: at for at, name in enumerate(self.names)}
         self._told = 0
+
+
+def _used(which: I64, word: Callable[[int], bytes]) -> tuple[U8, I64, I64]:
+    """(bytes, ends, place of each): those words that are used, each once."""
+    used = np.flatnonzero(np.bincount(which))
+    place = np.zeros(int(used[-1]) + 1 if len(used) else 0, np.int64)
+    place[used] = np.arange(len(used))
+    words = Texts.of([word(one) for one in used.tolist()])
+    return words.data, words.end, place[which]
 
 
 def _packed(word: str) -> bytes:

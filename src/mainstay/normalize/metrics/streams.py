@@ -83,7 +83,7 @@ class Streams:
         new = np.flatnonzero(numbers < 0)
         if not len(new):
             return numbers
-        if self._room < len(new) or len(np.unique(digests[new, 0])) < len(new):
+        if self._room < len(new) or not np.diff(np.sort(digests[new, 0])).all():
             return None
         places = which[new]
 
@@ -159,8 +159,8 @@ class Streams:
         starts = np.cumsum(of_each) - of_each
         which = np.repeat(np.arange(len(starts)), of_each)
         names = flat[offset[met.named[which]] + np.arange(len(which)) - starts[which]]
-        labels = met.labels if len(which) == len(starts) else [met.labels[at] for at in which.tolist()]
-        return self.series.slots(entity[which].tolist(), names.tolist(), labels), starts
+        labels = met.labels if len(which) == len(starts) else met.labels.take(which)
+        return self.series.slots(entity[which], names, labels), starts
 
     def _group(self, number: int, stream: Stream, found: tuple[str, Named], slots: tuple[int, ...]) -> None:
         """One group per process that counts, even where the copies of a service feed one series."""

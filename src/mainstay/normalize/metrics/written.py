@@ -273,6 +273,41 @@ def keys(data: Any, first: Any, place: Any, metric: Any, tail: Any) -> Any:
 
 
 @nb.njit(cache=True, nogil=True)
+def lined_up(heads: Any, words: Any, tails: Any, tail_ends: Any) -> Any:
+    """(bytes, ends): of each series its head, its word, its tail, one behind the other.
+
+    `heads` and `words` are (bytes, ends, which of them each series has).
+    """
+    head, head_ends, its_head = lent(heads[0]), lent(heads[1]), lent(heads[2])
+    word, word_ends, its_word = lent(words[0]), lent(words[1]), lent(words[2])
+    tails, tail_ends = lent(tails), lent(tail_ends)
+    size = len(tails)
+    for one in range(len(tail_ends)):
+        size += _size(head_ends, its_head[one]) + _size(word_ends, its_word[one])
+    whole, ends = np.empty(size, np.uint8), np.empty(len(tail_ends), np.int64)
+    out = lent(whole)
+    at: Any = 0
+    for one in range(len(tail_ends)):
+        at = _copied(out, at, head, head_ends, its_head[one])
+        at = _copied(out, at, word, word_ends, its_word[one])
+        at = _copied(out, at, tails, tail_ends, one)
+        ends[one] = at
+    return whole, ends
+
+
+@nb.njit(cache=True, nogil=True)
+def _size(ends: Any, one: Any) -> Any:
+    return ends[one] - ends[one - 1] if one else ends[one]
+
+
+@nb.njit(cache=True, nogil=True)
+def _copied(out: Any, at: Any, data: Any, ends: Any, one: Any) -> Any:
+    size = _size(ends, one)
+    out[at : at + size] = data[ends[one] - size : ends[one]]
+    return at + size
+
+
+@nb.njit(cache=True, nogil=True)
 def told(words: Any, names: Any, pieces: Any, spent: Any) -> Any:
     """(bytes, ends): of each set the labels that tell its series from its sisters.
 
