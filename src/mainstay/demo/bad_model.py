@@ -29,10 +29,11 @@ WORSE: dict[str, dict[str, float]] = {
 """By variant: what is set by hand; each run prints what it measured of it. Deafness is floors that nothing reaches;
 to be trigger-happy is a band of less than three standard deviations. Noisy is lower floors and no patience: by
 the findings of nine calm minutes of three recorded runs it would open 3, 4 and 5 incidents, the champion none."""
-NOISIER, FALSE_LEAST = (1.0, 3.0, 10.0, 30.0, 100.0), 2
+NOISIER, FALSE_LEAST = (1.0, 3.0, 10.0, 30.0, 100.0), 3
 """What noise alone does depends on how busy the machine is. A noisy version is one that tells so often for nothing in
-the three calm minutes that its training held back: its knobs are turned on until one does. That is subtle: what tells
-eight times in them is sent back for what it alone tells, before it has made twice the pages."""
+the three calm minutes that its training held back: its knobs are turned on until one does. That is subtle: with
+two in them it was no worse than the champion in the canary, with eight it is sent back for what it alone tells before
+it has made twice the pages."""
 LOUD = ("trigger-happy", "noisy")
 """Where these run, every trouble is critical, for champion and challenger: no page budget holds back what is critical,
 so only the canary can."""
