@@ -122,6 +122,13 @@ def test_pairs_splits_and_what_ended_in_no_incident():
     assert (found["suppressed_true"], found["compression"]) == (0.25, 0.6)
 
 
+def test_the_cause_is_looked_for_where_it_stands_and_the_delay_is_until_the_first():
+    a, _ = leaves()
+    merged = {**incident("A", 112, alerts=("1",)), "merged_into": "B"}
+    found = judged([fault("cpu-hog", a, 100)], [merged, incident("B", 118, a, alerts=("1",))], [alert("1", 111, a)])
+    assert (found["ac1"], found["detection_delay_s_p50"]) == (1.0, 12.0)
+
+
 def test_a_merged_incident_counts_as_what_it_became():
     merged = {**incident("A", 1, alerts=("1",)), "merged_into": "B"}
     assert final_incident([merged, incident("B", 2, alerts=("2",))]) == {"1": "B", "2": "B"}

@@ -33,7 +33,8 @@ PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A fault, the incident that was opened for it (None: missed), and the place of its cause among the suspects."""
+    """A fault, the first incident for it that was not merged into another (None: missed), and the place of its cause
+    among the suspects of that. The delay is until any was opened."""  # noqa: D205, D209
 
     fault: str
     service: str
@@ -130,10 +131,10 @@ def incidents_by_fault(
 def _found(fault: Fault, incidents: Sequence[dict[str, Any]]) -> Found:
     if not incidents:
         return Found(fault.fault, fault.service, bool(fault.was_felt))
-    first = incidents[0]
-    place = rank(first["suspects"], {fault.service, *fault.cause.accepted})
-    delay_s = max(0.0, first["opened_ms"] / 1000 - fault.started_s)
-    return Found(fault.fault, fault.service, bool(fault.was_felt), first["id"], round(delay_s, 1), place)
+    stands = next((one for one in incidents if not one.get("merged_into")), incidents[0])
+    place = rank(stands["suspects"], {fault.service, *fault.cause.accepted})
+    delay_s = max(0.0, incidents[0]["opened_ms"] / 1000 - fault.started_s)
+    return Found(fault.fault, fault.service, bool(fault.was_felt), stands["id"], round(delay_s, 1), place)
 
 
 def _of(found: Sequence[Found]) -> dict[str, Any]:
