@@ -17,3 +17,13 @@ def test_a_town_from_a_seed_says_that_it_is_made_and_is_the_same_again():
     assert one["incidents"] == other["incidents"] > 0
     assert one["repeat_offender"] == other["repeat_offender"]
     assert one.get("learned") == other.get("learned")
+
+
+def test_towns_stand_beside_what_an_oracle_could_foretell():
+    found = prediction(services=3, days=5, seed=3, towns=2)
+    ceiling, shipped = found["ceiling"], found["shipped"]
+    assert ceiling["incidents"] == shipped["incidents"] > 0
+    assert 0 < ceiling["recall"] <= ceiling["with_any_sign"] <= 1
+    assert ceiling["recall_within"][0] <= ceiling["recall"] <= ceiling["recall_within"][1]
+    assert sum(found for found, _ in shipped["by_sign"].values()) == shipped["caught"]
+    assert sum(of for _, of in shipped["by_sign"].values()) == ceiling["incidents"]

@@ -105,6 +105,16 @@ def test_the_threshold_is_the_lowest_within_the_budget():
     assert threshold_for(looks(), scores, HOUR, 0) >= threshold_for(looks(), scores, HOUR, 5)
 
 
+def test_no_score_between_two_thresholds_that_are_tried_is_passed_over():
+    draw = np.random.default_rng(5)
+    at = np.tile(np.arange(600) * HOUR // 2, 5)
+    many = Looks(np.repeat(np.arange(5), 600), at, np.zeros((3000, 1)), {})
+    scores = draw.random(3000)
+    for most in (7, 23, 60):
+        threshold = threshold_for(many, scores, HOUR, most)
+        assert alarms(many, scores, threshold, HOUR).false == most, "each look that is flagged more is an alarm more"
+
+
 def test_nothing_gives_no_alarm():
     empty = Looks(np.empty(0, int), np.empty(0, int), np.empty((0, 1)), {})
     assert alarms(empty, np.empty(0), 0.5, HOUR).incidents == 0

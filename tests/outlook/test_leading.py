@@ -12,7 +12,7 @@ from mainstay.domain.changes import Change
 from mainstay.domain.incidents import Incident, Suspect, belongs_to
 from mainstay.domain.models import VersionRef
 from mainstay.domain.outlook import Outlook
-from mainstay.domain.signals import EdgeWindow, MetricBatch, Series
+from mainstay.domain.signals import EdgeWindow, MetricBatch, Series, TemplateWindow
 from mainstay.outlook.leading import FEATURES, SAYS, Leading, State
 
 SHOP, PAY = "service:prod/shop", "service:prod/pay"
@@ -144,6 +144,70 @@ def test_errors_of_hours_are_remembered_when_the_last_minutes_are_calm():
     leading.calls([window(0)] * 400)
     assert row(leading)["burn_slow"] > 0.5
     assert row(leading)["burn"] < 0.2
+
+
+def test_oddness_mounts_look_by_look_and_wanes_within_a_calm_horizon():
+    stays, _ = looked(fresh(), 1e-3, looks=20)  # 2 more than calm, a twelfth of a horizon is five looks
+    assert stays["mounting"] == pytest.approx(math.log1p(2 * 20 / 5))
+    often = looked(fresh(), 1e-3, looks=40, every_ms=30_000)[0]
+    assert often["mounting"] == pytest.approx(stays["mounting"]), "however often is looked"
+    most = fresh()
+    assert looked(most, 1e-6, looks=120)[0]["mounting"] == pytest.approx(math.log1p(12))
+    most.rows([PAY], TOWN, (), T0_MS + 7_200_000)
+    say(most, 0.9)
+    for minute in range(62):
+        found = row(most, PAY, T0_MS + 7_200_000 + minute * 60_000)
+    assert found["mounting"] == 0.0
+
+
+def test_alerts_that_come_and_go_make_a_service_restless():
+    leading = fresh()
+    for number in range(3):
+        one = msgspec.structs.replace(alert(), id=f"a{number}")
+        leading.alerts([one, one, msgspec.structs.replace(one, status="resolved")])
+    found = row(leading)
+    assert (found["alerts"], found["restless"]) == (0.0, pytest.approx(math.log(4)))
+    assert row(leading, at_ms=T0_MS + 7_200_000)["restless"] == pytest.approx(math.log1p(3 * math.exp(-1)))
+
+
+def lines(count, severity=13):
+    return TemplateWindow(SHOP, 1, "pool is <*> full", severity, 0, 5_000_000_000, count, is_new=False)
+
+
+def test_more_warnings_than_usual_count_and_an_error_counts_as_three():
+    usual, more, grave = fresh(), fresh(), fresh()
+    for one in (usual, more, grave):
+        one.says([lines(2)])
+    assert row(usual, at_ms=T0_MS + 60_000)["warnings"] == 0.0, "the first lines are not more than usual"
+    for minute in range(2, 60 * 24):
+        for one in (usual, more, grave):
+            one.says([lines(2), lines(50, severity=9)])
+            last = row(one, at_ms=T0_MS + minute * 60_000)
+    assert last["warnings"] < 0.1
+    for minute in range(60 * 24, 60 * 24 + 20):
+        usual.says([lines(2)])
+        more.says([lines(6)])
+        grave.says([lines(2, severity=17)])
+        found = [row(one, at_ms=T0_MS + minute * 60_000)["warnings"] for one in (usual, more, grave)]
+    assert found[0] < 0.1
+    assert 0.7 < found[1] < math.log(3)
+    assert found[2] == pytest.approx(found[1])
+
+
+def test_a_change_counts_more_where_changes_did_harm():
+    tame, harmed = fresh(), fresh()
+    for number in range(10):
+        at_ms = T0_MS + number * 86_400_000
+        for one in (tame, harmed):
+            one.changes([Change(id=f"c{number}", kind="deploy", subject="shop", entity=SHOP, at_ms=at_ms)])
+            one.changes([Change(id=f"d{number}", kind="deploy", subject="shop", entity=SHOP, at_ms=at_ms)])
+        if number < 9:
+            harmed.incident(SHOP, at_ms + 1_800_000)
+            harmed.incident(SHOP, at_ms + 1_900_000)  # one change does harm once
+            tame.incident(SHOP, at_ms + 7_200_000)  # too late to be of the change
+    assert row(tame, at_ms=at_ms)["change_harm"] == pytest.approx(0.1 / 12)
+    assert row(harmed, at_ms=at_ms)["change_harm"] == pytest.approx(9.1 / 12)
+    assert row(fresh(), at_ms=at_ms)["change_harm"] == 0.0
 
 
 def test_how_samples_are_cut_changes_nothing():

@@ -111,12 +111,13 @@ def outlook(series: int, share: float, rounds: int, json_file: Path | None) -> N
 @click.option("--services", default=20, show_default=True)
 @click.option("--days", default=40, show_default=True)
 @click.option("--seed", default=1, show_default=True)
+@click.option("--towns", default=1, show_default=True, help="So many seeds from that one on, added up.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path))
-def prediction(services: int, days: int, seed: int, json_file: Path | None) -> None:
+def prediction(services: int, days: int, seed: int, towns: int, json_file: Path | None) -> None:
     """The predictor trained and judged time-forward on a stream that is made from a seed, beside repeat offenders."""
     from mainstay.bench.prediction import prediction as measure
 
-    _say(measure(services, days, seed), json_file)
+    _say(measure(services, days, seed, towns), json_file)
 
 
 @bench.command()

@@ -17,10 +17,11 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
 LEADING = FeatureView(
     name="leading",
-    version=2,
+    version=3,
     columns=(
-        "odd", "strange", "drift", "alerts", "change", "change_strange", "burn", "burn_slow", "runs_out", "filling",
-        "again", "callee_odd", "callee_strange", "callee_change",
+        "odd", "strange", "drift", "mounting", "alerts", "restless", "warnings", "change", "change_strange",
+        "change_harm", "burn", "burn_slow", "runs_out", "filling", "again", "callee_odd", "callee_strange",
+        "callee_change",
     ),
 )  # fmt: skip
 """What a look at a service holds; what it means is said where it is computed. Another meaning is another version."""

@@ -28,6 +28,19 @@ def wilson(hits: int, n: int, z: float = Z) -> tuple[float, float]:
     return low, 1.0 if hits == n else min(1.0, (middle + spread) / whole)
 
 
+def counts(n: int, z: float = Z) -> tuple[float, float]:
+    """The interval of what is to be expected where so many were counted (Poisson).
+
+    Source: Byar's approximation, in Breslow and Day, "Statistical Methods in Cancer Research" II (1987), section 2.3.
+
+    >>> [round(end, 1) for end in counts(10)], [round(end, 1) for end in counts(0)]
+    ([4.8, 18.4], [0.0, 3.7])
+    """
+    more = n + 1
+    low = n * (1 - 1 / (9 * n) - z / (3 * math.sqrt(n))) ** 3 if n else 0.0
+    return max(low, 0.0), more * (1 - 1 / (9 * more) + z / (3 * math.sqrt(more))) ** 3
+
+
 def share(hits: int, n: int, least: int = 1) -> Share:
     """A share with its interval; its value is None below `least` counts.
 

@@ -13,7 +13,7 @@ from mainstay.domain.changes import Change
 from mainstay.domain.entities import Topology
 from mainstay.domain.outlook import LEADING, Outlook
 from mainstay.domain.series import SeriesColumns
-from mainstay.domain.signals import F64, EdgeWindow, MetricBatch, Series
+from mainstay.domain.signals import F64, EdgeWindow, MetricBatch, Series, TemplateWindow
 
 FEATURES, VIEW = LEADING.columns, LEADING.version
 """What a row holds, in this order; `SAYS` has it in words."""
@@ -21,9 +21,13 @@ SAYS: Mapping[str, str] = {
     "odd": "values that are nearly anomalies",
     "strange": "values that stay nearly anomalous",
     "drift": "many values that are a little unusual",
+    "mounting": "oddness that mounts, look by look",
     "alerts": "alerts that page nobody",
+    "restless": "alerts that came lately, also those that went again",
+    "warnings": "more warnings and errors in its log than is usual",
     "change": "a recent change",
     "change_strange": "values that stay nearly anomalous after a change",
+    "change_harm": "a recent change, where changes did harm before",
     "burn": "errors that use up its budget",
     "burn_slow": "errors that have used up its budget for hours",
     "runs_out": "a resource that runs out",
@@ -38,8 +42,17 @@ ODD_P = 0.01
 MOST_ODD = 6.0
 USUAL = 1 / math.log(10)
 """Mean of −log10 p when nothing is the matter: p is even between 0 and 1."""
-STRANGE, DRIFT, SLOW = 0.5, 2.0, 6.0
-"""Horizons over which strangeness, drift and slow burn are averaged."""
+STRANGE, DRIFT, SLOW, RESTLESS = 0.5, 2.0, 6.0, 2.0
+"""Horizons over which strangeness, drift and slow burn are averaged, and for which an alert is remembered."""
+STEPS = 12
+"""Evidence mounts by one look's excess in a twelfth of a horizon, however often is looked: neighbours are not
+independent."""
+CALM, MOST_MOUNTED = 1.0, 12.0
+"""−log10 p above which evidence mounts, below which it wanes; and its most: a calm horizon takes all of it away."""
+WARN, ERROR, ERROR_COUNTS = 13, 17, 3.0
+"""OpenTelemetry severity numbers; a line of error counts as three of warning."""
+HARM, HARM_WEIGHT = 0.05, 2.0
+"""Share of changes that do harm where nobody knows, and as how many changes that counts."""
 USED = 0.7
 """From this share on a resource is filling."""
 OBJECTIVE = 0.999
@@ -62,6 +75,10 @@ class Watched(msgspec.Struct):
             numbers, so that no order of adding shows).
         burn, burn_slow: errors against the objective, smoothed.
         changed_ms: The last change by somebody else. incidents: When its incidents began.
+        mounting: Cumulative sum of what the oddest of each look is beyond calm. restless: weights of alerts that came,
+            decayed. warned, warned_slow: weighed warnings a horizon, smoothed. known: how much of
+            the slow one is known yet, 0 to 1. lines: those since the last look.
+        changes, harmed: Changes, and those that an incident followed within a horizon. is_harmed: the last one.
     """
 
     odd: float = 0.0
@@ -74,6 +91,15 @@ class Watched(msgspec.Struct):
     burn_slow: float = 0.0
     changed_ms: int = 0
     incidents: list[int] = []
+    mounting: float = 0.0
+    restless: float = 0.0
+    warned: float = 0.0
+    warned_slow: float = 0.0
+    known: float = 0.0
+    lines: float = 0.0
+    changes: int = 0
+    harmed: int = 0
+    is_harmed: bool = False
 
 
 class State(msgspec.Struct):
@@ -155,7 +181,9 @@ class Leading:
         for change in changes:
             if change.entity and not change.by_mainstay:
                 service = self._service(change.entity)
-                service.changed_ms = max(service.changed_ms, change.at_ms)
+                if change.at_ms > service.changed_ms:
+                    service.changed_ms, service.is_harmed = change.at_ms, False
+                    service.changes += 1
 
     def alerts(self, alerts: Iterable[Alert]) -> None:
         """Alerts that fire, and those that are over."""
@@ -163,13 +191,24 @@ class Leading:
             if alert.status == "resolved":
                 self.state.alerts.pop(alert.id, None)
             else:
+                if alert.id not in self.state.alerts:
+                    self._service(alert.about).restless += WEIGHTS[alert.severity]
                 self.state.alerts[alert.id] = (alert.about, WEIGHTS[alert.severity])
+
+    def says(self, windows: Iterable[TemplateWindow]) -> None:
+        """What was logged: lines of warning and of error."""
+        for window in windows:
+            if window.severity >= WARN:
+                weight = ERROR_COUNTS if window.severity >= ERROR else 1.0
+                self._service(window.entity).lines += weight * window.count
 
     def incident(self, entity: str, at_ms: int) -> None:
         """An incident of this service began."""
-        known = self._service(entity).incidents
-        known.append(at_ms)
-        del known[:-MOST_INCIDENTS]
+        service = self._service(entity)
+        service.incidents.append(at_ms)
+        del service.incidents[:-MOST_INCIDENTS]
+        if service.changed_ms and not service.is_harmed and 0 <= at_ms - service.changed_ms <= self.horizon_ms:
+            service.harmed, service.is_harmed = service.harmed + 1, True
 
     # -- what it adds up to
 
@@ -192,9 +231,13 @@ class Leading:
                 own.odd,
                 own.strange,
                 max(own.drift - USUAL, 0.0),
+                math.log1p(own.mounting),
                 math.log1p(firing.get(name, 0.0)),
+                math.log1p(own.restless),
+                max(math.log((1 + own.warned) / (1 + own.warned_slow / max(own.known, 1e-9))), 0.0),
                 changed,
                 changed * own.strange,
+                changed * (own.harmed + HARM * HARM_WEIGHT) / (own.changes + HARM_WEIGHT),
                 math.log1p(own.burn),
                 math.log1p(own.burn_slow),
                 ending.get(name, 0.0),
@@ -255,11 +298,22 @@ class Leading:
         state.since_ms = state.since_ms or at_ms
         passed = max(at_ms - state.look_ms, 0) / self.horizon_ms if state.look_ms else 0.0
         state.look_ms = at_ms
-        fades, of_strange, of_drift = (math.exp(-passed * rate) for rate in (8, 1 / STRANGE, 1 / DRIFT))
+        fades, of_strange, of_drift, of_slow, of_restless = (
+            math.exp(-passed * rate) for rate in (8, 1 / STRANGE, 1 / DRIFT, 1 / SLOW, 1 / RESTLESS)
+        )
+        step = min(passed * STEPS, 1.0)
         for service in state.services.values():
             odd = service.odd * fades if service.odd > 0.01 else 0.0
             service.odd = max(odd, service.peak if service.peak > -math.log10(ODD_P) else 0.0)
-            service.strange += (1 - of_strange) * (_among(service.peak, service.seen) - service.strange)
+            oddest = _among(service.peak, service.seen)
+            service.strange += (1 - of_strange) * (oddest - service.strange)
+            service.mounting = min(max(service.mounting + (oddest - CALM) * step, 0.0), MOST_MOUNTED)
+            service.restless = service.restless * of_restless if service.restless > 0.001 else 0.0
+            if passed:
+                service.warned += (1 - fades) * (service.lines / passed - service.warned)
+                service.warned_slow += (1 - of_slow) * (service.lines / passed - service.warned_slow)
+                service.known += (1 - of_slow) * (1 - service.known)
+                service.lines = 0.0
             if service.seen:
                 service.drift += (1 - of_drift) * (service.surprise / 1000 / service.seen - service.drift)
             service.peak, service.seen, service.surprise = 0.0, 0, 0

@@ -100,6 +100,7 @@ class Risks:
         if normal.metrics is not None:
             leading.samples(normal.metrics, p_values)
         leading.calls(normal.edges)
+        leading.says(normal.templates)
         leading.changes(normal.changes)
         leading.alerts(effects.alerts.values())
         leading.state.since_ms = leading.state.since_ms or at_ms

@@ -117,7 +117,7 @@ def test_nothing_to_look_at_is_a_sentence_too():
     assert seen(ROWS.slice(0, 0)) is None
     assert seen(until_ms=START_MS) is None
     assert report(ROWS, None).problems == (
-        f"no looks that could be judged: {ROWS.num_rows:,} rows, none of view leading/2 whose horizon is over",
+        f"no looks that could be judged: {ROWS.num_rows:,} rows, none of view leading/3 whose horizon is over",
     )
 
 
@@ -177,7 +177,7 @@ def test_it_is_trained_like_any_other_model_and_waits_for_a_person_at_the_gate(w
     assert (status, done.version) == ("live", VersionRef("predictor", 2)), done.says
     version = world.registry.version(done.version)
     experiment = world.store.one(Experiment, done.experiment)
-    assert (version.dataset, version.feature_view) == (experiment.snapshot.digest, "leading/2")
+    assert (version.dataset, version.feature_view) == (experiment.snapshot.digest, "leading/3")
     assert len(experiment.snapshot.query.faults) == len(BEGAN), "which incidents is part of the data set"
     assert set(experiment.validation) == {"champion", "challenger", "baseline"}
     assert experiment.labels == {"verdict": len(BEGAN), "injected": 0}

@@ -14,6 +14,7 @@ from mainstay.models.prediction.predictor import chance
 
 RIDGE = 3.0
 STEPS = 50
+TRIES, HALVINGS = 60, 12
 LEAST_CASES = 5
 """With fewer incidents nothing is learned: the priors stay."""
 Bools = npt.NDArray[np.bool_]
@@ -26,6 +27,7 @@ class Alarms:
     Attributes:
         true, false: Alarms. caught, incidents: Incidents that an alarm came before, and all of them.
         leads_s: Of each caught incident, the time between its first alarm and it.
+        foretold: (service, when it began) of each caught incident, beside `leads_s`.
     """
 
     true: int
@@ -33,6 +35,7 @@ class Alarms:
     caught: int
     incidents: int
     leads_s: tuple[float, ...]
+    foretold: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ def alarms(looks: Looks, scores: F64, threshold: float, horizon_ms: float) -> Al
     """What would have been told: of each service one alarm a horizon, true when an incident begins within it."""
     true = false = caught = 0
     leads: list[float] = []
+    which: list[tuple[int, int]] = []
     since, until = (int(looks.at_ms.min()), int(looks.at_ms.max())) if len(looks.at_ms) else (0, 0)
     total = 0
     for service in np.unique(looks.service).tolist():
@@ -128,16 +132,34 @@ def alarms(looks: Looks, scores: F64, threshold: float, horizon_ms: float) -> Al
             quiet_until = at + horizon_ms
             hits = [one for one in begins if at < one <= at + horizon_ms]
             true, false = true + bool(hits), false + (not hits)
-            leads += [(one - at) / 1000 for one in hits if one not in found]
+            new = [one for one in hits if one not in found]
+            leads += [(one - at) / 1000 for one in new]
+            which += [(service, one) for one in new]
             found.update(hits)
         caught += len(found)
-    return Alarms(true, false, caught, total, tuple(leads))
+    return Alarms(true, false, caught, total, tuple(leads), tuple(which))
 
 
 def threshold_for(looks: Looks, scores: F64, horizon_ms: float, most_false: float) -> float:
-    """The lowest threshold with at most so many false alarms; above every score when none has."""
-    tries = np.unique(np.quantile(scores, 1 - np.geomspace(1e-5, 0.3, 60))) if len(scores) else np.empty(0)
-    for threshold in tries.tolist():
-        if alarms(looks, scores, threshold, horizon_ms).false <= most_false:
-            return float(threshold)
-    return float(scores.max()) + 1e-9 if len(scores) else 1.0
+    """The lowest threshold with at most so many false alarms; above every score when none has.
+
+    Sixty thresholds are tried, each flagging a fifth less than the one before; then what lies between the first that
+    holds and the last that did not is halved until no score lies between, at most a dozen times.
+    """
+    if not len(scores):
+        return 1.0
+    tried, below = np.unique(np.quantile(scores, 1 - np.geomspace(1e-5, 0.3, TRIES))).tolist(), None
+    while tried and alarms(looks, scores, tried[0], horizon_ms).false > most_false:
+        below = tried.pop(0)
+    if not tried:
+        return float(scores.max()) + 1e-9
+    if below is None:
+        return float(tried[0])
+    between = np.unique(scores[scores > below])
+    low, high = 0, int(np.searchsorted(between, tried[0]))  # the first score that is not below flags the same looks
+    for _ in range(HALVINGS):
+        if low < high:
+            middle = (low + high) // 2
+            is_within = alarms(looks, scores, float(between[middle]), horizon_ms).false <= most_false
+            low, high = (low, middle) if is_within else (middle + 1, high)
+    return float(between[high])

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from mainstay.domain.models import ModelKind
+from mainstay.domain.shares import Z, counts, wilson
 from mainstay.domain.signals import F64
 from mainstay.models.prediction.fit import Alarms, Bools, Looks, alarms, fit, threshold_for
 
@@ -27,6 +28,8 @@ NINE_OF_TEN = 1.28
 PART = 0.6
 """Of the incidents, the older ones are learned from."""
 FOLDS = 4
+LEAST_LEADS = 6
+"""Of fewer no two bound their median with 95 %."""
 RIDGES = (3.0, 1.0, 10.0, 30.0)
 Scores = Callable[[F64], F64]
 
@@ -69,10 +72,11 @@ class Seen:
     def threshold(self, scores: F64) -> float:
         """The lowest one by which the past keeps within the budget with room for chance; `scores` are of past looks.
 
-        An equal stretch to come has at most the budget in nine of ten cases.
+        An equal stretch to come has at most the budget in nine of ten cases: both counts are chance, the one of the
+        past and the one to come, so their difference varies as two of them.
         """
         budget = self.false_per_day * self.past_days
-        most_false = max(budget - NINE_OF_TEN * math.sqrt(budget), 0.0)
+        most_false = max(budget - NINE_OF_TEN * math.sqrt(2 * budget), 0.0)
         return threshold_for(self.past, scores, self.horizon_s * 1000, most_false)
 
 
@@ -126,15 +130,36 @@ def held(seen: Seen, scores: F64, threshold: float, which: Bools) -> Alarms:
 
 
 def told(found: Alarms, days: float) -> dict[str, Any]:
-    """Figures of alarms, for people."""
+    """Figures of alarms, for people; `_within`: the 95 % interval (Wilson; Poisson; order statistics)."""
     return {
         "recall": share(found.caught, found.incidents),
+        "recall_within": within(found.caught, found.incidents),
         "caught": found.caught,
         "incidents": found.incidents,
         "false_per_day": round(found.false / days, 3),
+        "false_per_day_within": [round(end / days, 3) for end in counts(found.false)],
         "precision": share(found.true, found.true + found.false),
         "lead_s": middle(found),
+        "lead_s_within": middle_within(found),
     }
+
+
+def within(part: int, whole: int) -> list[float] | None:
+    """The 95 % interval of a share to three digits; None of nothing."""
+    return [round(end, 3) for end in wilson(part, whole)] if whole else None
+
+
+def middle_within(found: Alarms) -> list[float] | None:
+    """The 95 % interval of the median lead by order statistics; None of fewer than six.
+
+    >>> middle_within(Alarms(9, 0, 9, 9, tuple(float(n) for n in range(9))))
+    [1.0, 7.0]
+    """
+    leads = sorted(found.leads_s)
+    if len(leads) < LEAST_LEADS:
+        return None
+    first = math.floor(len(leads) / 2 - Z * math.sqrt(len(leads)) / 2)
+    return [round(leads[first], 1), round(leads[-1 - first], 1)]
 
 
 def share(part: int, whole: int) -> float | None:
