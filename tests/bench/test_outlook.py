@@ -26,4 +26,5 @@ def test_towns_stand_beside_what_an_oracle_could_foretell():
     assert 0 < ceiling["recall"] <= ceiling["with_any_sign"] <= 1
     assert ceiling["recall_within"][0] <= ceiling["recall"] <= ceiling["recall_within"][1]
     assert sum(found for found, _ in shipped["by_sign"].values()) == shipped["caught"]
+    assert 0 <= shipped["towns_over_budget"] <= found["towns"] == 2
     assert sum(of for _, of in shipped["by_sign"].values()) == ceiling["incidents"]

@@ -25,7 +25,7 @@ from mainstay.domain.models import VersionRef
 from mainstay.domain.outlook import Outlook
 from mainstay.domain.signals import MetricBatch, Series
 from mainstay.mlops.prediction import Looks, Outcome, Seen, outcomes, said
-from mainstay.mlops.training.foretelling.learning import share, within
+from mainstay.mlops.training.foretelling.learning import FALSE_PER_DAY, share, within
 from mainstay.outlook.leading import FEATURES, Leading
 
 LOOK_S = 300
@@ -97,6 +97,8 @@ def prediction(services: int, days: int, seed: int, towns: int = 1) -> dict[str,
         found = [town.came_of[who] for town in drawn if who in town.came_of]
         if len(found) == towns:
             figures[who] = {**said(reduce(add, found), towns * days * (1 - PART)), **_by_sign(drawn, who, signs)}
+            over = sum(one.told.false > FALSE_PER_DAY * days * (1 - PART) for one in found)
+            figures[who]["towns_over_budget"] = over
     return {**figures, **({"weights": drawn[0].weights} if towns == 1 and drawn[0].weights else {})}
 
 

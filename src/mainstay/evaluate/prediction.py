@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -15,8 +16,10 @@ import numpy as np
 from mainstay.app.mlops.deployed import deployed
 from mainstay.app.wiring import Line, wire
 from mainstay.domain.errors import BadInput
-from mainstay.domain.outlook import OutlookPolicy
+from mainstay.domain.incidents import Incident, belongs_to
+from mainstay.domain.outlook import OutlookPolicy, RiskLook
 from mainstay.mlops.prediction import Looks, Seen, judged, scores_of
+from mainstay.mlops.training.foretelling.learning import share
 from mainstay.outlook.leading import FEATURES
 from mainstay.replay import RecordedClock, batches, bring_keys, bring_versions
 from mainstay.settings import Settings, load
@@ -33,8 +36,10 @@ each service is looked at by the code that runs in the platform. An incident is 
 (truth/truth.jsonl), at the service that it names; without that file, what the platform opened. A look while a fault
 lasts, and a minute after, counts for nothing. Horizon {HORIZON_S:g} s. What was before the first {PART:.0%} of the
 faults is learned from, the rest is judged; thresholds are from before. One alarm of a service per horizon; it is false
-when no fault of it begins within. The recordings hold hours, so one false alarm a day means none. Faults of the lab
-mostly come without a sign."""
+when no fault of it begins within. The recordings hold hours, so one false alarm a day means none. A fault of the lab
+begins in the moment in which it is put in, so nothing can announce it. Beside that (`until_opened`) an incident is what
+the platform opened of a fault, from then on: what grows (a leak, a queue) gives a sign between the two moments, and so
+does what is felt before it is told. Not asked for is what was opened within a look of being put in."""
 
 
 class _Fault(msgspec.Struct):
@@ -42,6 +47,15 @@ class _Fault(msgspec.Struct):
     started_at: str
     accepted_causes: list[str]
     ended_at: str = ""
+
+
+class Fault(NamedTuple):
+    """What was broken, where, when; and when the platform opened an incident of it (0: never)."""
+
+    entity: str
+    since_ms: int
+    until_ms: int
+    opened_ms: int = 0
 
 
 @dataclass
@@ -68,33 +82,52 @@ def run(data: Path, predictions: Path | None) -> dict[str, Any]:
     Raises:
         BadInput: There is no recording.
     """
-    watched = Watched()
+    watched, opened = Watched(), Watched()
+    delays_s: list[float] = []
     for recording, folder in enumerate(_recordings(data)):
-        _watch(watched, recording, folder)
+        looks, faults = _watched(folder)
+        take(watched, recording, looks, [(one.entity, one.since_ms, one.until_ms) for one in faults])
+        foreseeable = [one for one in faults if one.opened_ms - one.since_ms >= LOOK_S * 1000]
+        take(opened, recording, looks, [(one.entity, one.opened_ms, one.until_ms) for one in foreseeable])
+        delays_s += [(one.opened_ms - one.since_ms) / 1000 for one in faults if one.opened_ms]
     if not watched.at_ms:
         raise BadInput(f"{data}: no recording here: folders of `mainstay demo --record` or `mainstay lab campaign`")
+    seen = _seen(watched)
+    with deployed() as platform:
+        if predictions is not None:
+            live = platform.serving.deployment("predictor").live
+            _write(watched, scores_of(platform.serving, live, seen.looks, FEATURES), predictions / "prediction.csv")
+        figures = judged(platform.serving, platform.registry, seen)
+        until_opened = judged(platform.serving, platform.registry, _seen(opened))
+    begun, foreseen = (sum(len(begins) for begins in one.begins.values()) for one in (watched, opened))
+    return {
+        "recordings": watched.recordings,
+        "hours_learned": round(seen.past_days * 24, 2),
+        "hours_judged": round(seen.days * 24, 2),
+        "faults": begun,
+        "horizon_s": HORIZON_S,
+        **figures,
+        "ceiling": {
+            "before_they_are_put_in": 0.0,
+            "opened_a_look_later": share(foreseen, begun),
+            "opened": len(delays_s),
+            "from_put_in_to_opened_s": median(delays_s) if delays_s else None,
+        },
+        "until_opened": until_opened,
+        "says": "too little to prove anything: the shipped predictor stays in shadow and pages nobody",
+    }
+
+
+def _seen(watched: Watched) -> Seen:
+    """Split in time at the fault at three fifths."""
     looks = Looks(np.array(watched.service), np.array(watched.at_ms), np.array(watched.rows), watched.begins)
     faults = sorted({at for begins in watched.begins.values() for at in begins})
     split_ms = faults[int(PART * len(faults))] if faults else watched.at_ms[0]
     hours = [_hours(watched, until_ms=split_ms), _hours(watched, since_ms=split_ms)]
-    seen = Seen(
+    return Seen(
         looks, np.array(watched.usual), FEATURES, HORIZON_S, split_ms,
         days=max(hours[1] / 24, 1e-9), past_days=hours[0] / 24,
     )  # fmt: skip
-    with deployed() as platform:
-        if predictions is not None:
-            live = platform.serving.deployment("predictor").live
-            _write(watched, scores_of(platform.serving, live, looks, FEATURES), predictions / "prediction.csv")
-        figures = judged(platform.serving, platform.registry, seen)
-    return {
-        "recordings": watched.recordings,
-        "hours_learned": round(hours[0], 2),
-        "hours_judged": round(hours[1], 2),
-        "faults": len(faults),
-        "horizon_s": HORIZON_S,
-        **figures,
-        "says": "too little to prove anything: the shipped predictor stays in shadow and pages nobody",
-    }
 
 
 def _recordings(data: Path) -> Iterator[Path]:
@@ -105,7 +138,8 @@ def _recordings(data: Path) -> Iterator[Path]:
     return (folder for _, _, folder in sorted(kept))
 
 
-def _watch(watched: Watched, recording: int, folder: Path) -> None:
+def _watched(folder: Path) -> tuple[list[RiskLook], list[Fault]]:
+    """The looks of a recording, and what was broken in it."""
     source = folder / "platform"
     clock = RecordedClock()
     with tempfile.TemporaryDirectory(prefix="mainstay-evaluate-") as name:
@@ -115,14 +149,18 @@ def _watch(watched: Watched, recording: int, folder: Path) -> None:
         try:
             bring_versions(source, own, line.control)
             looks = [look for part in _replayed(line, clock, source / "inbox") for look in part]
-            faults = _faults(folder, line)
+            return looks, _faults(folder, line)
         finally:
             line.close()
+
+
+def take(watched: Watched, recording: int, looks: list[RiskLook], troubles: list[tuple[str, int, int]]) -> None:
+    """Looks with what followed; `troubles`: (service, since, until)."""
     watched.recordings += 1
     lasting: dict[int, list[tuple[int, int]]] = {}
     known = {service for look in looks for service in look.services}
-    for service, since, until in faults:
-        if service in known:
+    for service, since, until in troubles:
+        if service in known and since <= looks[-1].at_ms:  # a recording may end before the campaign
             place = watched.place(recording, service)
             watched.begins.setdefault(place, []).append(since)
             lasting.setdefault(place, []).append((since, until + OVER_MS))
@@ -140,7 +178,7 @@ def _watch(watched: Watched, recording: int, folder: Path) -> None:
         begins.sort()
 
 
-def _replayed(line: Line, clock: RecordedClock, inbox: Path) -> Iterator[list[Any]]:
+def _replayed(line: Line, clock: RecordedClock, inbox: Path) -> Iterator[list[RiskLook]]:
     """The looks of each batch of records."""
     for records in batches(read_records(inbox), PER_BATCH):
         clock.at_ns = records[-1].received_ns
@@ -161,20 +199,31 @@ def _settings(folder: Path) -> Settings:
     )
 
 
-def _faults(folder: Path, line: Line) -> list[tuple[str, int, int]]:
-    """(entity, since, until) of what was broken: from the lab's truth, else from the incidents."""
+def _faults(folder: Path, line: Line) -> list[Fault]:
+    """What was broken: from the lab's truth, else from the incidents."""
     truth = folder / "truth" / "truth.jsonl"
+    incidents = line.control.incidents(limit=10_000)
     if not truth.exists():
-        incidents = line.control.incidents(limit=10_000)
-        return [(i.suspects[0].entity, i.opened_ms, i.resolved_ms or i.updated_ms) for i in incidents if i.suspects]
+        return [
+            Fault(i.suspects[0].entity, i.opened_ms, i.resolved_ms or i.updated_ms, i.opened_ms)
+            for i in incidents
+            if i.suspects
+        ]
     named = {entity.name: entity.id for entity in line.normalizer.topology.entities.values()}
     found = []
     for text in truth.read_text().splitlines():
         fault = msgspec.json.decode(text, type=_Fault)
         entity = next((named[name] for name in fault.accepted_causes if name in named), "")
         since = _ms(fault.started_at)
-        found.append((entity, since, _ms(fault.ended_at) if fault.ended_at else since + 2 * OVER_MS))
-    return [one for one in found if one[0]]
+        until = _ms(fault.ended_at) if fault.ended_at else since + 2 * OVER_MS
+        found.append(Fault(entity, since, until, opened_at(incidents, entity, since, until)))
+    return [one for one in found if one.entity]
+
+
+def opened_at(incidents: list[Incident], entity: str, since: int, until: int) -> int:
+    """When the first incident that is about an entity was opened in some time or soon after; 0: none was."""
+    of = [i.opened_ms for i in incidents if entity in {belongs_to(i), *i.entities} and since <= i.opened_ms]
+    return min((at for at in of if at <= until + OVER_MS), default=0)
 
 
 def _ms(at: str) -> int:
