@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 
 import msgspec
 import numpy as np
@@ -68,6 +69,17 @@ def test_rows_are_the_same_after_parquet(tmp_path, kind):
     snapshot, rows = data.taken(tmp_path / "t", kind)
     dataset.write_rows(rows, tmp_path / "d.parquet")
     assert dataset.digest_of(dataset.read_rows(tmp_path / "d.parquet", snapshot)) == snapshot.rows
+
+
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 5000, 65_535, 65_536])
+def test_rows_named_piece_by_piece_have_the_name_that_they_had_as_one(count):
+    names = pa.array([None if at % 7 == 3 else f"n{at % 50}" for at in range(count)], pa.string())
+    lists = pa.array([[0.5] * (at % 3) for at in range(count)], pa.list_(pa.float64()))
+    rows = pa.table({"name": pa.chunked_array([names[: count // 3], names[count // 3 :]]), "some": lists})
+    expected = hashlib.sha256()
+    for column, kind in (("name", "string"), ("some", "[double]")):
+        expected.update(f"{column}:{kind}:{count}\n".encode() + msgspec.msgpack.encode(rows[column].to_pylist()))
+    assert dataset.digest_of(rows) == expected.hexdigest()
 
 
 def test_what_is_frozen_comes_back_and_is_proved(tmp_path):
