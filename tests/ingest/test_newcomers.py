@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import cramjam
@@ -19,20 +19,27 @@ from tests.ingest.test_otlp import as_json, gauge, histogram, request
 
 from mainstay.bench.damage import bodies, same
 from mainstay.domain.errors import BadInput
-from mainstay.domain.signals import Stream
+from mainstay.domain.signals import I64, RawMetrics
 from mainstay.ingest import Newcomers, decode, withheld
 from mainstay.ingest.columnar.ready import READY
-from mainstay.ingest.newcomers import MINUTE_NS, MOST_SEEN, Flags, Numbers
+from mainstay.ingest.newcomers import MINUTE_NS, MOST_SEEN, Flags, Knows, Numbers
 from mainstay.ingest.otlp import metrics
+from mainstay.ingest.remote_write import decode_messages
 from mainstay.normalize import Normalizer
 
 READY.wait()
 SENDER = ("default", "remote-write", "")
 
 
-def nothing(streams: Sequence[Stream]) -> Flags:
+def nothing(_: RawMetrics, which: I64) -> Flags:
     """A pipeline that has seen no stream yet."""
-    return np.zeros(len(streams), np.bool_)
+    return np.zeros(len(which), np.bool_)
+
+
+def among(first: int, end: int) -> Knows:
+    """A pipeline that has seen the streams of these names."""
+    known = set(names(first, end))
+    return lambda raw, which: np.array([dict(raw.streams[at].labels)["id"] in known for at in which.tolist()])
 
 
 class Clocked(Kept):
@@ -100,9 +107,9 @@ def test_what_is_known_is_asked_for_only_when_the_share_runs_low():
     """Half a minute's share comes in unasked; beyond it those that the pipeline has pass, and cost nothing."""
     asked = list[int]()
 
-    def knows(streams: Sequence[Stream]) -> Flags:
-        asked.append(len(streams))
-        return np.array([dict(stream.labels)["id"] in names(0, 100) for stream in streams])
+    def knows(raw: RawMetrics, which: I64) -> Flags:
+        asked.append(len(which))
+        return among(0, 100)(raw, which)
 
     sender = Sender(inbox=Clocked(), newcomers=Newcomers(knows, 10))
     assert write(sender, names(0, 5)).status == 204
@@ -133,7 +140,7 @@ def test_in_all_a_sender_brings_no_more_however_long_it_takes():
 
 def test_those_that_the_pipeline_has_come_in_and_count():
     """After a restart: 12 are known, and 15 are allowed in all."""
-    newcomers = Newcomers(lambda streams: np.array([dict(s.labels)["id"] in names(0, 12) for s in streams]), 10, 15)
+    newcomers = Newcomers(among(0, 12), 10, 15)
     sender = Sender(inbox=Clocked(), newcomers=newcomers)
     assert write(sender, names(0, 12)).status == 204, "known ones pass, whatever is left"
     assert write(sender, names(12, 20)).status == 400
@@ -178,6 +185,16 @@ def test_what_the_pipeline_knows_is_not_new():
     answer = write(sender, names(45, 60))
     assert b"refused 5 in all" in answer.body
     sender.close()
+
+
+@pytest.mark.parametrize("reads", [decode, lambda _, body, at_ns: decode_messages(body, at_ns)])
+def test_whichever_reader_it_was_the_same_are_known(reads):
+    normalizer = Normalizer()
+    known, body = (bytes(cramjam.snappy.decompress_raw(samples(some))) for some in (names(0, 50), names(40, 60)))
+    normalizer.apply(decode("remote-write", known, NOW), NOW)
+    raw = reads("remote-write", body, NOW).metrics
+    which = np.array([0, 5, 9, 10, 19])
+    assert normalizer.knows(raw, which).tolist() == [True, True, True, False, False]
 
 
 @pytest.mark.parametrize("is_json", [False, True])

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from mainstay.domain.signals import U64, RawMetrics, Stream
+from mainstay.domain.signals import U64, RawMetrics
 
 MINUTE_NS = 60 * 10**9
 MOST_NEW = 500_000  # a minute and sender; half of all the series that there may be
@@ -18,7 +18,8 @@ LEAST_MERGED = 4096
 Sender = tuple[str, str, str]
 """Tenant, source, and what stands for the token."""
 Flags = npt.NDArray[np.bool_]
-Knows = Callable[[Sequence[Stream]], Flags]
+Knows = Callable[[RawMetrics, npt.NDArray[np.intp]], Flags]
+"""Which of these streams of a request are known."""
 
 
 class Numbers:
@@ -141,7 +142,7 @@ class Newcomers:
         self, one: _Sender, raw: RawMetrics, hashes: U64, fresh: npt.NDArray[np.intp], again: Flags
     ) -> Flags | None:
         asked = fresh[~again]
-        is_new = ~self._knows([raw.streams[at] for at in asked.tolist()])
+        is_new = ~self._knows(raw, asked)
         new = asked[is_new]
         room = max(0, min(one.left, self._most_in_all - len(one.seen) - (len(asked) - len(new))))
         refused = np.zeros(len(hashes), np.bool_)

@@ -18,7 +18,7 @@ from mainstay.domain.effects import Effects
 from mainstay.domain.entities import DEFAULT_TENANT, Edge, Labels, Topology
 from mainstay.domain.errors import Corrupt
 from mainstay.domain.predictions import Predictions, RawPredictions
-from mainstay.domain.signals import Decoded, EdgeWindow, MetricBatch, Normal, Series, Stream, Template
+from mainstay.domain.signals import I64, Decoded, EdgeWindow, MetricBatch, Normal, RawMetrics, Series, Template
 from mainstay.domain.state import Part, joined, packed, parted, unpack
 from mainstay.normalize.entities.catalog import Catalog
 from mainstay.normalize.entities.directory import Directory, Explanation
@@ -186,9 +186,9 @@ class Normalizer:
         heard = self._red.last_heard_ns(entity)
         return None if heard is None else heard // 1_000_000
 
-    def knows(self, streams: Sequence[Stream]) -> npt.NDArray[np.bool_]:
-        """Which of a sender's streams are known already; other threads may ask."""
-        return self._streams.knows(streams)
+    def knows(self, raw: RawMetrics, which: I64) -> npt.NDArray[np.bool_]:
+        """Which of these streams of a request are known already; other threads may ask."""
+        return self._streams.knows(raw, which)
 
     def explain(self, labels: Mapping[str, str]) -> Explanation:
         """Which rule places a label set, and why (`mainstay entities explain`)."""

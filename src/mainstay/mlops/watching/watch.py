@@ -225,8 +225,8 @@ class Watch:
         self._row_of[new.slot] = -1
         sample = self._characters["metrics"]
         ranks = _mixed(new.id)
-        best = np.argsort(ranks, kind="stable")[: self.policy.series]
-        for place in best[ranks[best] <= sample.bar].tolist():
+        near = np.flatnonzero(ranks <= sample.bar)
+        for place in near[np.argsort(ranks[near], kind="stable")][: self.policy.series].tolist():
             series, rank = new[place], int(ranks[place])
             row = sample.offer(Source(f"metric:{series.id}", series.entity, series.metric, rank))
             if row is not None:

@@ -102,9 +102,13 @@ class Streams:
         """The number of a stream; identified on first sight. -1 when there is no room for its series."""
         return int(self._of([stream], is_histogram=is_histogram)[0])
 
-    def knows(self, streams: Sequence[Stream]) -> npt.NDArray[np.bool_]:
-        """Which of these have been identified; other threads may ask."""
-        digests = digests_of(b"".join([_digest(stream) for stream in streams]), WORDS)
+    def knows(self, raw: RawMetrics, which: I64) -> npt.NDArray[np.bool_]:
+        """Which of these streams have been identified; other threads may ask."""
+        keys = raw.keys
+        if keys is not None and keys.words is not None and len(keys.hash) == len(raw.streams):
+            digests = self._census.digests(keys.words(keys.data, keys.start[which], keys.end[which]), DIGEST)
+        else:
+            digests = digests_of(b"".join([_digest(raw.streams[at]) for at in which.tolist()]), WORDS)
         known: npt.NDArray[np.bool_] = self._known.find(digests) >= 0
         return known
 
