@@ -13,7 +13,7 @@ want=$(cat requirements.txt pyproject.toml tools/setup.sh | cksum)
 have=$(cat "$stamp" 2>/dev/null || true)
 # A compiled kernel notices that its own file changed, not a file that it takes code from: what is older than the newest
 # of them goes, and is compiled again here.
-newest=$(grep -rl --include='*.py' njit src | xargs ls -t | head -n 1)
+newest=$(grep -rl --include='*.py' numba src | xargs ls -t | head -n 1)
 stale=$(find src -name '*.nb[ic]' ! -newer "$newest" -print -delete)
 case "$have" in
     "$want" | *" $want")
