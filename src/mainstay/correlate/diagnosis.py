@@ -83,7 +83,8 @@ def _leaving(held: Held, decision: Decision) -> list[str]:
     second = decision.output.get("second")
     if second is None or held.incident.status != "open" or held.proof:
         return []
-    return [name for name, kept in held.alerts.items() if kept.alert.about in second["leave"]]
+    leaving = [name for name, kept in held.alerts.items() if kept.alert.about in second["leave"]]
+    return leaving if len(leaving) < len(held.alerts) else []
 
 
 def _elsewhere(held: Held, moment: Moment) -> set[str]:
