@@ -70,7 +70,9 @@ class BadModelReport(msgspec.Struct, kw_only=True):
         pages, extra_pages: Incidents in the canary, and those of them that hold only what the challenger alone found.
         pages_champion, pages_challenger_would: Pages that each would have caused without the other, by one rule: an
             incident that holds nothing but what the other alone found would not be there (the gate's own count).
-        pages_for_nothing: Incidents opened in the canary that hold no fault, by the lab's truth.
+        pages_for_faults, pages_for_nothing: Incidents opened in the canary that hold a fault, and those that hold none,
+            by the lab's truth. Of the gate's own count a page of noise is the champion's, too, as soon as anything that
+            the champion found falls into it.
         pages_received: Pages that reached the team's receiver during the run; `pages_from_canary` of them name the
             challenger among the versions behind them.
         missed_incidents: Faults in the canary of which no incident holds an alert.
@@ -96,6 +98,7 @@ class BadModelReport(msgspec.Struct, kw_only=True):
     extra_pages: int = 0
     pages_champion: int = 0
     pages_challenger_would: int = 0
+    pages_for_faults: int = 0
     pages_for_nothing: int | None = None
     faults: int = 0
     missed_incidents: int | None = None
@@ -126,8 +129,9 @@ class BadModelReport(msgspec.Struct, kw_only=True):
             "ledger_verified": self.ledger_verified,
         }
         if self.variant == "noisy":
-            low, high = (self.pages_champion * times for times in TWICE)
-            wants["it would make about twice the pages"] = 0 < low <= self.pages_challenger_would <= high
+            low, high = (self.pages_for_faults * times for times in TWICE)
+            pages = self.pages_for_faults + (self.pages_for_nothing or 0)
+            wants["it makes about twice the pages that there is reason for"] = 0 < low <= pages <= high
         return [name for name, holds in wants.items() if not holds]
 
 
@@ -270,6 +274,7 @@ class BadModel:
         began_ms, of_faults = _canary_since(rollout), {one["id"] for found in holds.values() for one in found}
         in_canary = [one for one in incidents if began_ms <= one["opened_ms"] <= rollout["stage_since_ms"]]
         report.pages_for_nothing = sum(one["id"] not in of_faults for one in in_canary)
+        report.pages_for_faults = len(in_canary) - report.pages_for_nothing
 
     def _recall(self, report: BadModelReport) -> None:
         """What recall lists must be what reached the receiver, and what the API shows as decided by it."""
