@@ -202,3 +202,20 @@ def test_who_uses_the_processor_is_not_excused_by_it() -> None:
     facts["vitals"].append(used)
     said = Diagnoser({}).decide(case(**facts, changes=[change]))["suspects"]
     assert (said[0]["entity"], said[0]["cause"]) == (NAMES[0], "deploy")
+
+
+@pytest.mark.parametrize(("signal", "leave"), [("errors", ["service:p/mail", "service:p/shop"]), ("traffic", None)])
+def test_a_second_cause_is_one_of_trouble_and_not_of_fewer_calls(signal: str, leave: list[str] | None) -> None:
+    """Even where little would suffice: what was not called for was not broken."""
+    onset_ms = 1_000_000
+    slow = {"id": "A-1", "entity": "service:p/pay", "signal": "latency", "severity": "critical", "since_ms": onset_ms,
+            "caller": "service:p/front", "callee": "service:p/pay", "own_share": 1.0}  # fmt: skip
+    other = {"id": "A-2", "entity": "service:p/shop", "signal": signal, "severity": "minor",
+             "since_ms": onset_ms + 5000, "caller": "service:p/shop", "callee": "service:p/mail"}  # fmt: skip
+    edges = [["service:p/front", "service:p/pay"], ["service:p/front", "service:p/shop"]]
+    changes = [{"id": f"c-{name}", "entity": f"service:p/{name}", "kind": "deploy", "at_ms": onset_ms + late_ms}
+               for name, late_ms in (("pay", -2000), ("mail", 4000))]  # fmt: skip
+    case = {"at_ms": onset_ms + 60_000, "incident": "INC-1", "onset_ms": onset_ms, "alerts": [slow, other],
+            "edges": [*edges, ["service:p/shop", "service:p/mail"]], "changes": changes}  # fmt: skip
+    second = Diagnoser({"second_at": 0.3}).decide(case).get("second")
+    assert (second["leave"] if second else None) == leave

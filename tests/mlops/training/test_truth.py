@@ -210,12 +210,13 @@ def test_weights_are_found_that_take_fewer_wrong_decisions(control):
     assert train(*of(cases)) == result
 
 
-def suspected(number: int, *, is_right: bool) -> Case:
-    """A slow service, and perhaps what it calls: the diagnoser leans to one of them and is not sure."""
+def suspected(number: int, *, is_right: bool, is_changed: bool) -> Case:
+    """A slow service, and perhaps what it calls: the diagnoser leans to one of them, surely if that was changed."""
     slow = {"id": "A-1", "entity": "service:p/a", "signal": "latency", "severity": "major", "since_ms": AT_MS}
     calls = [{"caller": "service:p/a", "callee": "service:p/b", "before_ms": 10.0, "now_ms": 30.0 + number}]
+    change = {"id": "change-1", "entity": "service:p/b", "kind": "deploy", "at_ms": AT_MS - 2_000}
     inputs = {"at_ms": AT_MS + 60_000, "incident": "INC-1", "onset_ms": AT_MS, "alerts": [slow], "calls": calls,
-              "edges": [["service:p/a", "service:p/b"]]}  # fmt: skip
+              "edges": [["service:p/a", "service:p/b"]], "changes": [change] if is_changed else []}  # fmt: skip
     key = key_of("diagnoser", build(SHIPPED["diagnoser"], {}).decide(inputs))
     return Case(id=f"diagnosis:INC-{number}:1", inputs=inputs, key=key, is_right=is_right)
 
@@ -223,7 +224,7 @@ def suspected(number: int, *, is_right: bool) -> Case:
 @pytest.mark.parametrize(("right", "moves"), [(10, 1), (4, -1)])
 def test_a_diagnoser_learns_to_say_as_much_as_comes_true(right, moves):
     """Right whenever it was asked, it may be surer; wrong more often than not, it must not be."""
-    cases = [suspected(n, is_right=n % 10 < right) for n in range(80)]
+    cases = [suspected(n, is_right=n % 10 < right, is_changed=moves < 0) for n in range(80)]
     rows, query = of(cases)[1], DatasetQuery(kind="diagnoser", since_ms=0, until_ms=AT_MS)
     algorithm = SHIPPED["diagnoser"]
     job = Job(kind="diagnoser", champion=VersionRef("diagnoser", 1), algorithm=algorithm, seed=4, trials=12,

@@ -47,6 +47,11 @@ class AlertFact(msgspec.Struct, frozen=True, kw_only=True):
         """The entity whose behaviour it describes: of a call the callee."""
         return self.callee or self.entity
 
+    @property
+    def is_trouble(self) -> bool:
+        """Whether it tells of something wrong: more or fewer calls, and what only informs, follow from other things."""
+        return self.signal != "traffic" and self.severity != "info"
+
 
 class CallFact(msgspec.Struct, frozen=True, kw_only=True):
     """One edge of the service graph before the onset and now: medians in ms, error shares 0–1, calls per second.

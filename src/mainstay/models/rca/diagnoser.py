@@ -159,7 +159,8 @@ class Diagnoser:
         first, picture = ranked[0][0], Picture(case, self._weights)
         if first.charge.cause == "host":
             return None  # it harms who does not depend on it by any call
-        rest = tuple(alert for alert in case.alerts if alert.about not in picture.above(first.entity))
+        explained = picture.above(first.entity)
+        rest = tuple(alert for alert in case.alerts if alert.is_trouble and alert.about not in explained)
         alone = msgspec.structs.replace(case, alerts=rest, ruled_out=(*case.ruled_out, first.entity))
         others = self._ranked(alone, self._hypotheses(alone))[0] if rest else []
         if not others or others[0][1] < self._weights["second_at"]:

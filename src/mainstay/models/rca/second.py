@@ -36,4 +36,4 @@ def _named(hypothesis: Hypothesis) -> str:
 
 
 def _began(picture: Picture, entities: set[str]) -> int | None:
-    return min((alert.since_ms for alert in picture.case.alerts if alert.about in entities), default=None)
+    return min((a.since_ms for a in picture.case.alerts if a.about in entities and a.is_trouble), default=None)
