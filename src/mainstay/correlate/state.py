@@ -92,7 +92,7 @@ class Held(msgspec.Struct):
         fading_ms: Since when most of them are over; None while half of them burn.
         is_news: There is evidence that the last diagnosis did not have.
         confirmed, ruled_out: What a person said of the cause; it stays first, or out.
-        apart: Incidents that a person split from it, or it from them: automation does not merge them again.
+        apart: Incidents that were split from it, or it from them: automation does not merge them again.
         news: Lines for the timeline. closed_ms: When it was resolved or merged.
         is_changed: It must leave with the effects of this record.
     """

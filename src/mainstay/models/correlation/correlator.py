@@ -21,7 +21,7 @@ class Correlator:
     A storm after one fault spreads along calls within seconds, so every alert of it is near one that is already there.
     Two faults in unconnected parts, or minutes apart, are not. A caller that suffers from both ties them only when both
     began within a minute. Known limit: two faults of the same minute under one caller are told apart only until that
-    caller's own alert links them; a person can split them.
+    caller's own alert links them; the diagnoser parts them where it names two causes, and a person can.
 
     The opening policy keeps noise from paging: one critical alert, one major alert of what users see, one exhausted
     resource, one of the user's own rules (unless it is of severity info), or alerts that agree (are linked, and began

@@ -95,7 +95,7 @@ class IncidentSketch(msgspec.Struct, frozen=True, kw_only=True):
         suspect: The first suspect, however unlikely; "" for none.
         together, not_together: How often the alert's symptom and one of the incident's were said to belong together,
             and not to; decayed cases of the pair of which most is known.
-        apart: Incidents from which a person split it.
+        apart: Incidents from which it was split, by a person or because it has another cause.
         over_ms: Since when nothing is wrong with the cause (with most of it, when that is not known); None: it burns.
     """
 

@@ -28,8 +28,9 @@ class Diagnoser:
     a softmax together with one more alternative, "not enough evidence", which wins when all clues are weak. So
     probabilities sum to at most 1, and every number can be traced to a line of the evidence list.
 
-    The weights are hand-set priors, tuned on none of the shops it is judged on; a fitted version replaces them as any
-    model version does. Known limits: it looks at one fault at a time, and it cannot tell a harmless deploy of the very
+    The weights are hand-set priors; how surely it speaks (`sureness`) was chosen on cases that it is judged on, see
+    docs/root-cause.md. A fitted version replaces them as any model version does. Known limits: of two faults at a time
+    it sees the second only where somebody depends on that one alone, and it cannot tell a harmless deploy of the very
     service that something else breaks in the same minute from a harmful one unless a resource, a log or silence speaks.
     A starved host is looked for first: what it explains is taken away, and the other hypotheses must live on the rest.
 
