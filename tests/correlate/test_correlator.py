@@ -184,6 +184,14 @@ def test_two_of_different_causes_stay_two(causes: tuple[str, str], apart_s: floa
     assert bool(said["merge"]) is is_one
 
 
+@pytest.mark.parametrize(("where", "is_one"), [("b", False), ("y", False), ("s", True)])
+def test_a_change_ties_two_troubles_only_where_both_depend_on_it(where: str, is_one: bool) -> None:
+    edges = [[f"service:p/{caller}", f"service:p/{callee}"] for caller, callee in ("ab", "ay", "bs", "ys")]
+    both = [incident("INC-1", ("b", 0)), incident("INC-2", ("y", 15))]
+    changes = [{"id": "deploy-1", "entity": f"service:p/{where}", "at_ms": -2000, "kind": "deploy"}]
+    assert bool(decide(alert(where="a", since_s=16), incidents=both, edges=edges, changes=changes)["merge"]) is is_one
+
+
 def test_a_hint_brings_nothing_together() -> None:
     said = decide(alert(where="b", since_s=16, severity="info"), incidents=two())
     assert (said["action"], said["merge"]) == ("join", [])

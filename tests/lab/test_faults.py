@@ -129,7 +129,8 @@ def test_a_service_stands_for_its_database():
 
 
 @pytest.mark.parametrize(
-    "shop", ["default", "library", "ticketing", "clinic", "freight", "garage", "stadium", "airport"]
+    "shop",
+    ["default", "library", "ticketing", "clinic", "freight", "garage", "stadium", "airport", "newsroom", "railway"],
 )
 def test_every_kind_has_a_place_in_every_shop(shop):
     places = {name for name, kind in KINDS.items() if kind.where(read_shop(shop))}

@@ -71,7 +71,8 @@ def test_the_command_exits_with_2(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    "shop", ["default", "library", "ticketing", "clinic", "freight", "garage", "stadium", "airport"]
+    "shop",
+    ["default", "library", "ticketing", "clinic", "freight", "garage", "stadium", "airport", "newsroom", "railway"],
 )
 def test_the_shops_that_come_with_the_lab(shop):
     read = read_shop(shop)

@@ -41,6 +41,16 @@ def test_two_faults_below_one_caller_are_two_incidents(shop: str, one: str, othe
     assert second.suspects[0].entity == entity(other)
 
 
+def test_who_suffers_from_both_does_not_name_the_other_ones_cause() -> None:
+    drill = both("wide", Fault("rates", extra_ms=400), Fault("index", at_s=160, errors=0.4))
+    second = of(drill, "index")
+    assert {a.about for g in second.groupings for a in [drill.alerts[g.alert]]} > {entity("index")}
+    asked = [said.inputs for kind, said in drill.judges.decisions if kind == "diagnoser"]
+    ruled_out = {case["incident"]: set(case["ruled_out"]) for case in asked}
+    assert entity("rates") in ruled_out[second.id]
+    assert entity("index") in ruled_out[of(drill, "rates").id]
+
+
 @pytest.mark.parametrize(("shop", "one", "other"), PAIRS)
 def test_what_begins_in_the_same_window_is_one(shop: str, one: str, other: str) -> None:
     drill = both(shop, Fault(one, extra_ms=400), Fault(other, at_s=121, errors=0.4))

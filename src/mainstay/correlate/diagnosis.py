@@ -88,13 +88,25 @@ def _leaving(held: Held, decision: Decision) -> list[str]:
 
 
 def _elsewhere(held: Held, moment: Moment) -> set[str]:
-    """The causes of incidents about the same entities that began later: those caused nothing here."""
+    """The causes of other open incidents that caused nothing here.
+
+    They began later; or they explain nobody here but whom they explain there already, and something here is left: who
+    suffers from both says nothing of what the rest comes from.
+    """
     found = set()
+    about = held.about
     for entity in list(held.members)[:MOST_ASKED]:
         for other in moment.register.naming(entity):
-            if other is not held and other.is_open and other.began_ms > held.began_ms + APART_MS:
+            if other is held or not other.is_open or not other.cause:
+                continue
+            if other.began_ms > held.began_ms + APART_MS or _is_told_there(other, about, moment):
                 found.add(other.cause)
     return found - {"", held.confirmed, held.cause}
+
+
+def _is_told_there(other: Held, about: list[str], moment: Moment) -> bool:
+    by_it = [entity for entity in about if moment.chart.depends(entity, other.cause)]
+    return len(by_it) < len(about) and all(entity in other.members for entity in by_it)
 
 
 def _suspects(decision: Decision) -> tuple[Suspect, ...]:

@@ -131,7 +131,7 @@ class Nearness:
             return True
         hosts = {self.hosts.get(left.entity, left.entity), self.hosts.get(right.entity, right.entity)}
         is_load = left.is_saturated and right.is_saturated
-        return (is_load and len(hosts) == 1) or bool(self._shared_change(left.entity, right.first_ms, left))
+        return (is_load and len(hosts) == 1) or bool(self._shared_change(left.entity, left.first_ms, right))
 
     def is_root(self, alert: AlertSketch, incident: IncidentSketch) -> bool:
         """Whether it is about something that nothing else in the incident explains."""
